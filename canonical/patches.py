@@ -1,0 +1,82 @@
+"""What one message says about records: three-valued patches, merges, and how to find what they speak about.
+
+A field that is missing from a patch was not sent, `None` deletes, anything else is the value (DOMAIN 1.0 rule 3).
+"""
+
+from msgspec import Struct
+
+from canonical.datatypes import Concept, Identifier, Participant, Service
+from canonical.ids import RecordType
+from canonical.problems import Problem
+
+SELF = "@"  # "@2" in a patch stands for the record that patch number 2 of the same message is about
+
+
+class Said(Struct, frozen=True, kw_only=True):
+    """A status as a message states it; the pipeline adds feed and clock and keeps it as a Fact."""
+
+    status: str
+    weak: bool = False
+    cancels: tuple[str, ...] = ()
+    reason: Concept | None = None
+    source: Concept | None = None
+
+
+class Edit(Struct, frozen=True, kw_only=True):
+    """One action-mode change of a list (S18-S22, AIx-2): the entry with this key is set, or removed."""
+
+    field: str  # participants | services
+    key: str
+    value: Participant | Service | None
+
+
+class Patch(Struct, kw_only=True):
+    """What a message says about one record.
+
+    `anchors` find the record, best first; they and the identifiers in `also` are added to it. `event` is what the
+    sender says happened (`appointment.rescheduled`). `retires` are identifiers that become `use=old` (A47). A patch
+    that only `mentions` a record never creates it.
+    """
+
+    type: RecordType
+    anchors: tuple[Identifier, ...]
+    also: tuple[Identifier, ...] = ()
+    fields: dict[str, object] = {}
+    said: Said | None = None
+    edits: tuple[Edit, ...] = ()
+    event: str | None = None
+    retires: tuple[Identifier, ...] = ()
+    mentions: bool = False
+    problems: tuple[Problem, ...] = ()
+
+
+class Merge(Struct, frozen=True, kw_only=True):
+    """The patient found by `source` is the one that patch number `survivor` is about (A40, A34)."""
+
+    source: tuple[Identifier, ...]
+    survivor: int
+
+
+class Tie(Struct, frozen=True, kw_only=True):
+    """Two patients of one message are linked (A24) or no longer (A37), by patch numbers."""
+
+    one: int
+    other: int
+    linked: bool = True
+
+
+class Mapped(Struct, kw_only=True):
+    """All that a message says, in the order in which it takes effect.
+
+    `clock` is the sender's time in microseconds; `keys` are what the message can be searched by, as (kind, value)
+    pairs. A message with `anchor_missing` is parked; one with `known=False` is outside the model.
+    """
+
+    clock: int
+    known: bool = True
+    anchor_missing: Problem | None = None
+    patches: list[Patch] = []
+    merges: list[Merge] = []
+    ties: list[Tie] = []
+    problems: list[Problem] = []
+    keys: list[tuple[str, str]] = []

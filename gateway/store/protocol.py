@@ -1,0 +1,364 @@
+"""The store's seam: what the gateway asks of a database, and what a database promises.
+
+Promises, kept by the contract suite in tests/store_contract on every backend: a unit commits whole or not at all and is
+durable when `commit` returns; the event feed never shows seq N+1 before N is decided; a message is kept once per
+(dedup key, hash); reads see only what is committed. All instants are integer microseconds since the epoch.
+"""
+
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Literal, Protocol
+
+from msgspec import Struct
+
+from canonical.datatypes import Identifier
+from canonical.events import Event
+from canonical.problems import Problem
+from canonical.records import Record
+from canonical.settle import Working
+from canonical.tasks import Task
+
+MessageState = Literal["applied", "duplicate", "unmapped", "parked", "refused"]
+DeliveryState = Literal["pending", "claimed", "delivered", "parked", "cancelled"]
+Key = tuple[str, str]  # (kind, value): ("identifier", "urn:x|123"), ("control_id", "MSG1"), ("name", "doe")
+
+
+class Kept(Struct, frozen=True, kw_only=True):
+    """A message as it was received, and what became of it. `raw` and `ack` are bytes as they went over the wire."""
+
+    id: str
+    tenant: str
+    feed: str
+    received_at: int
+    state: MessageState
+    raw: bytes
+    hash: bytes  # sha256 of the canonicalised bytes
+    dedup: str  # feed, MSH-3, MSH-4, MSH-10 (or the hash where there is no control id)
+    protocol: str = "hl7v2"
+    type: str = ""  # SIU
+    event: str = ""  # S12
+    version: str = ""  # 2.5.1
+    control_id: str = ""
+    sender: str = ""  # MSH-3|MSH-4
+    ack: bytes = b""
+    ack_code: str = ""
+    clock: int = 0
+    problems: tuple[Problem, ...] = ()
+    records: tuple[str, ...] = ()
+    keys: tuple[Key, ...] = ()
+    traceparent: str | None = None
+    site: str | None = None  # the hash of the site files it was mapped with
+    duplicates: int = 0
+
+
+class Written(Struct, frozen=True, kw_only=True):
+    """A record to keep. `fresh` makes a version that history shows; without it only clocks moved."""
+
+    kind: str
+    before: Record | None
+    after: Record
+    fresh: bool
+
+
+class Seen(Struct, frozen=True, kw_only=True):
+    """A message already kept under a dedup key."""
+
+    id: str
+    hash: bytes
+    received_at: int
+    ack: bytes
+
+
+class AuditRow(Struct, frozen=True, kw_only=True):
+    """One link's worth of audit: the encoded record and its digest (policies/audit.py)."""
+
+    at: int
+    tenant: str
+    actor: str
+    action: str
+    what: str
+    body: bytes
+    digest: bytes
+
+
+class Batch(Struct, kw_only=True):
+    """All that one unit commits."""
+
+    messages: list[Kept] = []
+    records: list[Written] = []
+    events: list[Event] = []
+    tasks: list[Task] = []
+    repeats: list[str] = []  # ids of messages that were sent once more
+    audit: list[AuditRow] = []
+    replayed: list[Kept] = []  # messages mapped again: state, problems and records replace those kept before
+
+
+class Unit(Protocol):
+    """One group commit in the making."""
+
+    async def load(self, working: Working, lookups: Iterable[tuple[str, Identifier]]) -> None:
+        """Add to the working set every record found by (record type, identifier), and whoever survived it."""
+
+    async def seen(self, tenant: str, dedup: Sequence[str], since: int) -> dict[str, list[Seen]]:
+        """The messages kept under these dedup keys since then."""
+
+    async def commit(self, batch: Batch) -> list[Event]:
+        """Keep the batch durably; the events come back with their seq. Raises Conflict when another process won."""
+
+
+class Conflict(Exception):
+    """Another writer kept the same message or a newer version of a record; load again and repeat."""
+
+
+class Unavailable(Exception):
+    """The database cannot take the write now (disk full, locked, gone). Nothing was kept."""
+
+
+class RecordQuery(Struct, frozen=True, kw_only=True):
+    """A search over one kind of record. `keys` is an AND of ORs; `after` is the position a page ended at."""
+
+    tenant: str
+    kind: str
+    keys: tuple[tuple[Key, ...], ...] = ()
+    statuses: tuple[str, ...] = ()
+    start_from: int | None = None
+    start_before: int | None = None
+    updated_since: int | None = None
+    order: Literal["created", "start", "updated"] = "created"
+    descending: bool = False
+    after: tuple[int, str] | None = None
+    limit: int = 50
+
+
+class MessageQuery(Struct, frozen=True, kw_only=True):
+    """A search over kept messages, newest first. Bodies are not loaded: `raw` and `ack` are empty."""
+
+    tenant: str
+    keys: tuple[Key, ...] = ()
+    feed: str | None = None
+    state: MessageState | None = None
+    type: str | None = None
+    event: str | None = None
+    record: str | None = None
+    received_from: int | None = None
+    received_before: int | None = None
+    after: tuple[int, str] | None = None
+    limit: int = 50
+
+
+class Page(Struct, frozen=True, kw_only=True):
+    """One page of anything; `next` is the position to go on from, or None at the end."""
+
+    items: list[object]
+    next: tuple[int, str] | None = None
+
+
+class Version(Struct, frozen=True, kw_only=True):
+    """A record as it was."""
+
+    version: int
+    at: int
+    message: str | None
+    record: Record
+
+
+class Subscription(Struct, frozen=True, kw_only=True, rename="camel"):
+    """A receiver of events: a partner's webhook. `secrets` sign together, newest first, while one is rotated out.
+
+    `state`: active, paused (held by a person), disabled (by the receiver's 410 or by failing too long).
+    `filter` narrows by type patterns (`appointment.*`), feeds and subjects' kinds.
+    """
+
+    id: str
+    tenant: str
+    client: str
+    url: str
+    types: tuple[str, ...] = ("*",)
+    feeds: tuple[str, ...] = ()
+    patients: tuple[str, ...] = ()
+    full: bool = False
+    secrets: tuple[str, ...] = ()
+    state: Literal["active", "paused", "disabled"] = "active"
+    deduplicates: bool = True
+    cursor: int = 0
+    created_at: int = 0
+    updated_at: int = 0
+    version: int = 1
+    reason: str | None = None
+    description: str | None = None
+
+
+class Delivery(Struct, frozen=True, kw_only=True, rename="camel"):
+    """One event on its way to one subscription. `id` is the webhook-id and never changes."""
+
+    id: str
+    tenant: str
+    subscription: str
+    seq: int
+    event: str
+    type: str
+    lane: str
+    state: DeliveryState = "pending"
+    attempts: int = 0
+    due_at: int = 0
+    lease_until: int = 0
+    created_at: int = 0
+    updated_at: int = 0
+    outcome: str | None = None
+    traceparent: str | None = None
+
+
+class Attempt(Struct, frozen=True, kw_only=True, rename="camel"):
+    """One try. `answer` is the start of what the receiver said, for people with the right scope."""
+
+    delivery: str
+    number: int
+    at: int
+    took: int
+    outcome: str
+    status: int | None = None
+    answer: str | None = None
+
+
+class DeliveryQuery(Struct, frozen=True, kw_only=True):
+    """A search over deliveries, newest first."""
+
+    tenant: str
+    subscription: str | None = None
+    state: DeliveryState | None = None
+    type: str | None = None
+    event: str | None = None
+    created_from: int | None = None
+    created_before: int | None = None
+    after: tuple[int, str] | None = None
+    limit: int = 50
+
+
+class Job(Struct, frozen=True, kw_only=True, rename="camel"):
+    """A bulk resend or replay with its progress."""
+
+    id: str
+    tenant: str
+    kind: Literal["resend", "replay"]
+    created_at: int
+    total: int
+    done: int = 0
+    failed: int = 0
+    state: Literal["running", "completed", "failed"] = "running"
+    body: bytes = b""  # the encoded query and the position reached
+
+
+class Backlog(Struct, frozen=True, kw_only=True):
+    """What waits: deliveries by state, the oldest due, and the newest event."""
+
+    pending: int = 0
+    claimed: int = 0
+    parked: int = 0
+    oldest_due_at: int | None = None
+    head: int = 0
+
+
+class StoredClient(Struct, frozen=True, kw_only=True):
+    """An API consumer created through the API or the demo (files own the others)."""
+
+    client_id: str
+    tenant: str
+    secret_hash: str
+    scopes: tuple[str, ...]
+    name: str = ""
+    created_at: int = 0
+    revoked_at: int | None = None
+
+
+class Store(Protocol):
+    """What a backend does; see the module for what it promises."""
+
+    async def open(self) -> None:
+        """Connect, migrate, verify."""
+
+    async def close(self) -> None:
+        """Finish what is being written and let go."""
+
+    def unit(self) -> AbstractAsyncContextManager[Unit]:
+        """A group commit; one at a time per process."""
+
+    # -- records
+    async def record(self, tenant: str, identity: str) -> Record | None: ...
+    async def records(self, query: RecordQuery) -> Page: ...
+    async def history(self, tenant: str, identity: str) -> list[Version]: ...
+    async def version(self, tenant: str, identity: str, number: int) -> Record | None: ...
+    async def find(self, tenant: str, kind: str, key: Key) -> list[str]:
+        """The ids of records under one key."""
+
+    async def aliases(self, tenant: str, patient: str) -> list[str]:
+        """The survivor first, then every patient that was merged into it."""
+
+    # -- messages
+    async def message(self, tenant: str, identity: str) -> Kept | None: ...
+    async def messages(self, query: MessageQuery) -> Page: ...
+
+    # -- events
+    async def events(self, tenant: str, after: int, limit: int, types: Sequence[str] = ()) -> list[Event]:
+        """The feed after a seq, in order; `types` are patterns (`appointment.*`)."""
+
+    async def head(self) -> int:
+        """The seq of the newest event."""
+
+    # -- tasks
+    async def task(self, tenant: str, identity: str) -> Task | None: ...
+    async def tasks(
+        self, tenant: str, status: str | None, queue: str | None, after: tuple[int, str] | None, limit: int
+    ) -> Page: ...
+    async def put_task(self, task: Task, expected: int) -> bool:
+        """Replace a task if its version is still the expected one."""
+
+    # -- subscriptions and deliveries
+    async def subscription(self, tenant: str, identity: str) -> Subscription | None: ...
+    async def subscriptions(self, tenant: str | None = None) -> list[Subscription]: ...
+    async def put_subscription(self, subscription: Subscription, expected: int | None) -> bool: ...
+    async def delete_subscription(self, tenant: str, identity: str) -> bool: ...
+    async def derive(self, subscription: str, cursor: int, upto: int, deliveries: Sequence[Delivery]) -> bool:
+        """Move a subscription's cursor from `cursor` to `upto` and insert its deliveries; False if it moved."""
+
+    async def claim(self, now: int, lease: int, limit: int) -> list[tuple[Delivery, Event]]:
+        """Due deliveries, the oldest of each (subscription, lane) only, leased until now + lease."""
+
+    async def conclude(self, results: Sequence[tuple[Delivery, Attempt | None]]) -> None:
+        """Keep how attempts ended: the delivery as it now stands and the attempt."""
+
+    async def delivery(self, tenant: str, identity: str) -> Delivery | None: ...
+    async def deliveries(self, query: DeliveryQuery) -> Page: ...
+    async def attempts(self, tenant: str, delivery: str) -> list[Attempt]: ...
+    async def revive(self, query: DeliveryQuery, now: int) -> int:
+        """Make the finished or parked deliveries of a page of the query due again; how many there were."""
+
+    async def backlog(self) -> Backlog: ...
+    async def job(self, tenant: str, identity: str) -> Job | None: ...
+    async def put_job(self, job: Job) -> None: ...
+    async def jobs(self) -> list[Job]:
+        """The jobs that still run."""
+
+    # -- who may, and what is held
+    async def client(self, client_id: str) -> StoredClient | None: ...
+    async def put_client(self, client: StoredClient) -> None: ...
+    async def once(self, key: str, until: int, now: int) -> bool:
+        """Remember a nonce until then; False if it is known already."""
+
+    async def secret(self, name: str, fresh: bytes) -> bytes:
+        """A value kept sealed under a name: the one kept before, or the fresh one from now on."""
+
+    async def switches(self) -> dict[str, str]:
+        """What is paused: `intake`, `feed:NAME`, `subscription:ID` -> since when and by whom."""
+
+    async def set_switch(self, name: str, value: str | None) -> None: ...
+
+    # -- audit and site
+    async def audit(self, rows: Sequence[AuditRow]) -> None:
+        """Append rows under one link of the chain."""
+
+    async def audit_rows(self, tenant: str, after: int, limit: int) -> list[tuple[int, AuditRow]]: ...
+    async def audit_links(self) -> list[tuple[bytes, bytes, list[bytes]]]:
+        """(previous, link, digests) of the whole chain, for verification."""
+
+    async def keep_site(self, digest: str, files: bytes) -> None: ...
+    async def site(self, digest: str) -> bytes | None: ...
