@@ -1,0 +1,31 @@
+"""What the rooms of the gateway share, handed down as arguments; chosen once in gateway/app.py."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from gateway.settings import Site
+from gateway.store.protocol import Store
+from policies.metrics import Metrics
+from policies.tracing import Tracer
+
+if TYPE_CHECKING:
+    from gateway.pipeline import Pipeline
+    from gateway.trail import Trail
+    from gateway.worker import Worker
+
+Clock = Callable[[], int]  # microseconds since the epoch
+
+
+class Services(Struct, frozen=True, kw_only=True, gc=False):
+    """The running parts that routes and commands may use."""
+
+    site: Site
+    store: Store
+    pipeline: "Pipeline"
+    worker: "Worker"
+    trail: "Trail"
+    metrics: Metrics
+    tracer: Tracer
+    clock: Clock
