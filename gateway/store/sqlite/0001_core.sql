@@ -1,0 +1,173 @@
+-- What the store keeps of messages, records, events, tasks, clients, audit and sites.
+-- Instants are microseconds since the epoch. A `body` is sealed (gateway/store/vault.py). A `digest` is a keyed hash of a
+-- search key (gateway/store/keys.py): nothing that was searched for can be read from it.
+
+-- What the store knows of itself: the key of its digests, a sealed proof of the site key, sealed secrets.
+CREATE TABLE meta (
+    name TEXT PRIMARY KEY,
+    value BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- Messages as received. `rest` holds the sealed ack, problems and keys; `raw` stands last, so that lists never read it.
+CREATE TABLE messages (
+    n INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
+    tenant TEXT NOT NULL,
+    feed TEXT NOT NULL,
+    received_at INTEGER NOT NULL,
+    state TEXT NOT NULL,
+    protocol TEXT NOT NULL,
+    type TEXT NOT NULL,
+    event TEXT NOT NULL,
+    version TEXT NOT NULL,
+    control_id TEXT NOT NULL,
+    sender TEXT NOT NULL,
+    ack_code TEXT NOT NULL,
+    clock INTEGER NOT NULL,
+    traceparent TEXT,
+    site TEXT,
+    duplicates INTEGER NOT NULL DEFAULT 0,
+    dedup_key TEXT NOT NULL,
+    dedup BLOB NOT NULL,
+    hash BLOB NOT NULL,
+    rest BLOB NOT NULL,
+    raw BLOB NOT NULL
+) STRICT;
+-- A message is kept once per (dedup key, hash): the answer to a repeat is found here.
+CREATE UNIQUE INDEX messages_dedup ON messages (dedup, hash);
+-- The list, newest first; what it filters by stands in the index.
+CREATE INDEX messages_received ON messages (tenant, received_at, n, feed, state, type, event);
+-- What needs a look is rare, and found without passing what does not.
+CREATE INDEX messages_state ON messages (tenant, state, received_at, n) WHERE state <> 'applied';
+
+-- One row per key that a message can be searched by, in the order of receipt.
+CREATE TABLE message_keys (
+    digest BLOB NOT NULL,
+    received_at INTEGER NOT NULL,
+    message INTEGER NOT NULL,
+    PRIMARY KEY (digest, received_at, message)
+) STRICT, WITHOUT ROWID;
+
+-- Records as they now stand. `n` counts them in the order in which they were first kept. `start` of what has none is the
+-- least integer; `replaced_by` is the patient that a merge put in this one's place.
+CREATE TABLE records (
+    n INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
+    tenant TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    status TEXT,
+    start INTEGER NOT NULL,
+    updated_at INTEGER NOT NULL,
+    created_at INTEGER NOT NULL,
+    version INTEGER NOT NULL,
+    replaced_by TEXT,
+    body BLOB NOT NULL
+) STRICT;
+CREATE INDEX records_created ON records (tenant, kind, n, status, start, updated_at);
+CREATE INDEX records_start ON records (tenant, kind, start, n, status, updated_at);
+CREATE INDEX records_updated ON records (tenant, kind, updated_at, n, status, start);
+CREATE INDEX records_replaced ON records (replaced_by) WHERE replaced_by IS NOT NULL;
+
+-- One row per search key of a record, with its start, so that a key, a range of time and their order are one range.
+CREATE TABLE record_keys (
+    digest BLOB NOT NULL,
+    start INTEGER NOT NULL,
+    record INTEGER NOT NULL,
+    PRIMARY KEY (digest, start, record)
+) STRICT, WITHOUT ROWID;
+
+-- The versions that a newer one has replaced.
+CREATE TABLE record_versions (
+    record INTEGER NOT NULL,
+    version INTEGER NOT NULL,
+    body BLOB NOT NULL,
+    PRIMARY KEY (record, version)
+) STRICT, WITHOUT ROWID;
+
+-- The feed of events. `seq` grows by one with each and is never used again.
+CREATE TABLE events (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL,
+    tenant TEXT NOT NULL,
+    type TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    patient TEXT,
+    version INTEGER NOT NULL,
+    message TEXT,
+    feed TEXT,
+    traceparent TEXT
+) STRICT;
+CREATE INDEX events_tenant ON events (tenant, seq, type);
+
+-- Work that waits for a person.
+CREATE TABLE tasks (
+    n INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
+    tenant TEXT NOT NULL,
+    queue TEXT NOT NULL,
+    code TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    title TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    status TEXT NOT NULL,
+    priority INTEGER NOT NULL,
+    due_at INTEGER,
+    updated_at INTEGER NOT NULL,
+    version INTEGER NOT NULL,
+    owner TEXT,
+    resolution TEXT,
+    note BLOB
+) STRICT;
+-- One open task per queue, subject and code.
+CREATE UNIQUE INDEX tasks_open ON tasks (tenant, queue, subject, code) WHERE status IN ('ready', 'in-progress');
+CREATE INDEX tasks_created ON tasks (tenant, created_at, id, status, queue);
+CREATE INDEX tasks_status ON tasks (tenant, status, created_at, id, queue);
+
+-- API consumers created through the API or the demo.
+CREATE TABLE clients (
+    client_id TEXT PRIMARY KEY,
+    tenant TEXT NOT NULL,
+    secret_hash TEXT NOT NULL,
+    scopes TEXT NOT NULL,
+    name TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    revoked_at INTEGER
+) STRICT, WITHOUT ROWID;
+
+-- What may be used once: token ids, idempotency keys, webhook ids.
+CREATE TABLE nonces (
+    digest BLOB PRIMARY KEY,
+    until INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX nonces_until ON nonces (until);
+
+-- What is paused, since when and by whom.
+CREATE TABLE switches (
+    name TEXT PRIMARY KEY,
+    value TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- The chain of the audit: one link for every group of rows, over their digests.
+CREATE TABLE audit_links (
+    n INTEGER PRIMARY KEY,
+    link BLOB NOT NULL
+) STRICT;
+CREATE TABLE audit_rows (
+    n INTEGER PRIMARY KEY AUTOINCREMENT,
+    link INTEGER NOT NULL,
+    at INTEGER NOT NULL,
+    tenant TEXT NOT NULL,
+    actor TEXT NOT NULL,
+    action TEXT NOT NULL,
+    what TEXT NOT NULL,
+    digest BLOB NOT NULL,
+    body BLOB NOT NULL
+) STRICT;
+CREATE INDEX audit_rows_tenant ON audit_rows (tenant, n);
+
+-- The site files that messages were mapped with, by the hash of their content.
+CREATE TABLE sites (
+    digest TEXT PRIMARY KEY,
+    files BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
