@@ -17,7 +17,7 @@ SAFE_TO_REPEAT = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
 class Outcome(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The end of one attempt.
 
-    `code` is stable and says why (`http_503`, `connect_timeout`, `ack_AE`); `retry_after` is the seconds the
+    `code` is stable and says why (`http_503`, `connect_timeout`, `ack_ae`); `retry_after` is the seconds the
     other side asked for. `attempted` is False when nothing left the house (a circuit was open, a destination
     was held): such an outcome uses up no try.
     """

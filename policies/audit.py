@@ -1,0 +1,90 @@
+"""Who did what to whose data: the record, and the hash chain that shows when a kept record was changed.
+
+Pure: the store keeps rows, the app decides when to flush. The record follows IHE BALP's view of a FHIR AuditEvent and
+holds opaque ids only. A link covers the digests of one commit group, so it costs one hash a group.
+"""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from typing import Final, Literal
+
+import msgspec
+
+GENESIS: Final = bytes(32)
+DOMAIN: Final = b"isthmus-audit-1"
+Action = Literal["C", "R", "U", "D", "E"]
+AuditOutcome = Literal[0, 4, 8, 12]
+
+
+class AuditRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One access, also a denied one.
+
+    `action` and `outcome` are FHIR's (create, read, update, delete, execute; 0 success, 4 minor, 8 serious, 12 major
+    failure); `what` is a route template or a command; `patients` are named whenever they are known;
+    `query` is a search's parameters in base64 and is for the audit's readers only.
+    """
+
+    at: float
+    actor: str
+    tenant: str
+    action: Action
+    what: str
+    outcome: AuditOutcome
+    records: tuple[str, ...] = ()
+    patients: tuple[str, ...] = ()
+    purpose: str | None = None
+    on_behalf_of: str | None = None
+    source: str | None = None
+    query: str | None = None
+    count: int | None = None
+    trace: str | None = None
+
+
+class ChainRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One link as the store keeps it: what it covers, and the heads before and after."""
+
+    previous: bytes
+    digests: tuple[bytes, ...]
+    head: bytes
+
+
+_encode = msgspec.json.Encoder(order="deterministic").encode
+_decode = msgspec.json.Decoder(AuditRecord).decode
+
+
+def encode(record: AuditRecord) -> bytes:
+    """The one form of a record that is kept and digested: JSON with sorted keys and no absent values."""
+    return _encode(record)
+
+
+def decode(kept: bytes) -> AuditRecord:
+    """A record from its kept form."""
+    return _decode(kept)
+
+
+def digest(kept: bytes) -> bytes:
+    """The digest of a record's kept form, or of a message's bytes."""
+    return hashlib.sha256(kept).digest()
+
+
+def link(previous: bytes, digests: Sequence[bytes]) -> bytes:
+    """The chain's new head, over the head before and the digests of one group in their order."""
+    return hashlib.sha256(b"".join((DOMAIN, previous, len(digests).to_bytes(8, "big"), *digests))).digest()
+
+
+def verify(rows: Iterable[ChainRow], previous: bytes = GENESIS) -> int | None:
+    """The index of the first link that was changed, dropped or put in; None where the chain holds.
+
+    What it cannot see is a chain cut off at its end: compare the last head with one kept elsewhere.
+    """
+    for index, row in enumerate(rows):
+        is_whole = all(len(one) == 32 for one in row.digests)
+        if row.previous != previous or not is_whole or link(previous, row.digests) != row.head:
+            return index
+        previous = row.head
+    return None
+
+
+def covers(row: ChainRow, kept: Sequence[bytes]) -> bool:
+    """Whether these kept records are exactly what a link covers, in its order."""
+    return tuple(map(digest, kept)) == row.digests

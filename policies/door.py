@@ -1,0 +1,120 @@
+"""The policies as ASGI frames: each is a closure made once when the app is wired, and asks a pure neighbour.
+
+They know no route and write no body: a refusal goes to the app's one `reply`. Litestar takes each as a
+middleware (`app` is the keyword it uses), and `compose` takes them round any other ASGI app.
+"""
+
+from collections.abc import Callable
+
+from policies.auth import Challenges, Principal, allows, bearer_token
+from policies.call import App, Receive, Reply, Scope, Send
+from policies.metrics import Metrics
+from policies.throttle import Throttle
+from policies.tokens import TokenRefused, Verifier
+from policies.tracing import Tracer
+
+Clock = Callable[[], float]
+Frame = Callable[[App], App]
+PRIVATE = [(b"cache-control", b"no-store"), (b"vary", b"Authorization")]
+
+
+def authenticate(verifier: Verifier, challenges: Challenges, clock: Clock, reply: Reply) -> Frame:
+    """Let in who bears a valid token, as `scope["state"]["principal"]`; answers are never kept by a cache."""
+
+    def frame(app: App) -> App:
+        async def authenticated(scope: Scope, receive: Receive, send: Send) -> None:
+            try:
+                token = bearer_token(scope["headers"])
+            except ValueError:
+                return await reply(scope, send, challenges.malformed())
+            if token is None:
+                return await reply(scope, send, challenges.missing())
+            try:
+                scope.setdefault("state", {})["principal"] = verifier.verify(token, clock())
+            except TokenRefused as refused:
+                return await reply(scope, send, challenges.invalid(refused.reason))
+            return await app(scope, receive, adding(PRIVATE, send))
+
+        return authenticated
+
+    return frame
+
+
+def require(needed: str, challenges: Challenges, reply: Reply) -> Frame:
+    """Let in whose principal may do what needs this scope; stands inside `authenticate`."""
+
+    def frame(app: App) -> App:
+        async def guarded(scope: Scope, receive: Receive, send: Send) -> None:
+            principal: Principal = scope["state"]["principal"]
+            if not allows(principal, needed):
+                return await reply(scope, send, challenges.insufficient([needed]))
+            return await app(scope, receive, send)
+
+        return guarded
+
+    return frame
+
+
+def throttle(
+    limits: Throttle, key: Callable[[Scope], tuple[str, str]], metrics: Metrics, clock: Clock, reply: Reply
+) -> Frame:
+    """Let in as often as the limits allow the `(client, tenant or route class)` of a request, and say what is left."""
+
+    def frame(app: App) -> App:
+        async def throttled(scope: Scope, receive: Receive, send: Send) -> None:
+            verdict = limits.admit(*key(scope), clock())
+            if not verdict.allowed:
+                metrics.throttled.child(verdict.limit).inc()
+                return await reply(scope, send, limits.refusal(verdict))
+            return await app(scope, receive, adding(limits.headers(verdict), send))
+
+        return throttled
+
+    return frame
+
+
+def observe(tracer: Tracer, metrics: Metrics, route: Callable[[Scope], str], clock: Clock) -> Frame:
+    """One span, one count and one duration a request; its trace is `scope["state"]["trace"]`, for logs and problems.
+
+    The caller is untrusted, so its own trace is kept as a link only (W3C Trace Context, section on restarts).
+    `route` gives the template, never the path, once the app has routed.
+    """
+
+    def frame(app: App) -> App:
+        async def observed(scope: Scope, receive: Receive, send: Send) -> None:
+            if scope["type"] != "http":
+                return await app(scope, receive, send)
+            started = clock()
+            theirs = tracer.link(scope["headers"])
+            trace = tracer.start("http.request", kind="server", links=theirs)
+            scope.setdefault("state", {})["trace"] = trace
+            status = 500
+
+            async def watched(message: dict[str, object]) -> None:
+                nonlocal status
+                if message["type"] == "http.response.start":
+                    status = int(str(message["status"]))
+                await send(message)
+
+            try:
+                return await app(scope, receive, watched)
+            finally:
+                template, method = route(scope), scope["method"]
+                metrics.request(template, method, status, clock() - started)
+                outcome = "error" if status >= 500 else "ok"
+                tracer.finish(trace, outcome, route=template, method=method, status=status)
+
+        return observed
+
+    return frame
+
+
+def adding(headers: list[tuple[bytes, bytes]], send: Send) -> Send:
+    """A send that adds headers to the answer."""
+
+    async def sending(message: dict[str, object]) -> None:
+        if message["type"] == "http.response.start":
+            message["headers"] = [*message.get("headers", ()), *headers]  # type: ignore[misc]  # ASGI: a list of pairs
+        await send(message)
+
+    return sending

@@ -1,0 +1,83 @@
+"""Finished spans handed to OpenTelemetry; imported only where an export is configured, since the SDK is heavy."""
+
+from typing import Final
+
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcessor, SpanExporter
+from opentelemetry.sdk.util.instrumentation import InstrumentationScope
+from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode, TraceFlags
+
+from policies.tracing import Context, Span
+
+SAMPLED: Final = TraceFlags(TraceFlags.SAMPLED)
+
+# Semantic conventions 1.44 where they have a word; url.path and url.query stay out, they carry identifiers.
+NAMES: Final = {
+    "method": "http.request.method",
+    "route": "http.route",
+    "status": "http.response.status_code",
+    "code": "error.type",
+}
+
+
+class Export:
+    """A tracing sink that exports; call `close` when the house is closed, it sends what is left."""
+
+    def __init__(self, processor: SpanProcessor, version: str) -> None:
+        self._processor = processor
+        self._resource = Resource.create({"service.name": "isthmus", "service.version": version})
+        self._scope = InstrumentationScope("isthmus", version)
+
+    def __call__(self, span: Span) -> None:
+        trace = span.trace
+        parent = _context(trace.trace_id, trace.parent_id) if trace.parent_id is not None else None
+        self._processor.on_end(
+            ReadableSpan(
+                name=_name(span),
+                context=_context(trace.trace_id, trace.span_id),
+                parent=parent,
+                resource=self._resource,
+                attributes={_attribute(key): value for key, value in span.attributes.items()},
+                links=[_link(context) for context in trace.links],
+                kind=SpanKind[trace.kind.upper()],
+                status=Status(StatusCode.ERROR if span.is_error else StatusCode.UNSET),
+                start_time=trace.start,
+                end_time=span.end,
+                instrumentation_scope=self._scope,
+            )
+        )
+
+    def close(self) -> None:
+        self._processor.shutdown()
+
+
+def otlp(endpoint: str, headers: dict[str, str] | None = None, version: str = "0") -> Export:
+    """Export in the background to an OTLP/HTTP endpoint (`.../v1/traces`)."""
+    return Export(BatchSpanProcessor(OTLPSpanExporter(endpoint=endpoint, headers=headers)), version)
+
+
+def immediately(exporter: SpanExporter, version: str = "0") -> Export:
+    """Export each span as it ends, to an exporter of the SDK."""
+    return Export(SimpleSpanProcessor(exporter), version)
+
+
+def _name(span: Span) -> str:
+    """`{method} {route}` where a request has them, else the span's own name."""
+    method, route = span.attributes.get("method"), span.attributes.get("route")
+    return f"{method} {route}" if method and route else span.trace.name
+
+
+def _attribute(key: str) -> str:
+    return NAMES.get(key, f"isthmus.{key}")
+
+
+def _context(trace_id: int, span_id: int) -> SpanContext:
+    # Marked as sampled because it is exported: an error is, even where its trace was not sampled.
+    return SpanContext(trace_id, span_id, is_remote=False, trace_flags=SAMPLED)
+
+
+def _link(context: Context) -> Link:
+    flags = SAMPLED if context.sampled else TraceFlags(TraceFlags.DEFAULT)
+    return Link(SpanContext(context.trace_id, context.span_id, is_remote=True, trace_flags=flags))

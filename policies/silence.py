@@ -1,0 +1,124 @@
+"""Notices a feed that falls silent beyond its usual pace, and that it is back; pure, its state can be kept.
+
+The rule. For each of the 168 hours of the week it remembers the longest quiet that was usual at that hour: how long
+the feed had already been quiet while the clock stood there. A quiet night teaches its own hours that ten hours of
+quiet are usual at five in the morning, and teaches nothing about noon. A feed is silent when it has been quiet for
+more than `factor` times the longest usual quiet of this hour and its two neighbours (a change of the clocks moves a day
+by one hour), and for at least `minimum`. An hour not yet lived through borrows from the same hour of other days
+between Tuesday and Friday; Saturday, Sunday and Monday follow quiets of their own and are lived through once. Where
+nothing is known nothing is said, unless a `ceiling` is set.
+
+What is usual rises at once and falls slowly; a quiet that was reported as silence teaches only slowly, so an outage
+does not hide the next one.
+"""
+
+from typing import Final, Literal
+
+from msgspec import Struct, field
+
+HOUR: Final = 3600.0
+HOURS: Final = 168
+UNKNOWN: Final = -1.0
+LEARN: Final = 0.3
+EPOCH_SLOT: Final = 3 * 24  # a week starts on Monday, the epoch was a Thursday
+LENDING: Final = range(1, 5)
+
+
+class Pace(Struct, frozen=True, kw_only=True):
+    """How a feed's silence is judged, in seconds; `ceiling` also holds while nothing has been learned."""
+
+    minimum: float = 900.0
+    factor: float = 3.0
+    ceiling: float | None = None
+
+
+class Memory(Struct, kw_only=True):
+    """What a detector knows, in a form that can be stored."""
+
+    usual: list[float] = field(default_factory=lambda: [UNKNOWN] * HOURS)
+    last: float | None = None
+    hour: int | None = None
+    longest: float = 0.0
+    silent: bool = False
+    returned: bool = False
+
+
+class Silence:
+    """One feed's detector: `observe` each message, `check` every few seconds."""
+
+    def __init__(self, pace: Pace | None = None, memory: Memory | None = None) -> None:
+        self.pace = pace or Pace()
+        self.memory = memory or Memory()
+
+    def observe(self, now: float) -> None:
+        """A message came."""
+        memory = self.memory
+        self._live_to(now)
+        if memory.silent:
+            memory.silent, memory.returned, memory.longest = False, True, 0.0
+        memory.last = max(now, memory.last or now)
+
+    def check(self, now: float) -> Literal["silent", "back"] | None:
+        """What changed since the last check: the feed fell silent, or it is back; each is said once."""
+        memory = self.memory
+        if memory.returned:
+            memory.returned = False
+            return "back"
+        self._live_to(now)
+        if memory.silent or memory.last is None or now - memory.last <= self.threshold(now):
+            return None
+        memory.silent = True
+        return "silent"
+
+    def resume(self, now: float) -> None:
+        """Count quiet from now: we were not listening (a restart, a pause), and that teaches nothing."""
+        self.memory.last = None if self.memory.last is None else now
+        self.memory.hour, self.memory.longest = None, 0.0
+
+    def threshold(self, now: float) -> float:
+        """The quiet beyond which the feed is silent at this moment."""
+        slot = _slot(_hour(now))
+        known = [self._usual(slot + step) for step in (-1, 0, 1)]
+        ceiling = self.pace.ceiling if self.pace.ceiling is not None else float("inf")
+        if self._usual(slot) == UNKNOWN:
+            return ceiling
+        return min(max(self.pace.factor * max(known), self.pace.minimum), ceiling)
+
+    def _usual(self, slot: int) -> float:
+        usual = self.memory.usual
+        day, hour = divmod(slot % HOURS, 24)
+        own = usual[day * 24 + hour]
+        if own != UNKNOWN or day not in LENDING:
+            return own
+        return max(usual[other * 24 + hour] for other in LENDING)
+
+    def _live_to(self, now: float) -> None:
+        """Let each hour since the last look learn the longest quiet that it saw."""
+        memory = self.memory
+        if memory.last is None:
+            return
+        hour = _hour(now)
+        if memory.hour is None:
+            memory.hour = hour
+        while memory.hour < hour:
+            memory.longest = max(memory.longest, (memory.hour + 1) * HOUR - memory.last)
+            self._learn(_slot(memory.hour), memory.longest)
+            memory.hour = max(memory.hour + 1, hour - HOURS)
+            memory.longest = 0.0
+        memory.longest = max(memory.longest, now - memory.last)
+
+    def _learn(self, slot: int, longest: float) -> None:
+        usual = self.memory.usual
+        if usual[slot] == UNKNOWN or (longest > usual[slot] and not self.memory.silent):
+            usual[slot] = longest
+        else:
+            usual[slot] += LEARN * (longest - usual[slot])
+
+
+def _hour(now: float) -> int:
+    return int(now // HOUR)
+
+
+def _slot(hour: int) -> int:
+    """The hour of the week, from Monday 00:00 UTC."""
+    return (hour + EPOCH_SLOT) % HOURS
