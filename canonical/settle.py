@@ -276,7 +276,7 @@ class Settlement:
         if self.out.kinds[record.id] == "patient":
             return self.surviving(record.id)
         patient = getattr(record, "patient", None)
-        return self.surviving(patient) if patient and self._knows(patient) else None
+        return self.surviving(patient) if patient and self._knows(patient) else patient
 
     def _knows(self, identity: str) -> bool:
         return identity in self.out.after or identity in self.working.records

@@ -21,7 +21,8 @@ class AuditRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
 
     `action` and `outcome` are FHIR's (create, read, update, delete, execute; 0 success, 4 minor, 8 serious, 12 major
     failure); `what` is a route template or a command; `patients` are named whenever they are known;
-    `query` is a search's parameters in base64 and is for the audit's readers only.
+    `query` is a search's parameters in base64 and is for the audit's readers only. `content` is the hash of what came
+    in or went out.
     """
 
     at: float
@@ -38,6 +39,7 @@ class AuditRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     query: str | None = None
     count: int | None = None
     trace: str | None = None
+    content: str | None = None
 
 
 class ChainRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,7 +50,7 @@ class ChainRow(msgspec.Struct, frozen=True, kw_only=True):
     head: bytes
 
 
-_encode = msgspec.json.Encoder(order="deterministic").encode
+_encode = msgspec.json.Encoder(order="sorted").encode
 _decode = msgspec.json.Decoder(AuditRecord).decode
 
 

@@ -1,0 +1,155 @@
+"""The wiring, on one page: which real things stand behind each seam, and in what order they start and stop.
+
+On SIGTERM intake stops on MLLP and HTTP together, event streams end, what is in flight is finished, and only then does
+the process leave (DESIGN 7).
+"""
+
+import asyncio
+import contextlib
+import secrets
+import signal
+import sys
+import time
+
+import uvloop
+from granian.constants import HTTPModes, Interfaces
+from granian.server.embed import Server
+
+from gateway.addresses import free_port, split
+from gateway.api import build
+from gateway.doors import doors
+from gateway.pipeline import Pipeline
+from gateway.services import Services
+from gateway.settings import Site
+from gateway.store.sqlite import SqliteStore
+from gateway.trail import Trail
+from gateway.watch import Watch
+from gateway.worker import Worker
+from policies.metrics import Metrics
+from policies.redact import log, setup
+from policies.tracing import Tracer
+
+
+def micros() -> int:
+    """The wall clock, in microseconds."""
+    return time.time_ns() // 1000
+
+
+class Gateway:
+    """One process of Isthmus: doors, pipeline, store, worker and API."""
+
+    def __init__(self, site: Site) -> None:
+        self.site = site
+        main = site.main
+        key = main.store.key_file.read_bytes() if main.store.key_file else None
+        self.metrics = Metrics()
+        self._export = _exporter(main.tracing.otlp)
+        self.tracer = Tracer(self._export, main.tracing.ratio, time.time_ns, secrets.randbits)
+        self.store = SqliteStore(main.store.path, key)
+        self.pipeline = Pipeline(
+            self.store, main.intake, micros, self.tracer, self.metrics, site.digest or None, main.store.dedup_days
+        )
+        self.trail = Trail(self.store, micros, self.metrics)
+        self.worker = Worker.of(self.store, main.webhooks, micros, self.tracer, self.metrics, self.pipeline)
+        self.doors = doors(site.feeds, self.pipeline)
+        self.watch = Watch(site.feeds, self.doors, self.pipeline, self.store, self.metrics)
+        self.leaving = asyncio.Event()
+        self.http = ""
+        self._server: Server | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def start(self) -> None:
+        """Open the store, then what works on it, then the doors: nobody is let in before all can be kept."""
+        await self.store.open()
+        if self.site.digest:
+            await self.store.keep_site(self.site.digest, self.site.files)
+        await self.pipeline.start()
+        self.pipeline.on_events.append(lambda events: self.worker.wake())
+        self.trail.start()
+        self._tasks.append(asyncio.create_task(self.worker.run()))
+        self.watch.start()
+        await self._serve_http()
+        for door in self.doors:
+            await door.open()
+        log("gateway.started", count=len(self.doors))
+
+    async def _serve_http(self) -> None:
+        server = self.site.main.server
+        host, port = split(server.http)
+        port = port or free_port(host)
+        self.http = server.public_url or f"http{'s' if server.certificate else ''}://{host}:{port}"
+        app = await build(self.services, self.http, self.leaving)
+        self._server = Server(
+            app,
+            address=host,
+            port=port,
+            interface=Interfaces.ASGINL,
+            http=HTTPModes.auto,
+            websockets=False,
+            log_enabled=False,
+            backlog=1024,
+            ssl_cert=server.certificate,
+            ssl_key=server.private_key,
+        )
+        self._tasks.append(asyncio.create_task(self._server.serve()))
+
+    @property
+    def services(self) -> Services:
+        """What the routes may use."""
+        return Services(
+            site=self.site,
+            store=self.store,
+            pipeline=self.pipeline,
+            worker=self.worker,
+            trail=self.trail,
+            metrics=self.metrics,
+            tracer=self.tracer,
+            clock=micros,
+        )
+
+    async def stop(self) -> None:
+        """Leave in order: doors, streams, what is in flight, store."""
+        drain = self.site.main.server.drain_seconds
+        self.leaving.set()
+        await asyncio.gather(*(door.listener.drain(drain) for door in self.doors))
+        await self.watch.stop()
+        if self._server:
+            self._server.stop()
+        await self.worker.stop()
+        await self.pipeline.stop()
+        _, late = await asyncio.wait(self._tasks, timeout=drain) if self._tasks else (set(), set())
+        for task in late:
+            task.cancel()
+        await self.trail.stop()
+        await self.store.close()
+        if self._export:
+            self._export.close()
+        log("gateway.stopped")
+
+
+def _exporter(endpoint: str | None):  # noqa: ANN202 - policies.otel is only imported where export is on
+    if not endpoint:
+        return None
+    from policies.otel import otlp
+
+    return otlp(endpoint)
+
+
+async def serve(site: Site) -> int:
+    """Run one gateway until it is told to stop."""
+    gateway = Gateway(site)
+    told = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, told.set)
+    await gateway.start()
+    await told.wait()
+    with contextlib.suppress(asyncio.CancelledError):
+        await gateway.stop()
+    return 0
+
+
+def run(site: Site) -> int:
+    """`isthmus serve`: logs go to standard error, one JSON line each."""
+    setup(sys.stderr)
+    return uvloop.run(serve(site))

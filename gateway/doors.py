@@ -1,0 +1,108 @@
+"""The doors in: one MLLP listener per address, and which feed a frame on it belongs to.
+
+A certificate is bound to its feed; on a shared port MSH-3|MSH-4 chooses among those that are left. Address is not
+identity (DOMAIN 2.9).
+"""
+
+import asyncio
+from collections.abc import Sequence
+from hashlib import sha256
+
+from canonical.problems import Problem
+from connectors.mllp.framing import Fault, Framing
+from connectors.mllp.listener import Answer, Limits, Listener, Peer, tls
+from connectors.mllp.tls import Certificate
+from gateway.answers import timestamp
+from gateway.intake import NO_ROUTE, welcome
+from gateway.pipeline import Pipeline
+from gateway.settings import Feed
+from transforms.hl7v2 import ack
+from transforms.hl7v2.header import header
+
+GRACE = 2.0
+TOO_LONG = Problem(code="value-too-long", path="MSH", severity="error", detail="larger than this feed takes")
+
+
+class Door:
+    """One listening address and the feeds that come in by it."""
+
+    def __init__(self, feeds: Sequence[Feed], pipeline: Pipeline) -> None:
+        self.feeds = tuple(feeds)
+        self.pipeline = pipeline
+        self.bound = any(feed.settings.certificates for feed in feeds)
+        first = feeds[0].settings
+        self.host, _, port = first.mllp.rpartition(":")
+        self.wanted = int(port)
+        self.listener = Listener(
+            self.accept,
+            self.oversize,
+            observe=self._observe,
+            framing=Framing(
+                max_bytes=max(feed.settings.max_bytes for feed in feeds),
+                strict=first.strict_framing,
+                missing_cr=None if first.strict_framing else GRACE,
+            ),
+            limits=Limits(
+                max_connections=first.max_connections,
+                max_connections_per_address=first.max_connections,
+                max_in_flight=first.max_in_flight,
+                frame_deadline=first.frame_seconds,
+                idle_timeout=first.idle_seconds,
+            ),
+            ssl=tls(first.certificate, first.private_key, first.client_ca)
+            if first.certificate and first.private_key
+            else None,
+            commit_blocks=first.commit_blocks,
+            reuse_port=False,
+        )
+
+    async def open(self) -> None:
+        """Listen."""
+        await self.listener.start(self.host.strip("[]"), self.wanted)
+
+    def accept(self, frame: bytes, peer: Peer) -> asyncio.Future[Answer]:
+        """Hand a frame to its feed, or turn it away unkept."""
+        feed = self.feeds[0] if len(self.feeds) == 1 and not self.bound else self.choose(frame, peer)
+        if feed is not None:
+            return self.pipeline.accept(feed, frame)
+        future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        future.set_result(Answer(self._turned_away(frame), committed=False))
+        return future
+
+    def choose(self, frame: bytes, peer: Peer) -> Feed | None:
+        """The feed of this certificate and sender; of several, the one that names the sender."""
+        head = header(frame)
+        open_to = [feed for feed in self.feeds if shows(feed, peer.certificate)]
+        named = [feed for feed in open_to if feed.settings.senders and head and welcome(feed, head)]
+        general = [feed for feed in open_to if not feed.settings.senders]
+        return next(iter(named or general), None)
+
+    def _turned_away(self, frame: bytes) -> bytes | None:
+        now = self.pipeline.clock()
+        return ack.build_minimal(frame, "AR", sha256(frame).hexdigest()[:20], timestamp(now), (NO_ROUTE,))
+
+    def oversize(self, head: bytes, peer: Peer) -> bytes | None:
+        """The last answer of a connection whose frame is too long."""
+        now = self.pipeline.clock()
+        return ack.build_minimal(head, "AR", sha256(head).hexdigest()[:20], timestamp(now), (TOO_LONG,))
+
+    def _observe(self, fault: Fault, peer: Peer) -> None:
+        self.pipeline.metrics.mllp_faults.child(self.feeds[0].name, str(fault)).inc()
+
+
+def shows(feed: Feed, certificate: Certificate | None) -> bool:
+    """Whether the peer's certificate is one of the feed's; a feed that names none takes anyone the listener takes."""
+    allowed = feed.settings.certificates
+    if not allowed:
+        return True
+    if certificate is None:
+        return False
+    return any(one in (certificate.subject, certificate.sha256, *certificate.names) for one in allowed)
+
+
+def doors(feeds: Sequence[Feed], pipeline: Pipeline) -> list[Door]:
+    """One door for each address."""
+    shared: dict[str, list[Feed]] = {}
+    for feed in feeds:
+        shared.setdefault(feed.settings.mllp, []).append(feed)
+    return [Door(group, pipeline) for group in shared.values()]

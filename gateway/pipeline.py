@@ -1,0 +1,326 @@
+"""The story of a message: accepted, mapped, committed with others, and only then acknowledged.
+
+    accept   header -> decode -> map                       pure, in memory, while the last commit runs
+    commit   load the records it speaks about, settle      one transaction for everything that has arrived
+             message, records, events and tasks, kept
+    answer   the acknowledgement, after the commit
+
+Nothing acknowledged is lost and nothing takes effect twice: the answer waits for the commit, and the commit knows what
+was kept before.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+from canonical.apply import identifiers_of
+from canonical.datatypes import Identifier
+from canonical.events import Event
+from canonical.ids import new_id
+from canonical.problems import Problem
+from canonical.settle import Refused, Settled, Working, settle, task_for
+from connectors.mllp.seam import Answer
+from gateway.answers import code_for, refusal, reply
+from gateway.intake import OUR_FAULT, Intent, read
+from gateway.services import Clock
+from gateway.settings import Feed, Intake
+from gateway.store.protocol import Batch, Conflict, Kept, MessageState, Seen, Store, Unavailable, Unit, Written
+from gateway.witness import group_rows
+from policies.metrics import Metrics
+from policies.redact import log
+from policies.tracing import Tracer
+
+DAY = 86_400_000_000
+REUSED = Problem(code="DQ-CTRLID-REUSE", path="MSH-10", detail="this control id was used before for another message")
+STATES: dict[str, MessageState] = {
+    "mapped": "applied",
+    "unmapped": "unmapped",
+    "parked": "parked",
+    "failed": "parked",
+    "refused": "refused",
+}
+
+
+class Pipeline:
+    """Takes messages from the doors and commits them in groups; one per process."""
+
+    def __init__(
+        self,
+        store: Store,
+        settings: Intake,
+        clock: Clock,
+        tracer: Tracer,
+        metrics: Metrics,
+        site: str | None = None,
+        dedup_days: int = 7,
+    ) -> None:
+        self.store = store
+        self.settings = settings
+        self.clock = clock
+        self.tracer = tracer
+        self.metrics = metrics
+        self.site = site
+        self.window = dedup_days * DAY
+        self.switches: dict[str, str] = {}
+        self.on_events: list[Callable[[Sequence[Event]], None]] = []
+        self.on_message: list[Callable[[str, int], None]] = []
+        self._queue: list[Intent] = []
+        self._awake = asyncio.Event()
+        self._last = 0
+        self._task: asyncio.Task[None] | None = None
+        self._stopping = False
+
+    async def start(self) -> None:
+        """Remember what is paused and begin to commit."""
+        self.switches = await self.store.switches()
+        self._task = asyncio.get_running_loop().create_task(self._run())
+
+    async def stop(self) -> None:
+        """Commit what was accepted, then end."""
+        self._stopping = True
+        self._awake.set()
+        if self._task:
+            await self._task
+
+    # -- the door
+
+    def accept(self, feed: Feed, raw: bytes, parent: str | None = None) -> asyncio.Future[Answer]:
+        """Map a frame and queue it for the next commit; the future is its answer."""
+        trace = self.tracer.start("message", parent, kind="consumer")
+        intent = read(feed, raw, self._received(), trace)
+        intent.answer = asyncio.get_running_loop().create_future()
+        for heard in self.on_message:
+            heard(feed.name, intent.cause.received_at)
+        if self._stopping or self._is_held(feed) or len(self._queue) >= self.settings.queue:
+            self._decline(intent, "held")
+        else:
+            self._queue.append(intent)
+            self._awake.set()
+        return intent.answer
+
+    def _received(self) -> int:
+        """Our clock, never the same twice: the order of receipt can be read from it."""
+        self._last = max(self.clock(), self._last + 1)
+        return self._last
+
+    def _is_held(self, feed: Feed) -> bool:
+        return bool(self.switches) and ("intake" in self.switches or f"feed:{feed.name}" in self.switches)
+
+    async def pause(self, name: str, by: str) -> None:
+        """Hold `intake` or `feed:NAME`: its senders are told to try again, and nothing of theirs is kept."""
+        await self.store.set_switch(name, by)
+        self.switches[name] = by
+
+    async def release(self, name: str) -> None:
+        """Take up again what was held."""
+        await self.store.set_switch(name, None)
+        self.switches.pop(name, None)
+
+    @property
+    def waiting(self) -> int:
+        """How many messages wait for the next commit."""
+        return len(self._queue)
+
+    # -- the commit
+
+    async def _run(self) -> None:
+        while not self._stopping or self._queue:
+            await self._awake.wait()
+            self._awake.clear()
+            while self._queue:
+                group = self._queue[: self.settings.group]
+                del self._queue[: self.settings.group]
+                await self._commit(group)
+
+    async def _commit(self, group: list[Intent]) -> None:
+        """Commit a group; one that fails is repeated message by message, so that a bad one harms only itself."""
+        try:
+            await self._together(group)
+        except Unavailable as error:
+            log("commit.unavailable", level="error", error=error, count=len(group))
+            for intent in group:
+                self._decline(intent, "unavailable")
+        except Exception as error:
+            if len(group) > 1 or isinstance(error, Conflict):
+                await self._one_by_one(group)
+            else:
+                log("commit.failed", level="error", error=error, message_id=group[0].cause.message)
+                self._decline(group[0], "failed")
+
+    async def _one_by_one(self, group: list[Intent]) -> None:
+        for intent in group:
+            try:
+                await self._together([intent])
+            except Exception as error:  # each answers for itself
+                log("commit.failed", level="error", error=error, message_id=intent.cause.message)
+                self._decline(intent, "failed")
+
+    async def _together(self, group: list[Intent]) -> None:
+        began = self.clock()
+        async with self.store.unit() as unit:
+            working = Working()
+            await unit.load(working, lookups(group))
+            seen = await self._seen(unit, group)
+            batch = Batch()
+            answers = [self._settle(intent, working, seen, batch) for intent in group]
+            batch.audit = group_rows(batch.messages, began)
+            events = await unit.commit(batch)
+        self.metrics.commit_group.observe(len(group))
+        self.metrics.commit_seconds.observe((self.clock() - began) / 1_000_000)
+        for intent, (payload, state, code) in zip(group, answers, strict=True):
+            self._answer(intent, payload, state, code)
+        if events:
+            for hear in self.on_events:
+                hear(events)
+
+    async def _seen(self, unit: Unit, group: list[Intent]) -> dict[str, list[Seen]]:
+        since = group[0].cause.received_at - self.window
+        seen: dict[str, list[Seen]] = {}
+        for tenant in {intent.feed.tenant for intent in group}:
+            names = [intent.dedup for intent in group if intent.feed.tenant == tenant]
+            seen |= await unit.seen(tenant, names, since)
+        return seen
+
+    def _settle(
+        self, intent: Intent, working: Working, seen: dict[str, list[Seen]], batch: Batch
+    ) -> tuple[bytes, MessageState, str]:
+        """What one message adds to the batch, and what its sender will hear."""
+        before = seen.setdefault(intent.dedup, [])
+        for known in before:
+            if known.hash == intent.hash:
+                batch.repeats.append(known.id)
+                return known.ack, "duplicate", ""
+        problems = [*intent.mapped.problems, REUSED] if before else list(intent.mapped.problems)
+        settled = self._apply(intent, working, batch, problems)
+        code = code_for(intent.verdict, intent.feed.settings, problems)
+        payload = reply(intent, code, problems)
+        batch.messages.append(self._kept(intent, settled, problems, payload, code))
+        cause = intent.cause
+        before.append(Seen(id=cause.message, hash=intent.hash, received_at=cause.received_at, ack=payload))
+        return payload, STATES[intent.verdict], code
+
+    def _apply(self, intent: Intent, working: Working, batch: Batch, problems: list[Problem]) -> Settled | None:
+        """Settle a mapped message into the batch; a message that cannot be is parked, and a task says so."""
+        if intent.verdict == "mapped":
+            try:
+                settled = settle(working, intent.mapped, intent.cause)
+            except Refused as refused:
+                intent.verdict, intent.problem = "parked", refused.problem
+            except Exception as error:
+                log("message.settling_failed", level="error", error=error, message_id=intent.cause.message)
+                intent.verdict, intent.problem = "failed", OUR_FAULT
+            else:
+                batch.records += written(settled)
+                batch.events += settled.events
+                batch.tasks += settled.tasks
+                return settled
+        if intent.problem and intent.problem not in problems:
+            problems.append(intent.problem)
+        if intent.verdict in ("parked", "failed") and intent.problem:
+            people = intent.problem.code.startswith("PAT-")
+            queue = "patient-identity" if people else "integration-errors"
+            batch.tasks.append(task_for(intent.cause, queue, intent.problem.code, "A message could not be applied"))
+        return None
+
+    def _kept(
+        self, intent: Intent, settled: Settled | None, problems: Sequence[Problem], payload: bytes, code: str
+    ) -> Kept:
+        head, cause = intent.header, intent.cause
+        return Kept(
+            id=cause.message,
+            tenant=cause.tenant,
+            feed=cause.feed,
+            received_at=cause.received_at,
+            state=STATES[intent.verdict],
+            raw=intent.raw,
+            hash=intent.hash,
+            dedup=intent.dedup,
+            type=head.message_type if head else "",
+            event=head.event if head else "",
+            version=head.version if head else "",
+            control_id=head.control_id if head else "",
+            sender=f"{head.sending_application}|{head.sending_facility}" if head else "",
+            ack=payload,
+            ack_code=code,
+            clock=cause.clock,
+            problems=tuple(problems),
+            records=tuple(settled.records) if settled else (),
+            keys=tuple(intent.mapped.keys),
+            traceparent=cause.traceparent,
+            site=self.site,
+        )
+
+    # -- the answer
+
+    def _answer(self, intent: Intent, payload: bytes, state: MessageState, code: str) -> None:
+        kind = intent.header.message_type if intent.header else ""
+        self.metrics.messages.child(intent.feed.name, kind, state).inc()
+        if code:
+            self.metrics.acks.child(intent.feed.name, code).inc()
+        if intent.trace:
+            self.tracer.finish(intent.trace, feed=intent.feed.name, message_id=intent.cause.message, state=state)
+        if intent.answer and not intent.answer.done():
+            intent.answer.set_result(Answer(payload or None))
+
+    def _decline(self, intent: Intent, why: str) -> None:
+        """Nothing of it was kept, and the sender is told so."""
+        kind = intent.header.message_type if intent.header else ""
+        self.metrics.messages.child(intent.feed.name, kind, "declined").inc()
+        if intent.trace:
+            self.tracer.finish(intent.trace, "error", feed=intent.feed.name, code=why)
+        if intent.answer and not intent.answer.done():
+            intent.answer.set_result(refusal(intent))
+
+    # -- again
+
+    async def replay(self, kept: Kept, feed: Feed, emit: bool = False) -> Kept:
+        """Map a kept message again, as of when it came: same ids, no acknowledgement, events only when asked for."""
+        intent = read(feed, kept.raw, kept.received_at, identity=kept.id)
+        batch = Batch()
+        async with self.store.unit() as unit:
+            working = Working()
+            await unit.load(working, lookups([intent]))
+            problems = list(intent.mapped.problems)
+            settled = self._apply(intent, working, batch, problems)
+            again = self._kept(intent, settled, problems, kept.ack, kept.ack_code)
+            batch.replayed.append(again)
+            batch.events = batch.events if emit else []
+            events = await unit.commit(batch)
+        for hear in self.on_events:
+            hear(events)
+        return again
+
+    async def announce(self, events: Sequence[Event]) -> None:
+        """Put events of the gateway's own into the feed (a silent feed, a finished task)."""
+        async with self.store.unit() as unit:
+            kept = await unit.commit(Batch(events=list(events)))
+        for hear in self.on_events:
+            hear(kept)
+
+    def event(self, kind: str, tenant: str, subject: str, feed: str | None = None) -> Event:
+        """An event of the gateway's own, now."""
+        at = self._received()
+        identity = new_id("event", at, kind, subject)
+        return Event(id=identity, type=kind, tenant=tenant, subject=subject, at=at, feed=feed)
+
+
+def lookups(group: Sequence[Intent]) -> set[tuple[str, Identifier]]:
+    """Every record that a group may speak about, as the store finds it."""
+    wanted: set[tuple[str, Identifier]] = set()
+    for intent in group:
+        if intent.verdict == "mapped":
+            wanted.update(identifiers_of(intent.mapped.patches))
+            wanted.update(("patient", one) for merge in intent.mapped.merges for one in merge.source)
+    return wanted
+
+
+def written(settled: Settled) -> list[Written]:
+    """The records of a settled message as the store takes them."""
+    return [
+        Written(
+            kind=settled.kinds[identity],
+            before=settled.before.get(identity),
+            after=record,
+            fresh=identity in settled.fresh,
+        )
+        for identity, record in settled.after.items()
+    ]

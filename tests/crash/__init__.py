@@ -1,0 +1,1 @@
+"""What is promised under kill -9, counted."""
