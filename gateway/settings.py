@@ -9,7 +9,10 @@ from typing import Literal
 
 from msgspec import Struct
 
+from canonical.datatypes import Coding
 from transforms.hl7v2.profile import ListMode, OffsetPolicy, Profile, Registered
+
+Codes = dict[str, dict[str, Coding]]
 
 
 class Setting(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="kebab"):
@@ -151,7 +154,7 @@ class Site(Struct, frozen=True, kw_only=True):
     files: bytes = b""
 
 
-def feed_of(name: str, peer: Peer, codes: dict[str, dict[str, object]]) -> Feed:
+def feed_of(name: str, peer: Peer, codes: Codes) -> Feed:
     """A peer's feed with its profile."""
     settings = peer.feed or FeedSettings()
     return Feed(
@@ -168,6 +171,7 @@ def feed_of(name: str, peer: Peer, codes: dict[str, dict[str, object]]) -> Feed:
                 key: Registered(system=one.system, enterprise=one.enterprise, volatile=one.volatile)
                 for key, one in peer.authorities.items()
             },
+            codes=codes,
             location_zones=peer.location_zones,
             list_mode=settings.list_mode,
             siu_creates_encounter=settings.siu_creates_encounter,
