@@ -8,6 +8,8 @@ lower-case word or a bare number under a key that takes one: codes are constants
 import re
 from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
+from os import sep
+from pathlib import Path
 from typing import Final
 
 from canonical.events import EVENTS
@@ -17,6 +19,7 @@ Shape = Callable[[object], bool]
 Value = str | int | float | bool
 
 HIDDEN: Final = "?"
+ROOT: Final = Path(__file__).parents[1]
 ROOMS: Final = frozenset({"canonical", "transforms", "connectors", "policies", "gateway"})
 
 # HL7 table 0076 in one alternation: three letters alone could be a name.
@@ -105,9 +108,8 @@ def places(frames: Iterable[tuple[str, int]]) -> list[str]:
     """Frames of ours as `room/file.py:line`; the paths of others, and what stands above the room, are left out."""
     found = []
     for path, line in frames:
-        parts = path.replace("\\", "/").split("/")
-        rooms = [index for index, part in enumerate(parts) if part in ROOMS]
-        frame = f"{'/'.join(parts[rooms[-1] :])}:{line}" if rooms and "site-packages" not in parts else ""
-        if FRAME(frame):
+        inner = path.removeprefix(f"{ROOT}{sep}").replace(sep, "/")
+        frame = f"{inner}:{line}"
+        if inner != path and inner.partition("/")[0] in ROOMS and FRAME(frame):
             found.append(frame)
     return found

@@ -13,23 +13,29 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
 from types import TracebackType
-from typing import Final, TextIO
+from typing import Final, Literal, TextIO
 
 import msgspec
 
 from policies.public import CLASS, CODE, HIDDEN, Value, places, public
 
 OURS: Final = "isthmus"
-LEVELS: Final = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
+Level = Literal["debug", "info", "warning", "error"]
+LEVELS: Final[dict[str, int]] = {
+    "debug": logging.DEBUG,
+    "info": logging.INFO,
+    "warning": logging.WARNING,
+    "error": logging.ERROR,
+}
 CAUSES_SHOWN: Final = 4
 
 _logger = logging.getLogger(OURS)
 _encode = msgspec.json.Encoder().encode
 
 
-def log(event: str, *, level: str = "info", error: BaseException | None = None, **fields: Value | None) -> None:
+def log(event: str, *, level: Level = "info", error: BaseException | None = None, **fields: Value | None) -> None:
     """Say what happened: a code, and fields of which only the allow-listed keys are written."""
-    number = LEVELS[level]
+    number = LEVELS.get(level, logging.INFO)
     if not _logger.isEnabledFor(number):
         return
     thrown = (type(error), error, error.__traceback__) if error else None
@@ -109,7 +115,7 @@ class Lined(logging.StreamHandler[TextIO]):
         self.lost += 1
 
 
-def setup(stream: TextIO, level: str = "info") -> Lined:
+def setup(stream: TextIO, level: Level = "info") -> Lined:
     """Make these lines the only output of the process's loggers, warnings and uncaught exceptions.
 
     Call it again after a server has configured logging its own way: what that attached is taken off.

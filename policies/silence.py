@@ -37,7 +37,7 @@ class Memory(Struct, kw_only=True):
 
     usual: list[float] = field(default_factory=lambda: [UNKNOWN] * HOURS)
     last: float | None = None
-    hour: int | None = None
+    hour: int = 0
     longest: float = 0.0
     silent: bool = False
     returned: bool = False
@@ -53,10 +53,12 @@ class Silence:
     def observe(self, now: float) -> None:
         """A message came."""
         memory = self.memory
-        self._live_to(now)
+        if memory.last is None:
+            memory.last, memory.hour = now, _hour(now)
+        self._live_to(memory.last, now)
         if memory.silent:
             memory.silent, memory.returned, memory.longest = False, True, 0.0
-        memory.last = max(now, memory.last or now)
+        memory.last = max(now, memory.last)
 
     def check(self, now: float) -> Literal["silent", "back"] | None:
         """What changed since the last check: the feed fell silent, or it is back; each is said once."""
@@ -64,7 +66,6 @@ class Silence:
         if memory.returned:
             memory.returned = False
             return "back"
-        self._live_to(now)
         if memory.silent or memory.last is None or now - memory.last <= self.threshold(now):
             return None
         memory.silent = True
@@ -72,8 +73,8 @@ class Silence:
 
     def resume(self, now: float) -> None:
         """Count quiet from now: we were not listening (a restart, a pause), and that teaches nothing."""
-        self.memory.last = None if self.memory.last is None else now
-        self.memory.hour, self.memory.longest = None, 0.0
+        if self.memory.last is not None:
+            self.memory.last, self.memory.hour, self.memory.longest = now, _hour(now), 0.0
 
     def threshold(self, now: float) -> float:
         """The quiet beyond which the feed is silent at this moment."""
@@ -92,20 +93,14 @@ class Silence:
             return own
         return max(usual[other * 24 + hour] for other in LENDING)
 
-    def _live_to(self, now: float) -> None:
-        """Let each hour since the last look learn the longest quiet that it saw."""
-        memory = self.memory
-        if memory.last is None:
-            return
-        hour = _hour(now)
-        if memory.hour is None:
-            memory.hour = hour
+    def _live_to(self, last: float, now: float) -> None:
+        """Let each hour since the last message learn the longest quiet that it saw; only a quiet that ended teaches."""
+        memory, hour = self.memory, _hour(now)
         while memory.hour < hour:
-            memory.longest = max(memory.longest, (memory.hour + 1) * HOUR - memory.last)
-            self._learn(_slot(memory.hour), memory.longest)
-            memory.hour = max(memory.hour + 1, hour - HOURS)
-            memory.longest = 0.0
-        memory.longest = max(memory.longest, now - memory.last)
+            reached = (memory.hour + 1) * HOUR - last
+            self._learn(_slot(memory.hour), max(memory.longest, reached))
+            memory.hour, memory.longest = max(memory.hour + 1, hour - HOURS), 0.0
+        memory.longest = max(memory.longest, now - last)
 
     def _learn(self, slot: int, longest: float) -> None:
         usual = self.memory.usual
