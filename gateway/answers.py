@@ -34,7 +34,7 @@ def reply(intent: Intent, code: str, problems: Sequence[Problem]) -> bytes:
     now = timestamp(at)
     if intent.header is None:
         return ack.build_minimal(intent.raw, code, identity[-20:], now, problems) or b""
-    replies = [one for one in ack.replies(intent.header, code) if ack.wants(intent.header, one)]
+    replies = ack.replies(intent.header, code)
     if len(replies) > 1 and intent.feed.settings.application_acks == "off":
         replies = replies[:1]
     built = [
