@@ -6,17 +6,34 @@ coverage report. A field that cannot be read costs itself only: it becomes a pro
 """
 
 from collections.abc import Callable, Sequence
-from typing import Final, TypeVar
+from typing import NamedTuple, TypeVar
 
 from msgspec import UNSET, Struct, UnsetType
 
 from canonical.problems import Problem, Severity
 from canonical.records import Record
 
+from .actors import Cast
+from .dialect import NULL, dialect
 from .er7 import Message, Segment
 from .profile import Profile
 
-NULL: Final = '""'
+__all__ = [
+    "NULL",
+    "BadField",
+    "Convert",
+    "Home",
+    "Joint",
+    "Reading",
+    "Row",
+    "Rule",
+    "Table",
+    "Used",
+    "populated",
+    "sent",
+    "take",
+]
+
 T = TypeVar("T")
 
 
@@ -38,26 +55,42 @@ class Used(Struct, frozen=True):
     by: str
 
 
+class Home(NamedTuple):
+    """The authority that a number without one is taken to belong to."""
+
+    system: str
+    name: str
+
+
 class Reading:
     """One message being read under one profile: where we are, and what was wrong so far.
 
-    `msh_offset` is the zone offset of MSH-7, `received_at` our clock in microseconds. With `trace` set, each field
-    that gets a value leaves a `Used` there; without it lineage costs nothing.
+    `msh_offset` is the offset of MSH-7 in minutes east, `zone` the one in which local times are read, `received_at`
+    our clock in microseconds. The patches that the message comes to are collected in `cast`. With `trace` set, each
+    field that gets a value leaves a `Used` there; without it lineage costs nothing.
     """
 
-    __slots__ = ("at", "delimiters", "field", "message", "msh_offset", "problems", "profile", "received_at", "trace")
+    __slots__ = (
+        *("at", "cast", "delimiters", "dialect", "field", "home", "message", "msh_offset", "noted", "problems"),
+        *("profile", "received_at", "trace", "zone"),
+    )
 
     def __init__(
         self,
         message: Message,
         profile: Profile,
         received_at: int,
-        msh_offset: str = "",
+        msh_offset: int | None = None,
         trace: list[Used] | None = None,
     ) -> None:
         self.message = message
         self.delimiters = message.delimiters
         self.profile = profile
+        self.dialect = dialect(profile, message.delimiters, message.charset)
+        self.zone = self.dialect.zone
+        self.home: Home | None = None  # the authority of MSH-4, once it was needed
+        self.cast = Cast()
+        self.noted: set[str] = set()
         self.received_at = received_at
         self.msh_offset = msh_offset
         self.problems: list[Problem] = []
@@ -70,10 +103,29 @@ class Reading:
         path = self.at if at is None else self.at + at if at[0] in ".[" else at
         self.problems.append(Problem(code=code, path=path, detail=detail, severity=severity, field=self.field))
 
+    def remark(self, about: str, code: str, detail: str) -> None:
+        """Note something worth knowing about the sender's ways, once a message."""
+        if about not in self.noted:
+            self.noted.add(about)
+            self.complain(code, detail, "information")
+
     def used(self, field: str, path: str, by: str) -> None:
         """Leave a trace that this field came from there."""
         if self.trace is not None:
             self.trace.append(Used(field, path, by))
+
+    def wrong(self, since: int) -> tuple[Problem, ...]:
+        """What a record's segments have wrong: the problems from that number on, without mere remarks."""
+        if len(self.problems) == since:
+            return ()
+        return tuple(problem for problem in self.problems[since:] if problem.severity != "information")
+
+    def number(self, patch: int, since: int) -> None:
+        """What was traced from that number on is about this patch: `start` becomes `2.start`."""
+        for place in range(since, len(self.trace or ())):
+            used = self.trace[place] if self.trace else None
+            if used and self.trace and not used.field[0].isdecimal():
+                self.trace[place] = Used(f"{patch}.{used.field}", used.path, used.by)
 
 
 Convert = Callable[[str, Reading], object]  # None: nothing in it
@@ -101,14 +153,24 @@ class Rule(Struct, frozen=True):
     decide: Decide
 
 
+class Joint(Struct, frozen=True):
+    """`Joint(("start", "end"), ("TQ1-7", "TQ1-8"), timing)`: fields that only make sense together; the function gives
+    those that were sent."""
+
+    fields: tuple[str, ...]
+    paths: tuple[str, ...]
+    decide: Callable[[Segment, Reading], dict[str, object]]
+
+
 class Table:
     """The rows and rules that fill one kind of record from one segment (and what a rule reads beside it)."""
 
-    def __init__(self, segment: str, record: type[Record], *rows: Row | Rule) -> None:
+    def __init__(self, segment: str, record: type[Record], *rows: Row | Rule | Joint) -> None:
         self.segment = segment
         self.record = record
         self.rows = tuple(row for row in rows if isinstance(row, Row))
         self.rules = tuple(row for row in rows if isinstance(row, Rule))
+        self.joints = tuple(row for row in rows if isinstance(row, Joint))
         self._plan = tuple((row.index, row.field, row.convert) for row in self.rows)
         self._empty = {row.field: getattr(_defaults(record), row.field) for row in self.rows}
 
@@ -116,13 +178,14 @@ class Table:
         """Fill `into` with what the segment says: a value, the field's empty value for `""`, nothing when not sent."""
         fields = segment.fields
         size = len(fields)
+        path = segment.path
         for index, field, convert in self._plan:
             if index >= size or not (text := fields[index]):
                 continue
             if text == NULL:
                 into[field] = self._empty[field]
             else:
-                reading.at = f"{segment.path}-{index}"
+                reading.at = f"{path}-{index}"
                 reading.field = field
                 try:
                     value = convert(text, reading)
@@ -133,9 +196,11 @@ class Table:
                     continue
                 into[field] = value
             if reading.trace is not None:
-                reading.used(field, f"{segment.path}-{index}", getattr(convert, "__name__", "row"))
+                reading.used(field, f"{path}-{index}", getattr(convert, "__name__", "row"))
         for rule in self.rules:
             self._decide(rule, segment, reading, into)
+        for joint in self.joints:
+            self._join(joint, segment, reading, into)
         reading.field = None
         return into
 
@@ -154,6 +219,37 @@ class Table:
         if reading.trace is not None and len(reading.trace) == before:
             for path in populated(rule.paths, segment, reading.message):
                 reading.used(rule.field, path, getattr(rule.decide, "__name__", "rule"))
+
+    def _join(self, joint: Joint, segment: Segment, reading: Reading, into: dict[str, object]) -> None:
+        reading.at = segment.path
+        reading.field = joint.fields[0]
+        before = len(reading.trace) if reading.trace is not None else 0
+        said = joint.decide(segment, reading)
+        into.update(said)
+        if said and reading.trace is not None and len(reading.trace) == before:
+            for path in populated(joint.paths, segment, reading.message):
+                for field in said:
+                    reading.used(field, path, getattr(joint.decide, "__name__", "rule"))
+
+
+def take(
+    convert: Callable[[str, Reading], T | None], segment: Segment, index: int, reading: Reading
+) -> T | UnsetType | None:
+    """One field for a rule: its value, None for `""`, UNSET where nothing was sent or nothing could be read."""
+    raw = segment.get(index)
+    if not raw:
+        return UNSET
+    reading.at = f"{segment.path}-{index}"
+    try:
+        value = None if raw == NULL else convert(raw, reading)
+    except BadField as bad:
+        reading.complain(bad.code, bad.detail, bad.severity)
+        return UNSET
+    if value is None and raw != NULL:
+        return UNSET
+    if reading.trace is not None and reading.field:
+        reading.used(reading.field, reading.at, getattr(convert, "__name__", "rule"))
+    return value
 
 
 def populated(paths: Sequence[str], segment: Segment, message: Message) -> list[str]:

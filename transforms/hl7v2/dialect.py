@@ -1,0 +1,61 @@
+"""How one feed writes: its profile together with the delimiters and charset of its messages.
+
+Two messages of one dialect read the same text alike, so what is pure and repeats (codes, places, staff, times) is
+converted once and remembered under the dialect. A dialect is equal to itself only, which keeps such look-ups cheap.
+"""
+
+from zoneinfo import ZoneInfo
+
+from .delimiters import Delimiters
+from .escapes import unescape
+from .profile import Profile
+
+NULL = '""'
+_MOST = 256  # dialects remembered at once: feeds times their delimiters and charsets
+_NEVER = "\x00"  # stands for a delimiter that MSH-2 does not define
+
+_known: dict[tuple[int, Delimiters, str], "Dialect"] = {}
+
+
+class Dialect:
+    """A profile met with delimiters and a charset; `urn` begins every private name of the feed."""
+
+    __slots__ = ("charset", "component", "delimiters", "escape", "profile", "repetition", "subcomponent", "urn", "zone")
+
+    def __init__(self, profile: Profile, delimiters: Delimiters, charset: str) -> None:
+        self.profile = profile
+        self.delimiters = delimiters
+        self.charset = charset
+        self.component = delimiters.component
+        self.repetition = delimiters.repetition or _NEVER
+        self.escape = delimiters.escape or _NEVER
+        self.subcomponent = delimiters.subcomponent or _NEVER
+        self.urn = f"urn:x-{profile.tenant}:{profile.feed}:"
+        self.zone = ZoneInfo(profile.zone) if profile.zone else None
+
+    def leaf(self, text: str) -> str | None:
+        """The text of a leaf without the blanks around it; None where nothing or `""` stands."""
+        if self.escape in text:
+            text = unescape(text, self.delimiters, self.charset)[0]
+        text = text.strip()
+        return text if text and text != NULL else None
+
+    def leaves(self, text: str, size: int) -> list[str | None]:
+        """The components of a field as leaves, at least `size` of them."""
+        parts = [part and self.leaf(part) for part in text.split(self.component)]
+        return [part or None for part in parts] + [None] * (size - len(parts))
+
+    def first(self, text: str) -> str | None:
+        """The first subcomponent of a component."""
+        return self.leaf(text.partition(self.subcomponent)[0])
+
+
+def dialect(profile: Profile, delimiters: Delimiters, charset: str) -> Dialect:
+    """The dialect of these three, the same object each time; it keeps its profile, so that no other takes its place."""
+    key = (id(profile), delimiters, charset)
+    found = _known.get(key)
+    if found is None:
+        if len(_known) >= _MOST:
+            _known.clear()
+        found = _known[key] = Dialect(profile, delimiters, charset)
+    return found

@@ -1,0 +1,195 @@
+"""PID, PD1 and NK1 as what they say about a patient (2.5.1 ch. 3.4; DOMAIN 2.4).
+
+People are matched by the numbers of PID-3 alone: a member number names a coverage and an SSN proves nothing.
+"""
+
+from collections.abc import Sequence
+from typing import Final, TypeVar
+
+from msgspec import UNSET, UnsetType
+from msgspec.structs import replace
+
+from canonical.datatypes import Address, Contact, Identifier, Name, Telecom
+from canonical.patches import Patch, Said
+from canonical.records import Patient
+
+from .authority import SSN
+from .codes import MEMBER_TYPES
+from .converters import coded, flag, gender, integer, repeated, text
+from .er7 import Segment
+from .identity import identifiers
+from .instants import instant, partial_date
+from .people import addresses, names, people, telecoms
+from .rows import Reading, Row, Rule, Table, take
+
+ACTIVE: Final = Said(status="active", weak=True)
+T = TypeVar("T")
+
+
+def birth_time(text: str, reading: Reading) -> str | None:
+    """The instant of birth, where PID-7 is more than a date."""
+    return instant(text, reading) if len(text) > 8 else None
+
+
+def all_names(segment: Segment, reading: Reading) -> tuple[Name, ...] | UnsetType:
+    """PID-5, then PID-9 as names no longer in use."""
+    known = take(names, segment, 5, reading)
+    aliases = take(names, segment, 9, reading)
+    if known is UNSET and not aliases:
+        return UNSET
+    return (*_values(known), *(replace(one, use="old") for one in _values(aliases)))
+
+
+def all_addresses(segment: Segment, reading: Reading) -> tuple[Address, ...] | UnsetType:
+    """PID-11, with the county of PID-12 where an older sender put it there."""
+    known = take(addresses, segment, 11, reading)
+    if known is UNSET:
+        return UNSET
+    county = take(text, segment, 12, reading)
+    return tuple(one if one.district or not county else replace(one, district=county) for one in _values(known))
+
+
+def all_telecoms(segment: Segment, reading: Reading) -> tuple[Telecom, ...] | UnsetType:
+    """PID-13 at home and PID-14 at work, unless XTN-2 says otherwise; PID-40 from 2.7 on."""
+    home, work, more = (take(telecoms, segment, index, reading) for index in (13, 14, 40))
+    if home is UNSET and work is UNSET and more is UNSET:
+        return UNSET
+    numbers = [*_used_at("home", home), *_used_at("work", work), *_values(more)]
+    return tuple(dict.fromkeys(numbers))
+
+
+def _used_at(place: str, known: tuple[Telecom, ...] | UnsetType | None) -> list[Telecom]:
+    return [one if one.use or one.system == "email" else replace(one, use=place) for one in _values(known)]
+
+
+def practitioners(segment: Segment, reading: Reading) -> tuple[str, ...] | UnsetType:
+    """PD1-4 as references to providers."""
+    known = take(people, segment, 4, reading)
+    if known is UNSET:
+        return UNSET
+    references = (reading.cast.provider(one) for one in _values(known))
+    return tuple(reference for reference in references if reference)
+
+
+def _values(known: Sequence[T] | UnsetType | None) -> Sequence[T]:
+    return known or ()
+
+
+PID = Table(
+    "PID",
+    Patient,
+    Row("birth_date", "PID-7", partial_date),
+    Row("birth_time", "PID-7", birth_time),
+    Row("gender", "PID-8", gender),
+    Row("gender_original", "PID-8", coded("0001")),
+    Row("races", "PID-10", repeated(coded("0005"))),
+    Row("languages", "PID-15", repeated(coded("0296"))),
+    Row("marital_status", "PID-16", coded("0002")),
+    Row("religion", "PID-17", coded("0006")),
+    Row("accounts", "PID-18", identifiers),
+    Row("ethnicities", "PID-22", repeated(coded("0189"))),
+    Row("birth_place", "PID-23", text),
+    Row("multiple_birth", "PID-24", flag),
+    Row("birth_order", "PID-25", integer),
+    Row("deceased_at", "PID-29", instant),
+    Row("deceased", "PID-30", flag),
+    Row("identity_unknown", "PID-31", flag),
+    Row("identity_reliability", "PID-32", repeated(coded("0445"))),
+    Rule("names", ("PID-5", "PID-9"), all_names),
+    Rule("addresses", ("PID-11", "PID-12"), all_addresses),
+    Rule("telecoms", ("PID-13", "PID-14", "PID-40"), all_telecoms),
+)
+PD1 = Table(
+    "PD1",
+    Patient,
+    Rule("general_practitioners", ("PD1-4",), practitioners),
+    Row("publicity", "PD1-11", coded("0215")),
+    Row("protection", "PD1-12", flag),
+)
+
+
+def contacts(segment: Segment, reading: Reading) -> tuple[Contact, ...]:
+    """Every NK1 of this patient, in the sender's order."""
+    return tuple(one for nk1 in about(reading, segment, "NK1") if (one := _contact(nk1, reading)))
+
+
+def _contact(nk1: Segment, reading: Reading) -> Contact | None:
+    called = _values(take(names, nk1, 2, reading))
+    home, work = take(addresses, nk1, 4, reading), [take(telecoms, nk1, index, reading) for index in (5, 6)]
+    relationship, role = (take(coded(table), nk1, index, reading) for table, index in (("0063", 3), ("0131", 7)))
+    if not called and not relationship:
+        return None
+    codings = role.codings if role else ()
+    return Contact(
+        role=codings[0].code if codings else "N",
+        name=called[0] if called else None,
+        relationship=relationship or None,
+        telecoms=(*_used_at("home", work[0]), *_used_at("work", work[1])),
+        address=next(iter(_values(home)), None),
+        identifiers=tuple(_values(take(identifiers, nk1, 33, reading))),
+    )
+
+
+NK1 = Table(
+    "NK1",
+    Patient,
+    Rule("contacts", tuple(f"NK1-{index}" for index in (2, 3, 4, 5, 6, 7, 33)), contacts),
+)
+TABLES = (PID, PD1, NK1)
+
+
+def patient(reading: Reading, pid: Segment, event: str | None = None, said: Said = ACTIVE) -> Patch | None:
+    """What a PID and the segments that belong to it say about a patient; None for one whom no number names."""
+    problems, traced = len(reading.problems), len(reading.trace or ())
+    anchors, also, fields = numbers(pid, reading)
+    if not anchors:
+        return None
+    PID.read(pid, reading, fields)
+    for table in (PD1, NK1):
+        found = about(reading, pid, table.segment)
+        if found:
+            table.read(found[0] if table is not NK1 else pid, reading, fields)
+    reading.number(len(reading.cast.patches), traced)
+    return Patch(
+        type="patient",
+        anchors=anchors,
+        also=also,
+        fields=fields,
+        said=said,
+        event=event,
+        problems=reading.wrong(problems),
+    )
+
+
+def numbers(pid: Segment, reading: Reading) -> tuple[tuple[Identifier, ...], tuple[Identifier, ...], dict[str, object]]:
+    """The numbers that find a patient, those that only belong to one, and the member numbers as a field.
+
+    PID-2 and PID-4, which are older than PID-3, find a patient only where PID-3 does not.
+    """
+    reading.field = "identifiers"
+    listed, external, alternate = (_values(take(identifiers, pid, index, reading)) for index in (3, 2, 4))
+    anchors: list[Identifier] = []
+    also: list[Identifier] = []
+    members: list[Identifier] = []
+    for one in listed:
+        kind = one.type
+        if kind in MEMBER_TYPES:
+            members.append(one)
+        else:
+            (also if one.system == SSN or kind == "SS" else anchors).append(one)
+    for older in (external, alternate):
+        (also if anchors else anchors).extend(older)
+    if ssn := take(text, pid, 19, reading):
+        also.append(Identifier(value=ssn.partition(reading.dialect.component)[0], system=SSN, type="SS"))
+    reading.field = None
+    fields: dict[str, object] = {"coverage_members": tuple(members)} if members else {}
+    return tuple(anchors), tuple(dict.fromkeys(also)), fields
+
+
+def about(reading: Reading, pid: Segment, name: str) -> list[Segment]:
+    """The segments of a name that belong to this patient: those up to the next PID."""
+    found = reading.message.all(name)
+    if not found or not pid.repeated:
+        return found
+    after = next((one.number for one in reading.message.all("PID") if one.number > pid.number), None)
+    return [one for one in found if one.number > pid.number and (after is None or one.number < after)]

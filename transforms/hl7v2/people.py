@@ -1,0 +1,193 @@
+"""Names, addresses, ways to reach someone, persons and places as canonical values (XPN, XAD, XTN, XCN, PL).
+
+Staff and places repeat across messages and are converted once per dialect; what is a patient's own is not remembered.
+"""
+
+from functools import lru_cache
+
+from canonical.datatypes import Address, Identifier, Name, Telecom
+
+from .actors import Person, Spot
+from .authority import NPI, home, npi_is_valid, system
+from .codes import ADDRESS_TYPES, ADDRESS_USES, NAME_USES, TELECOM_SYSTEMS, TELECOM_USES
+from .converters import complain_of_escapes, repeated
+from .dialect import Dialect
+from .rows import Home, Reading
+
+
+def name(text: str, reading: Reading) -> Name | None:
+    """XPN. A name without a type is the official one (table 0200)."""
+    dialect = reading.dialect
+    if dialect.escape in text:
+        complain_of_escapes(text, reading)
+    parts = text.split(dialect.component)
+    size = len(parts)
+    kind = parts[6].strip().upper() if size > 6 else ""
+    return _name(
+        dialect.first(parts[0]),
+        dialect.leaf(parts[1]) if size > 1 else None,
+        dialect.leaf(parts[2]) if size > 2 else None,
+        dialect.leaf(parts[3]) if size > 3 else None,
+        dialect.leaf(parts[4]) if size > 4 else None,
+        dialect.leaf(parts[5]) if size > 5 else None,
+        NAME_USES.get(kind) if kind else "official",
+    )
+
+
+def _name(
+    family: str | None,
+    given: str | None,
+    further: str | None,
+    suffix: str | None,
+    prefix: str | None,
+    degree: str | None,
+    use: str | None,
+) -> Name | None:
+    if not (family or given or further):
+        return None
+    first = (given,) if given else ()
+    both = (*first, *further.split()) if further else first
+    return Name(family=family, given=both, prefix=prefix, suffix=suffix, degree=degree, use=use)
+
+
+names = repeated(name)
+
+
+def address(text: str, reading: Reading) -> Address | None:
+    """XAD: XAD-1 may hold the street alone or in three parts (SAD)."""
+    dialect = reading.dialect
+    if dialect.escape in text:
+        complain_of_escapes(text, reading)
+    parts = dialect.leaves(text, 9)
+    street = " ".join(
+        part for one in text.partition(dialect.component)[0].split(dialect.subcomponent) if (part := dialect.leaf(one))
+    )
+    lines = tuple(line for line in (street, parts[1], parts[7]) if line)
+    place = parts[2:6]
+    if not lines and not any(place):
+        return None
+    kind = (parts[6] or "").upper()
+    return Address(
+        lines=lines,
+        city=parts[2],
+        district=parts[8],
+        state=parts[3],
+        postal_code=parts[4],
+        country=parts[5],
+        use=ADDRESS_USES.get(kind),
+        type=ADDRESS_TYPES.get(kind),
+    )
+
+
+addresses = repeated(address)
+
+
+def telecom(text: str, reading: Reading) -> Telecom | None:
+    """XTN: an address in XTN-4, a number in parts (XTN-5 to -8), as typed (XTN-1), or unformatted (XTN-12)."""
+    dialect = reading.dialect
+    if dialect.escape in text:
+        complain_of_escapes(text, reading)
+    typed, use, kind, online, country, area, number, extension, _, _, _, plain = dialect.leaves(text, 12)[:12]
+    equipment, purpose = (kind or "").upper(), (use or "").upper()
+    system = TELECOM_SYSTEMS.get(equipment) or (
+        "email" if purpose == "NET" else "pager" if purpose == "BPN" else "phone"
+    )
+    value = typed or online or plain
+    if system == "email" or (online and "@" in online):
+        system, value = "email", online or typed
+    elif number:
+        value = " ".join(part for part in (country and f"+{country.lstrip('+')}", area, number) if part)
+        value += f" ext. {extension}" if extension else ""
+    if not value:
+        return None
+    return Telecom(system=system, value=value, use="mobile" if equipment == "CP" else TELECOM_USES.get(purpose))
+
+
+telecoms = repeated(telecom)
+
+
+def person(text: str, reading: Reading) -> Person | None:
+    """XCN: a number with its authority, and a name. The check digit of an NPI is looked at, never enforced."""
+    dialect = reading.dialect
+    parts = text.split(dialect.component)
+    if dialect.escape in text:
+        complain_of_escapes(text, reading)
+    value = dialect.leaf(parts[0])
+    if value is None:
+        return _person(text, None, dialect)
+    held = parts[8] if len(parts) > 8 else ""
+    kind = dialect.leaf(parts[12]) if len(parts) > 12 else None
+    namespace, universal, scheme = (*held.split(dialect.subcomponent, 2), "", "")[:3]
+    by = system(namespace, universal, scheme, reading, kind)
+    if by.system == NPI and not npi_is_valid(value):
+        reading.complain("DQ-NPI-CHECK", "the number is not a valid National Provider Identifier")
+    original = None if isinstance(by, Home) else by.original
+    return _person(text, Identifier(value=value, system=by.system, type=kind, original=original), dialect)
+
+
+@lru_cache(maxsize=8192)
+def _person(text: str, identifier: Identifier | None, dialect: Dialect) -> Person | None:
+    parts = dialect.leaves(text, 10)
+    family = dialect.first(text.split(dialect.component)[1]) if parts[1] else None
+    use = NAME_USES.get((parts[9] or "L").upper())
+    called = _name(family, parts[2], parts[3], parts[4], parts[5], parts[6], use)
+    if not identifier and not called:
+        return None
+    shown = (
+        " ".join(part for part in (called.prefix, *called.given, called.family, called.suffix) if part)
+        if called
+        else None
+    )
+    return Person(identifiers=(identifier,) if identifier else (), name=called, display=shown)
+
+
+people = repeated(person)
+
+
+def same(one: Person, other: Person) -> bool:
+    """Whether two mentions in one message are of one person: by a number, or by name where one has none."""
+    if one.identifiers and other.identifiers:
+        numbers = {(held.system, held.value) for held in other.identifiers}
+        return any((held.system, held.value) in numbers for held in one.identifiers)
+    return one.name is not None and other.name is not None and _called(one.name) == _called(other.name)
+
+
+def _called(name: Name) -> tuple[str, ...]:
+    return tuple(part.casefold() for part in (name.family or "", *name.given[:1]))
+
+
+def spot(text: str, reading: Reading) -> Spot | None:
+    """PL: a place by its whole tuple; without a facility it belongs to the sender's."""
+    if reading.dialect.escape in text:
+        complain_of_escapes(text, reading)
+    return _spot(text, home(reading).name, reading.dialect)
+
+
+@lru_cache(maxsize=8192)
+def _spot(text: str, house: str, dialect: Dialect) -> Spot | None:
+    raw = [*text.split(dialect.component), *[""] * 9]
+    care, room, bed, facility, status, kind, building, floor, description = (dialect.first(part) for part in raw[:9])
+    if not any((care, room, bed, facility, building, floor, description)):
+        return None
+    place = (facility or house, building, floor, care, room, bed)
+    inner = (care, room, bed)
+    key = "/".join((part or "").replace("/", "%2F") for part in place) + (
+        "" if any(place[1:]) else f"/{description or ''}"
+    )
+    shown = description or " ".join(part for part in (inner if any(inner) else (facility, building, floor)) if part)
+    return Spot(
+        identifier=Identifier(value=key, system=f"urn:x-{dialect.profile.tenant}:location"),
+        display=shown,
+        facility=facility,
+        building=building,
+        floor=floor,
+        point_of_care=care,
+        room=room,
+        bed=bed,
+        status=status,
+        type=kind,
+        description=description,
+    )
+
+
+spots = repeated(spot)
