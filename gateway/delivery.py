@@ -1,0 +1,143 @@
+"""The story of a delivery: shape it for the receiver, sign it, post it through the policies, record the outcome.
+
+At least once: the webhook-id stays the same through all attempts, restarts and resends, so a receiver that keeps the
+ids it has seen takes each event once.
+"""
+
+from collections.abc import Callable
+from functools import lru_cache
+
+import msgspec
+from msgspec import Struct
+
+from canonical.events import Event
+from canonical.outcome import Outcome
+from canonical.records import Record
+from connectors.webhook.client import Answered, Post
+from gateway.outbound import Send
+from gateway.services import Clock
+from gateway.store.protocol import Attempt, Delivery, DeliveryState, Store, Subscription
+from policies import signing
+from policies.metrics import Metrics
+from policies.retry import Decision, Schedule, decide
+from policies.tracing import Trace, Tracer
+from transforms.api.cloudevent import cloud_event, encode
+
+MICROS = 1_000_000
+AGENT = "Isthmus-Webhook/1"
+STATES: dict[str, DeliveryState] = {"done": "delivered", "retry": "pending", "park": "parked", "disable": "parked"}
+NOT_MADE = Outcome(kind="transient", code="internal_error", attempted=False)
+
+
+class Result(Struct, frozen=True, kw_only=True):
+    """How an attempt ended: what is kept of it, and what was decided."""
+
+    subscription: Subscription
+    delivery: Delivery
+    attempt: Attempt | None
+    outcome: Outcome
+    decision: Decision
+
+
+class Courier:
+    """Delivers. `present` gives a record the form of an API version, for subscriptions that ask for full events."""
+
+    def __init__(
+        self,
+        store: Store,
+        post: Send,
+        clock: Clock,
+        dice: Callable[[], float],
+        schedule: Schedule,
+        metrics: Metrics | None = None,
+        tracer: Tracer | None = None,
+        present: Callable[[Record], object] | None = None,
+    ) -> None:
+        self._store, self._post, self._clock, self._dice, self._schedule = store, post, clock, dice, schedule
+        self._metrics, self._tracer, self._present = metrics, tracer, present
+
+    async def deliver(self, subscription: Subscription, delivery: Delivery, event: Event) -> Result:
+        """Make one attempt."""
+        trace = self._tracer.start("deliver", delivery.traceparent, "client") if self._tracer else None
+        body = encode(cloud_event(event, await self._data(subscription, event)))
+        began = self._clock()
+        outcome = await self._post(signed(subscription, delivery, body, began, trace))
+        result = self._record(subscription, delivery, outcome, began, self._clock())
+        self._observe(result, event, trace)
+        return result
+
+    def not_made(self, subscription: Subscription, delivery: Delivery) -> Result:
+        """What follows when a fault of ours kept an attempt from being made: it is put off, and uses up no try."""
+        now = self._clock()
+        return self._record(subscription, delivery, NOT_MADE, now, now)
+
+    async def _data(self, subscription: Subscription, event: Event) -> object:
+        """The subject as it was at the event, where the subscription asks for more than to be told."""
+        if not subscription.full or self._present is None:
+            return None
+        found = await self._store.version(event.tenant, event.subject, event.version)
+        return None if found is None else self._present(found)
+
+    def _record(
+        self, subscription: Subscription, delivery: Delivery, outcome: Outcome, began: int, ended: int
+    ) -> Result:
+        """What is kept of the attempt; one that never left the house is none, and uses up no try."""
+        made = delivery.attempts + outcome.attempted
+        decision = decide(
+            outcome,
+            made - delivery.spent,
+            (ended - delivery.since) / MICROS,
+            self._schedule,
+            deduplicates=subscription.deduplicates,
+            dice=self._dice(),
+        )
+        stands = msgspec.structs.replace(
+            delivery,
+            state=STATES[decision.verb],
+            attempts=made,
+            due_at=ended + int(decision.after * MICROS) if decision.verb == "retry" else delivery.due_at,
+            updated_at=ended,
+            outcome=decision.why,
+        )
+        attempt = None
+        if outcome.attempted:
+            answer = outcome.answer if isinstance(outcome, Answered) else None
+            attempt = Attempt(
+                delivery=delivery.id,
+                number=made,
+                at=began,
+                took=ended - began,
+                outcome=outcome.code,
+                status=outcome.status,
+                answer=answer or None,
+            )
+        return Result(subscription=subscription, delivery=stands, attempt=attempt, outcome=outcome, decision=decision)
+
+    def _observe(self, result: Result, event: Event, trace: Trace | None) -> None:
+        outcome, delivery = result.outcome, result.delivery
+        if self._tracer and trace:
+            end = "ok" if outcome.kind == "delivered" else outcome.kind
+            self._tracer.finish(trace, end, code=outcome.code, status=outcome.status, delivery=delivery.id)
+        if self._metrics:
+            self._metrics.deliveries.child(outcome.kind if outcome.attempted else "held").inc()
+            if outcome.kind == "delivered" and not delivery.spent:
+                self._metrics.delivery_latency.observe((delivery.updated_at - event.at) / MICROS)
+
+
+def signed(subscription: Subscription, delivery: Delivery, body: bytes, now: int, trace: Trace | None) -> Post:
+    """The request of one attempt, signed with every active secret (Standard Webhooks)."""
+    headers = {"content-type": "application/json", "user-agent": AGENT, "accept-encoding": "identity"}
+    traceparent = trace.traceparent if trace else delivery.traceparent
+    if traceparent:
+        headers["traceparent"] = traceparent
+    return Post(
+        subscription.url,
+        headers | signing.sign(signers(subscription.secrets), delivery.id, now // MICROS, body),
+        body,
+    )
+
+
+@lru_cache(maxsize=4096)
+def signers(secrets: tuple[str, ...]) -> tuple[signing.Signer, ...]:
+    """The signers of a subscription's secrets, newest first."""
+    return tuple(signing.signer(secret) for secret in secrets)

@@ -1,0 +1,48 @@
+"""From the feed of events to the deliveries of a subscription: pure, so the same events always give the same ids."""
+
+from collections.abc import Iterable
+from functools import lru_cache
+
+from canonical.events import Event
+from canonical.ids import new_id
+from gateway.store.protocol import Delivery, Subscription
+
+
+def deliveries_of(subscription: Subscription, events: Iterable[Event], now: int) -> list[Delivery]:
+    """What a subscription is to receive of these events."""
+    return [_delivery(subscription, event, now) for event in events if wants(subscription, event)]
+
+
+def wants(subscription: Subscription, event: Event) -> bool:
+    """Whether an event passes a subscription's filter."""
+    return (
+        event.tenant == subscription.tenant
+        and speaks_of(subscription.types, event.type)
+        and (not subscription.feeds or event.feed in subscription.feeds)
+        and (not subscription.patients or not {event.patient, event.subject}.isdisjoint(subscription.patients))
+    )
+
+
+@lru_cache(maxsize=4096)
+def speaks_of(patterns: tuple[str, ...], kind: str) -> bool:
+    """Whether a type is among the patterns: `*`, `appointment.*` or a type in full."""
+    return any(
+        pattern in ("*", kind) or (pattern.endswith(".*") and kind.startswith(pattern[:-1])) for pattern in patterns
+    )
+
+
+def _delivery(subscription: Subscription, event: Event, now: int) -> Delivery:
+    return Delivery(
+        id=new_id("delivery", event.at, event.id, subscription.id),
+        tenant=event.tenant,
+        subscription=subscription.id,
+        seq=event.seq,
+        event=event.id,
+        type=event.type,
+        lane=event.lane,
+        since=now,
+        due_at=now,
+        created_at=now,
+        updated_at=now,
+        traceparent=event.traceparent,
+    )

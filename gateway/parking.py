@@ -1,0 +1,58 @@
+"""What a person must hear of: deliveries that are parked, and receivers that are disabled.
+
+One open task per subscription and reason, found again by its id, so that a thousand parked deliveries are one task.
+"""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from canonical.events import Event
+from canonical.ids import new_id
+from canonical.tasks import Task
+from gateway.store.protocol import Batch, Store, Subscription
+
+QUEUE = "delivery"
+TITLES = {
+    "DLV-PARKED": "Deliveries to a subscription are parked",
+    "DLV-GONE": "A receiver says that it is gone; its subscription is disabled",
+    "DLV-FAILING": "A receiver has failed for days; its subscription is disabled",
+}
+
+
+async def raise_task(store: Store, subscription: Subscription, code: str, now: int) -> Sequence[Event]:
+    """Open a task about a subscription, with its event; nothing where it is open already."""
+    identity = new_id("task", subscription.created_at, subscription.id, code)
+    found = await store.task(subscription.tenant, identity)
+    if found is not None and found.status in ("ready", "in-progress"):
+        return []
+    task = Task(
+        id=identity,
+        tenant=subscription.tenant,
+        queue=QUEUE,
+        code=code,
+        subject=subscription.id,
+        title=TITLES[code],
+        created_at=now,
+        updated_at=now,
+    )
+    event = Event(
+        id=new_id("event", now, "task.created", identity),
+        type="task.created",
+        tenant=subscription.tenant,
+        subject=identity,
+        at=now,
+    )
+    async with store.unit() as unit:
+        return await unit.commit(Batch(tasks=[task], events=[event]))
+
+
+async def disable(store: Store, subscription: Subscription, reason: str, now: int) -> None:
+    """Disable a subscription, unless a person has changed it meanwhile: the next failure will tell."""
+    current = await store.subscription(subscription.tenant, subscription.id)
+    if current is None or current.state == "disabled":
+        return
+    changed = msgspec.structs.replace(
+        current, state="disabled", reason=reason, version=current.version + 1, updated_at=now
+    )
+    await store.put_subscription(changed, current.version)

@@ -1,0 +1,114 @@
+"""The subscriptions at work: how far each has followed the feed of events, and how much more it may be sent now."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+
+from msgspec.structs import replace
+
+from canonical.events import Event
+from gateway.fanout import deliveries_of
+from gateway.store.protocol import Move, Store, Subscription
+
+EVENTS_AT_ONCE = 500
+CURSOR_LAG = 1000  # a cursor that only passes what its subscription does not want is written this seldom
+EVERYTHING = "deliveries"
+
+
+class Receiver:
+    """A subscription at work: its place in the feed, what is under way, and until when it asked to be left alone."""
+
+    def __init__(self, subscription: Subscription) -> None:
+        self.subscription = subscription
+        self.position = subscription.cursor
+        self.flying = 0
+        self.rests_until = 0
+
+
+class Receivers:
+    """All of them. Derivation goes on while one is paused, so that what waits can be seen; a disabled one stays
+    where it is in the feed and goes on from there when it is made active.
+    """
+
+    def __init__(self, store: Store, most: int) -> None:
+        self._store, self._most, self._turn = store, most, 0
+        self._switches: dict[str, str] = {}
+        self._by_id: dict[str, Receiver] = {}
+
+    def __getitem__(self, subscription: str) -> Receiver:
+        return self._by_id[subscription]
+
+    async def refresh(self) -> list[Subscription]:
+        """Read what people decide; what is known of each receiver stays."""
+        self._switches = await self._store.switches()
+        subscriptions = await self._store.subscriptions()
+        known, self._by_id = self._by_id, {}
+        for subscription in subscriptions:
+            receiver = known.get(subscription.id) or Receiver(subscription)
+            receiver.subscription = subscription
+            receiver.position = max(receiver.position, subscription.cursor)
+            self._by_id[subscription.id] = receiver
+        return subscriptions
+
+    # -- from events to deliveries
+
+    async def derive(self, now: int) -> bool:
+        """Follow the feed with every subscription; those at the same place share what is read."""
+        moves = [
+            self._step(receiver, events, now)
+            for (tenant, position), listeners in self._places().items()
+            if (events := await self._store.events(tenant, position, EVENTS_AT_ONCE))
+            for receiver in listeners
+        ]
+        kept = [move for move in moves if move.deliveries or move.upto - move.cursor >= CURSOR_LAG]
+        if kept:
+            self._moved(kept, await self._store.derive(kept))
+        for move in moves:
+            self._by_id[move.subscription].position = move.upto
+        return bool(moves)
+
+    def _places(self) -> dict[tuple[str, int], list[Receiver]]:
+        places: defaultdict[tuple[str, int], list[Receiver]] = defaultdict(list)
+        for receiver in self._by_id.values():
+            if receiver.subscription.state != "disabled":
+                places[receiver.subscription.tenant, receiver.position].append(receiver)
+        return places
+
+    def _step(self, receiver: Receiver, events: Sequence[Event], now: int) -> Move:
+        subscription = receiver.subscription
+        return Move(
+            subscription=subscription.id,
+            cursor=subscription.cursor,
+            upto=events[-1].seq,
+            deliveries=deliveries_of(subscription, events, now),
+        )
+
+    def _moved(self, moves: Sequence[Move], done: Iterable[bool]) -> None:
+        """Remember where the cursors stand; one that was elsewhere was moved or deleted, which the next look shows."""
+        for move, was_moved in zip(moves, done, strict=True):
+            if was_moved:
+                receiver = self._by_id[move.subscription]
+                receiver.subscription = replace(receiver.subscription, cursor=move.upto)
+
+    # -- from deliveries to receivers
+
+    def rooms(self, now: int) -> dict[str, int]:
+        """How many more may go to whom; receivers take turns at being first."""
+        if EVERYTHING in self._switches:
+            return {}
+        self._turn += 1
+        receivers = list(self._by_id.values())
+        first = self._turn % len(receivers) if receivers else 0
+        in_turn = receivers[first:] + receivers[:first]
+        return {one.subscription.id: room for one in in_turn if (room := self._room(one, now))}
+
+    def _room(self, receiver: Receiver, now: int) -> int:
+        """None until a quarter is free, so that claims go in groups: each is a commit."""
+        subscription = receiver.subscription
+        is_held = subscription.state != "active" or f"subscription:{subscription.id}" in self._switches
+        free = 0 if is_held or receiver.rests_until > now else self._most - receiver.flying
+        return free if free * 4 >= self._most else 0
+
+    def are_at_ease(self, tenant: str) -> bool:
+        """Whether every receiver of a tenant has had what was due and could take more."""
+        mine = (one for one in self._by_id.values() if one.subscription.tenant == tenant)
+        return all(one.flying * 2 <= self._most for one in mine)

@@ -1,0 +1,271 @@
+"""The worker: derives deliveries from the feed of events, claims those that are due, and has them delivered.
+
+The order of each lane is kept by claiming heads only (the store's part); many lanes go at once, so many of one
+subscription, so many in all. On a stop nothing new is claimed and what is under way is finished and kept; after a crash
+it is claimed again, and the same webhook-ids go out once more.
+"""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING, Self
+
+from msgspec.structs import replace
+
+from canonical.events import Event
+from canonical.records import Record
+from gateway.delivery import MICROS, Courier, Result
+from gateway.outbound import Send, allow_list, client, outbound
+from gateway.parking import disable, raise_task
+from gateway.receivers import Receiver, Receivers
+from gateway.resend import advance
+from gateway.services import Clock
+from gateway.settings import Webhooks
+from gateway.store.protocol import Delivery, Job, Store, Subscription, Unavailable
+from policies.circuit import CircuitConfig
+from policies.metrics import Metrics
+from policies.redact import log
+from policies.retry import Schedule
+from policies.tracing import Tracer
+
+if TYPE_CHECKING:
+    from gateway.pipeline import Pipeline
+
+POLL_SECONDS = 0.5  # the net under wake-ups, and what a retry may be late by
+ROUND_SECONDS = 0.004  # under load, rounds and conclusions wait for company: each is a commit
+LOOK_AROUND = MICROS
+LEASE_MARGIN = 20 * MICROS
+LONGEST_REST = 3600 * MICROS
+FAILING = 120 * 3600 * MICROS
+CODES = {"park": "DLV-PARKED", "disable": "DLV-GONE"}
+
+
+class Worker:
+    """One per process. `post` is the outbound call with its policies; `dice` gives [0, 1)."""
+
+    def __init__(
+        self,
+        store: Store,
+        post: Send,
+        clock: Clock,
+        dice: Callable[[], float],
+        settings: Webhooks,
+        *,
+        metrics: Metrics | None = None,
+        tracer: Tracer | None = None,
+        present: Callable[[Record], object] | None = None,
+    ) -> None:
+        self.store, self.clock, self.settings = store, clock, settings
+        self.on_events: list[Callable[[Sequence[Event]], None]] = []
+        schedule = Schedule(waits=settings.retry_seconds)
+        self._courier = Courier(store, post, clock, dice, schedule, metrics, tracer, present)
+        self._receivers = Receivers(store, settings.per_subscription)
+        self._lease = int(settings.timeout_seconds * MICROS) + LEASE_MARGIN
+        self._close: Callable[[], Awaitable[None]] | None = None
+        self._jobs: list[Job] = []
+        self._looked_at = 0
+        self._flights: set[asyncio.Task[None]] = set()
+        self._results: list[Result] = []
+        self._woken, self._landed = asyncio.Event(), asyncio.Event()
+        self._stopping = False
+        self._running: asyncio.Task[None] | None = None
+
+    @classmethod
+    def of(
+        cls,
+        store: Store,
+        settings: Webhooks,
+        clock: Clock,
+        tracer: Tracer,
+        metrics: Metrics,
+        pipeline: "Pipeline | None" = None,
+        present: Callable[[Record], object] | None = None,
+    ) -> Self:
+        """The worker with its real client; whoever hears the pipeline's events hears the worker's too."""
+
+        def seconds() -> float:
+            return clock() / MICROS
+
+        webhooks = client(allow_list(settings.allow), settings.timeout_seconds, settings.concurrency, seconds)
+        post = outbound(webhooks, CircuitConfig(), seconds, random.random)
+        worker = cls(store, post, clock, random.random, settings, metrics=metrics, tracer=tracer, present=present)
+        worker._close = webhooks.close
+        if pipeline is not None:
+            worker.on_events = pipeline.on_events
+        return worker
+
+    # -- told from outside
+
+    def wake(self) -> None:
+        """There are new events, or something has become due."""
+        self._woken.set()
+
+    def refresh(self) -> None:
+        """Subscriptions, switches or jobs have changed: look at them before anything else is claimed."""
+        self._looked_at = 0
+        self._woken.set()
+
+    async def pause(self, name: str, by: str) -> None:
+        """Hold `deliveries` or `subscription:ID`; what is under way is finished."""
+        await self.store.set_switch(name, by)
+        self.refresh()
+
+    async def release(self, name: str) -> None:
+        """Take up again what was held."""
+        await self.store.set_switch(name, None)
+        self.refresh()
+
+    # -- running
+
+    async def run(self) -> None:
+        """Work until stopped; a failure of ours or of the database costs a pause, never the worker."""
+        self._running = asyncio.current_task()
+        concluding = asyncio.create_task(self._conclude_forever())
+        loop = asyncio.get_running_loop()
+        while not self._stopping:
+            self._woken.clear()
+            began = loop.time()
+            if await self._safely(self._round):
+                await asyncio.sleep(began + ROUND_SECONDS - loop.time())
+            else:
+                await self._wait(POLL_SECONDS)
+        await self._land()
+        concluding.cancel()
+        await asyncio.gather(concluding, return_exceptions=True)
+        await self._safely(self._conclude)
+
+    async def stop(self) -> None:
+        """Claim nothing more, finish and keep what is under way."""
+        self._stopping = True
+        self._woken.set()
+        if self._running:
+            await asyncio.wait({self._running})
+        if self._close:
+            await self._close()
+
+    async def _wait(self, seconds: float) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._woken.wait()
+
+    async def _land(self) -> None:
+        """Let what is under way end; what does not is left to its lease, and goes out again."""
+        if self._flights:
+            _, late = await asyncio.wait(self._flights, timeout=self.settings.timeout_seconds + 1)
+            for flight in late:
+                flight.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+
+    async def _safely(self, work: Callable[[], Awaitable[bool]]) -> bool:
+        try:
+            return await work()
+        except Unavailable as error:
+            log("worker.store_unavailable", level="warning", error=error)
+        except Exception as error:  # the worker outlives what it cannot do
+            log("worker.failed", level="error", error=error)
+        return False
+
+    async def _round(self) -> bool:
+        """Look around, derive, claim, go on with jobs; whether there was anything to do."""
+        now = self.clock()
+        if now - self._looked_at >= LOOK_AROUND:
+            await self._look_around(now)
+        derived = await self._receivers.derive(now)
+        claimed = await self._claim()
+        resent = await self._resend()
+        return derived or claimed or resent
+
+    async def _look_around(self, now: int) -> None:
+        """Read what people decide; what has failed for too long is disabled."""
+        self._looked_at = now
+        self._jobs = [job for job in await self.store.jobs() if job.kind == "resend"]
+        for subscription in await self._receivers.refresh():
+            since = subscription.failing_since
+            if since is not None and now - since > FAILING and subscription.state == "active":
+                await self._tell(subscription, "DLV-FAILING", now)
+                await self._disable(subscription, "failing", now)
+
+    # -- claim and deliver
+
+    async def _claim(self) -> bool:
+        """Claim what is due, where there is room."""
+        now = self.clock()
+        limit = self.settings.concurrency - len(self._flights)
+        rooms = self._receivers.rooms(now) if limit > 0 else {}
+        claimed = await self.store.claim(now, self._lease, limit, rooms) if rooms else []
+        for delivery, event in claimed:
+            self._launch(self._receivers[delivery.subscription], delivery, event)
+        return bool(claimed)
+
+    def _launch(self, receiver: Receiver, delivery: Delivery, event: Event) -> None:
+        receiver.flying += 1
+        flight = asyncio.create_task(self._fly(receiver, delivery, event))
+        self._flights.add(flight)
+        flight.add_done_callback(self._flights.discard)
+
+    async def _fly(self, receiver: Receiver, delivery: Delivery, event: Event) -> None:
+        """Deliver one; a fault of ours is an attempt that was not made, and harms no other delivery."""
+        try:
+            result = await self._courier.deliver(receiver.subscription, delivery, event)
+        except Exception as error:
+            log("delivery.failed", level="error", error=error, delivery=delivery.id)
+            result = self._courier.not_made(receiver.subscription, delivery)
+        finally:
+            receiver.flying -= 1
+        self._heed(receiver, result)
+        self._results.append(result)
+        self._landed.set()
+
+    def _heed(self, receiver: Receiver, result: Result) -> None:
+        """Leave a receiver alone at once where it asked for that, or is gone."""
+        wait = result.outcome.retry_after
+        if wait and result.decision.verb == "retry":
+            receiver.rests_until = self.clock() + min(int(wait * MICROS), LONGEST_REST)
+        if result.decision.verb == "disable":
+            receiver.subscription = replace(receiver.subscription, state="disabled")
+
+    async def _resend(self) -> bool:
+        """Give each job a page, as long as fresh deliveries do not wait for it."""
+        due = [job for job in self._jobs if self._receivers.are_at_ease(job.tenant)]
+        for job in due:
+            self._jobs.remove(job)
+            advanced = await advance(self.store, job)
+            if advanced.state == "running":
+                self._jobs.append(advanced)
+        return bool(due)
+
+    # -- conclude
+
+    async def _conclude_forever(self) -> None:
+        while True:
+            await self._landed.wait()
+            if self._flights:
+                await asyncio.sleep(ROUND_SECONDS)
+            self._landed.clear()
+            if not await self._safely(self._conclude):
+                self._landed.set()
+                await asyncio.sleep(POLL_SECONDS)
+
+    async def _conclude(self) -> bool:
+        """Keep what has landed, in one transaction; what a person must hear of goes first, and is harmless twice."""
+        results, now = self._results[:], self.clock()
+        ends = {(one.subscription.id, one.decision.verb): one for one in results if one.decision.verb in CODES}
+        for (_, verb), result in ends.items():
+            await self._tell(result.subscription, CODES[verb], now)
+        await self.store.conclude([(one.delivery, one.attempt) for one in results])
+        del self._results[: len(results)]
+        for (_, verb), result in ends.items():
+            if verb == "disable":
+                await self._disable(result.subscription, "gone", now)
+        self.wake()
+        return True
+
+    async def _tell(self, subscription: Subscription, code: str, now: int) -> None:
+        events = await raise_task(self.store, subscription, code, now)
+        for hear in self.on_events if events else ():
+            hear(events)
+
+    async def _disable(self, subscription: Subscription, reason: str, now: int) -> None:
+        await disable(self.store, subscription, reason, now)
+        self.refresh()
