@@ -6,7 +6,7 @@ import sys
 from typing import cast
 
 from tests.benchmarks.durable import isthmus, load, median
-from tests.crash.gateway import Isthmus
+from tests.isthmus import Isthmus
 
 CONNECTIONS = 32
 SECONDS = 4.0

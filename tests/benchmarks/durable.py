@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.crash.gateway import Isthmus
+from tests.isthmus import Isthmus
 
 CONNECTIONS = {1: 3_000, 8: 12_000, 64: 25_600}
 ROUNDS = 3

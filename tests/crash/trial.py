@@ -11,9 +11,9 @@ from pathlib import Path
 from canonical.events import Event
 from gateway.store.protocol import MessageQuery
 from gateway.store.sqlite import SqliteStore
-from tests.crash.gateway import Isthmus
 from tests.crash.load import Lane, send
 from tests.crash.receiver import Receiver
+from tests.isthmus import Isthmus
 
 SETTLES_WITHIN = 120.0
 

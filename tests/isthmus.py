@@ -53,8 +53,9 @@ def free_port() -> int:
 class Isthmus:
     """One gateway on one data directory, started and killed as often as wanted."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, otlp: str | None = None) -> None:
         self.folder = folder
+        self.otlp = otlp
         self.http, self.mllp = free_port(), free_port()
         self.log = folder / "isthmus.log"
         self._process: subprocess.Popen[bytes] | None = None
@@ -68,7 +69,8 @@ class Isthmus:
         key = self.folder / "site.key"
         key.write_bytes(os.urandom(32))
         key.chmod(0o600)
-        (site / "isthmus.toml").write_text(MAIN.format(http=self.http, data=self.data, key=key))
+        tracing = f'\n[tracing]\notlp = "{self.otlp}"\n' if self.otlp else ""
+        (site / "isthmus.toml").write_text(MAIN.format(http=self.http, data=self.data, key=key) + tracing)
         (site / "peers" / "soak.toml").write_text(PEER.format(mllp=self.mllp))
         hashed = hash_secret(SECRET, os.urandom(16))
         (site / "clients" / "admin.toml").write_text(CLIENT.format(secret=hashed))
@@ -149,3 +151,14 @@ class Isthmus:
             if error.code == 401 and token:
                 self._token = ""
             raise
+
+    def all(self, path: str) -> list[dict[str, object]]:
+        """Every item of a list, page by page."""
+        items: list[dict[str, object]] = []
+        joint = "&" if "?" in path else "?"
+        page = self.get(f"{path}{joint}limit=200")
+        while True:
+            items += page["items"]  # type: ignore[operator] # JSON of the API
+            if not page["next"]:
+                return items
+            page = self.get(f"{path}{joint}limit=200&cursor={page['next']}")
