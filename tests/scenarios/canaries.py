@@ -18,6 +18,7 @@ WORDS = {
     "provider": "CANARYDOC",
     "code": "CANARYCODE",
 }
+MSH = "MSH|^~\\&|EHR|NORTH|||20261121093000||{}|{{control}}|T|2.5.1"
 SEEN = re.compile("|".join(WORDS.values()).encode(), re.IGNORECASE)
 
 
@@ -46,20 +47,15 @@ def messages() -> list[bytes]:
         {"PID": f"PID|1||{w['mrn']}^^^NORTH^MR||{w['family']}||{w['family']}13|{w['code']}"},
         {"PID": f"PID|1||||{w['family']}^{w['given']}"},
         {"SCH": f"SCH|||||||||||^^^{w['note']}"},
-        {
-            "SCH": f"SCH|{w['filler']}|{w['filler']}||||||||{w['note']}|^^{w['note']}^{w['birth']}99||||||||||||||{w['code']}"
-        },
+        {"SCH": f"SCH|{w['filler']}|||||||||{w['note']}|^^{w['note']}^{w['birth']}99||||||||||||||{w['code']}"},
         {"NTE": f"NTE|1||{w['note']}\\X{w['family']}\\ \\.{w['given']}\\ \\Z"},
         {"PV1": f"{w['family']}|broken|line"},
         {"AIS": f"AIS|{w['code']}||{w['code']}|{w['note']}|{w['code']}|{w['code']}|{w['code']}"},
         {"MSH": f"MSH|^~\\&|EHR|NORTH|||{w['birth']}||SIU^{w['code']}|{{control}}|T|{w['code']}"},
-        {"MSH": "MSH|^~\\&|EHR|NORTH|||20261121093000||ADT^A01|{control}|T|2.5.1"},
-        {
-            "MSH": "MSH|^~\\&|EHR|NORTH|||20261121093000||ADT^A40|{control}|T|2.5.1",
-            "MRG": f"MRG|{w['mrn']}9^^^NORTH^MR",
-        },
-        {"MSH": "MSH|^~\\&|EHR|NORTH|||20261121093000||ORU^R01|{control}|T|2.5.1", "OBX": f"OBX|1|TX|{w['note']}"},
-        {"MSH": "MSH|^~\\&|EHR|NORTH|||20261121093000||SIU^S12|{control}|T|2.5.1||||||UNICODE UTF-16"},
+        {"MSH": MSH.format("ADT^A01")},
+        {"MSH": MSH.format("ADT^A40"), "MRG": f"MRG|{w['mrn']}9^^^NORTH^MR"},
+        {"MSH": MSH.format("ORU^R01"), "OBX": f"OBX|1|TX|{w['note']}"},
+        {"MSH": MSH.format("SIU^S12") + "||||||UNICODE UTF-16"},
     ]
     count = itertools.count(1)
     whole = [
@@ -70,7 +66,5 @@ def messages() -> list[bytes]:
 
 def found(where: str, data: bytes) -> list[str]:
     """Every canary in some bytes, with what is round it."""
-    return [
-        f"{where}: {data[max(0, hit.start() - 60) : hit.end() + 20]!r}"
-        for hit in itertools.islice(SEEN.finditer(data), 5)
-    ]
+    hits = itertools.islice(SEEN.finditer(data), 5)
+    return [f"{where}: {data[max(0, hit.start() - 60) : hit.end() + 20]!r}" for hit in hits]
