@@ -5,9 +5,9 @@ durable when `commit` returns; the event feed never shows seq N+1 before N is de
 (dedup key, hash); reads see only what is committed. All instants are integer microseconds since the epoch.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import Literal, Protocol
+from typing import Generic, Literal, Protocol, TypeVar
 
 from msgspec import Struct
 
@@ -96,11 +96,12 @@ class Batch(Struct, kw_only=True):
 class Unit(Protocol):
     """One group commit in the making."""
 
-    async def load(self, working: Working, lookups: Iterable[tuple[str, Identifier]]) -> None:
-        """Add to the working set every record found by (record type, identifier), and whoever survived it."""
+    async def load(self, tenant: str, working: Working, lookups: Iterable[tuple[str, Identifier]]) -> None:
+        """Add to a tenant's working set every record found by (record type, identifier), the patients those belong
+        to, and whoever survived them."""
 
-    async def seen(self, tenant: str, dedup: Sequence[str], since: int) -> dict[str, list[Seen]]:
-        """The messages kept under these dedup keys since then."""
+    async def seen(self, tenant: str, sent: Sequence[tuple[str, bytes]], since: int) -> dict[str, list[Seen]]:
+        """What is kept of (dedup key, hash): the same message however old, and the newest other one since then."""
 
     async def commit(self, batch: Batch) -> list[Event]:
         """Keep the batch durably; the events come back with their seq. Raises Conflict when another process won."""
@@ -115,7 +116,11 @@ class Unavailable(Exception):
 
 
 class RecordQuery(Struct, frozen=True, kw_only=True):
-    """A search over one kind of record. `keys` is an AND of ORs; `after` is the position a page ended at."""
+    """A search over one kind of record. `keys` is an AND of ORs; `after` is the position a page ended at.
+
+    With keys of busy things (a provider, a place) appointments and encounters are best ordered by start: that is how
+    the index has them. A `name` is matched word by word, without case and accents.
+    """
 
     tenant: str
     kind: str
@@ -146,10 +151,13 @@ class MessageQuery(Struct, frozen=True, kw_only=True):
     limit: int = 50
 
 
-class Page(Struct, frozen=True, kw_only=True):
+Item = TypeVar("Item")
+
+
+class Page(Struct, Generic[Item], frozen=True, kw_only=True):
     """One page of anything; `next` is the position to go on from, or None at the end."""
 
-    items: list[object]
+    items: list[Item]
     next: tuple[int, str] | None = None
 
 
@@ -166,7 +174,9 @@ class Subscription(Struct, frozen=True, kw_only=True, rename="camel"):
     """A receiver of events: a partner's webhook. `secrets` sign together, newest first, while one is rotated out.
 
     `state`: active, paused (held by a person), disabled (by the receiver's 410 or by failing too long).
-    `filter` narrows by type patterns (`appointment.*`), feeds and subjects' kinds.
+    `types` are patterns (`appointment.*`); `feeds` and `patients` narrow further. `cursor` (its place in the feed of
+    events) and `failing_since` (the first failure after the last success) are kept by `derive` and `conclude`:
+    `put_subscription` takes a cursor for a new subscription only, and clears `failing_since` when one is made active.
     """
 
     id: str
@@ -181,6 +191,7 @@ class Subscription(Struct, frozen=True, kw_only=True, rename="camel"):
     state: Literal["active", "paused", "disabled"] = "active"
     deduplicates: bool = True
     cursor: int = 0
+    failing_since: int | None = None
     created_at: int = 0
     updated_at: int = 0
     version: int = 1
@@ -189,7 +200,10 @@ class Subscription(Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class Delivery(Struct, frozen=True, kw_only=True, rename="camel"):
-    """One event on its way to one subscription. `id` is the webhook-id and never changes."""
+    """One event on its way to one subscription. `id` is the webhook-id and never changes.
+
+    `since` is when its schedule of tries began: when it was derived, or revived; `spent` are the tries before that.
+    """
 
     id: str
     tenant: str
@@ -200,12 +214,23 @@ class Delivery(Struct, frozen=True, kw_only=True, rename="camel"):
     lane: str
     state: DeliveryState = "pending"
     attempts: int = 0
+    spent: int = 0
+    since: int = 0
     due_at: int = 0
     lease_until: int = 0
     created_at: int = 0
     updated_at: int = 0
     outcome: str | None = None
     traceparent: str | None = None
+
+
+class Move(Struct, frozen=True, kw_only=True):
+    """A subscription's step along the feed of events, and the deliveries that came of it."""
+
+    subscription: str
+    cursor: int
+    upto: int
+    deliveries: Sequence[Delivery] = ()
 
 
 class Attempt(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -284,7 +309,7 @@ class Store(Protocol):
 
     # -- records
     async def record(self, tenant: str, identity: str) -> Record | None: ...
-    async def records(self, query: RecordQuery) -> Page: ...
+    async def records(self, query: RecordQuery) -> Page[Record]: ...
     async def history(self, tenant: str, identity: str) -> list[Version]: ...
     async def version(self, tenant: str, identity: str, number: int) -> Record | None: ...
     async def find(self, tenant: str, kind: str, key: Key) -> list[str]:
@@ -295,7 +320,7 @@ class Store(Protocol):
 
     # -- messages
     async def message(self, tenant: str, identity: str) -> Kept | None: ...
-    async def messages(self, query: MessageQuery) -> Page: ...
+    async def messages(self, query: MessageQuery) -> Page[Kept]: ...
 
     # -- events
     async def events(self, tenant: str, after: int, limit: int, types: Sequence[str] = ()) -> list[Event]:
@@ -308,7 +333,7 @@ class Store(Protocol):
     async def task(self, tenant: str, identity: str) -> Task | None: ...
     async def tasks(
         self, tenant: str, status: str | None, queue: str | None, after: tuple[int, str] | None, limit: int
-    ) -> Page: ...
+    ) -> Page[Task]: ...
     async def put_task(self, task: Task, expected: int) -> bool:
         """Replace a task if its version is still the expected one."""
 
@@ -317,20 +342,31 @@ class Store(Protocol):
     async def subscriptions(self, tenant: str | None = None) -> list[Subscription]: ...
     async def put_subscription(self, subscription: Subscription, expected: int | None) -> bool: ...
     async def delete_subscription(self, tenant: str, identity: str) -> bool: ...
-    async def derive(self, subscription: str, cursor: int, upto: int, deliveries: Sequence[Delivery]) -> bool:
-        """Move a subscription's cursor from `cursor` to `upto` and insert its deliveries; False if it moved."""
+    async def derive(self, moves: Sequence[Move]) -> list[bool]:
+        """Move cursors and insert deliveries, all in one transaction; False where a cursor was elsewhere."""
 
-    async def claim(self, now: int, lease: int, limit: int) -> list[tuple[Delivery, Event]]:
-        """Due deliveries, the oldest of each (subscription, lane) only, leased until now + lease."""
+    async def claim(self, now: int, lease: int, limit: int, rooms: Mapping[str, int]) -> list[tuple[Delivery, Event]]:
+        """Due deliveries, the oldest of each lane only, leased until now + lease: `limit` in all, and of each
+        subscription its room, in the order given.
+        """
 
     async def conclude(self, results: Sequence[tuple[Delivery, Attempt | None]]) -> None:
-        """Keep how attempts ended: the delivery as it now stands and the attempt."""
+        """Keep how attempts ended: the delivery as it now stands and the attempt.
+
+        `lease_until` still names the claim: what was concluded already, or claimed anew, is left as it is.
+        """
 
     async def delivery(self, tenant: str, identity: str) -> Delivery | None: ...
-    async def deliveries(self, query: DeliveryQuery) -> Page: ...
+    async def deliveries(self, query: DeliveryQuery) -> Page[Delivery]: ...
     async def attempts(self, tenant: str, delivery: str) -> list[Attempt]: ...
     async def revive(self, query: DeliveryQuery, now: int) -> int:
-        """Make the finished or parked deliveries of a page of the query due again; how many there were."""
+        """Make the finished deliveries of a page of the query due again; how many there were.
+
+        What changed after `now` is left alone: with the start of a job as `now`, a page may be repeated after a crash.
+        """
+
+    async def revivable(self, query: DeliveryQuery, now: int) -> int:
+        """How many deliveries `revive` would make due on all pages."""
 
     async def backlog(self) -> Backlog: ...
     async def job(self, tenant: str, identity: str) -> Job | None: ...

@@ -52,6 +52,10 @@ class Vault:
         except InvalidTag:
             raise WrongKey("a kept body does not belong to its row or was changed") from None
 
+    def is_current(self, kept: bytes) -> bool:
+        """Whether the body was kept as this vault would keep it now."""
+        return kept[:5] == SEALED + _name(self._key) if self._key else kept[:1] == PLAIN
+
     def _start(self, key: bytes) -> AESGCM:
         """Begin this process's own key; late, so that a fork before the first body does not share it."""
         salt = os.urandom(16)

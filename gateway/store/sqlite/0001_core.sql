@@ -8,7 +8,8 @@ CREATE TABLE meta (
     value BLOB NOT NULL
 ) STRICT, WITHOUT ROWID;
 
--- Messages as received. `rest` holds the sealed ack, problems and keys; `raw` stands last, so that lists never read it.
+-- Messages as received. `rest` holds, sealed, what only a reader of the whole needs: ack, dedup key, problems, records,
+-- search keys. `raw` stands last, so that lists never read it. `dedup` is the digest of the dedup key.
 CREATE TABLE messages (
     n INTEGER PRIMARY KEY,
     id TEXT NOT NULL UNIQUE,
@@ -26,9 +27,8 @@ CREATE TABLE messages (
     clock INTEGER NOT NULL,
     traceparent TEXT,
     site TEXT,
-    duplicates INTEGER NOT NULL DEFAULT 0,
-    dedup_key TEXT NOT NULL,
-    dedup BLOB NOT NULL,
+    duplicates INTEGER NOT NULL,
+    dedup INTEGER NOT NULL,
     hash BLOB NOT NULL,
     rest BLOB NOT NULL,
     raw BLOB NOT NULL
@@ -40,12 +40,13 @@ CREATE INDEX messages_received ON messages (tenant, received_at, n, feed, state,
 -- What needs a look is rare, and found without passing what does not.
 CREATE INDEX messages_state ON messages (tenant, state, received_at, n) WHERE state <> 'applied';
 
--- One row per key that a message can be searched by, in the order of receipt.
+-- One row per key that a message can be searched by. Digests are random, so that in one tree each would be written to a
+-- page of its own: a lot of 1024 messages keeps its keys together, and a search looks into one lot after the other.
 CREATE TABLE message_keys (
-    digest BLOB NOT NULL,
-    received_at INTEGER NOT NULL,
+    lot INTEGER NOT NULL,
+    digest INTEGER NOT NULL,
     message INTEGER NOT NULL,
-    PRIMARY KEY (digest, received_at, message)
+    PRIMARY KEY (lot, digest, message)
 ) STRICT, WITHOUT ROWID;
 
 -- Records as they now stand. `n` counts them in the order in which they were first kept. `start` of what has none is the
@@ -63,14 +64,15 @@ CREATE TABLE records (
     replaced_by TEXT,
     body BLOB NOT NULL
 ) STRICT;
-CREATE INDEX records_created ON records (tenant, kind, n, status, start, updated_at);
-CREATE INDEX records_start ON records (tenant, kind, start, n, status, updated_at);
-CREATE INDEX records_updated ON records (tenant, kind, updated_at, n, status, start);
+-- The lists of a kind in each order, with the status that they are mostly narrowed by.
+CREATE INDEX records_created ON records (tenant, kind, n, status);
+CREATE INDEX records_start ON records (tenant, kind, start, n, status);
+CREATE INDEX records_updated ON records (tenant, kind, updated_at, n, status);
 CREATE INDEX records_replaced ON records (replaced_by) WHERE replaced_by IS NOT NULL;
 
 -- One row per search key of a record, with its start, so that a key, a range of time and their order are one range.
 CREATE TABLE record_keys (
-    digest BLOB NOT NULL,
+    digest INTEGER NOT NULL,
     start INTEGER NOT NULL,
     record INTEGER NOT NULL,
     PRIMARY KEY (digest, start, record)
@@ -137,9 +139,9 @@ CREATE TABLE clients (
 
 -- What may be used once: token ids, idempotency keys, webhook ids.
 CREATE TABLE nonces (
-    digest BLOB PRIMARY KEY,
+    digest INTEGER PRIMARY KEY,
     until INTEGER NOT NULL
-) STRICT, WITHOUT ROWID;
+) STRICT;
 CREATE INDEX nonces_until ON nonces (until);
 
 -- What is paused, since when and by whom.
@@ -151,10 +153,11 @@ CREATE TABLE switches (
 -- The chain of the audit: one link for every group of rows, over their digests.
 CREATE TABLE audit_links (
     n INTEGER PRIMARY KEY,
+    previous BLOB NOT NULL,
     link BLOB NOT NULL
 ) STRICT;
 CREATE TABLE audit_rows (
-    n INTEGER PRIMARY KEY AUTOINCREMENT,
+    n INTEGER PRIMARY KEY,
     link INTEGER NOT NULL,
     at INTEGER NOT NULL,
     tenant TEXT NOT NULL,

@@ -1,7 +1,54 @@
 """The embedded store: SQLite in one directory, everything that a site on one machine needs."""
 
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
+
+from canonical.datatypes import Identifier
+from canonical.events import Event
+from canonical.settle import Working
+from gateway.store.protocol import Batch, Seen
+from gateway.store.sqlite.access import Access
 from gateway.store.sqlite.deliveries import Deliveries
+from gateway.store.sqlite.feed import Feed
+from gateway.store.sqlite.keeping import Keeping
+from gateway.store.sqlite.ledger import Ledger
+from gateway.store.sqlite.messages import Messages
 
 
-class SqliteStore(Deliveries):
+class SqliteStore(Keeping, Messages, Feed, Access, Ledger, Deliveries):
     """The whole seam of gateway/store/protocol.py on one embedded database."""
+
+    @asynccontextmanager
+    async def unit(self) -> AsyncIterator["SqliteUnit"]:
+        """A group commit. Who holds it is the only writer, so what it loads is still true when it commits."""
+        async with self._turn:
+            yield SqliteUnit(self)
+
+    async def _keep(self, batch: Batch) -> list[Event]:
+        async with self._transaction() as writer:
+            self._keep_messages(writer, batch.messages)
+            self._remap(writer, batch.replayed)
+            self._repeat(writer, batch.repeats)
+            self._keep_records(writer, batch.records)
+            self._keep_tasks(writer, batch.tasks)
+            self._keep_audit(writer, batch.audit)
+            return self._keep_events(writer, batch.events)
+
+
+class SqliteUnit:
+    """One group commit in the making."""
+
+    def __init__(self, store: SqliteStore) -> None:
+        self._store = store
+
+    async def load(self, tenant: str, working: Working, lookups: Iterable[tuple[str, Identifier]]) -> None:
+        """Add to the working set every record found, the patients those belong to, and whoever survived them."""
+        self._store._load(tenant, working, lookups)
+
+    async def seen(self, tenant: str, sent: Sequence[tuple[str, bytes]], since: int) -> dict[str, list[Seen]]:
+        """What is kept under these dedup keys."""
+        return self._store._seen(tenant, sent, since)
+
+    async def commit(self, batch: Batch) -> list[Event]:
+        """Keep the batch, durably."""
+        return await self._store._keep(batch)

@@ -2,24 +2,29 @@
 
 A write is durable (`synchronous=FULL`, WAL) when `_write` ends without an exception, and leaves no trace when it
 raises. Statements run inline on the event loop, where they take microseconds; only the commit, which waits for the
-disk, runs in a thread, so that the loop goes on decoding meanwhile.
+disk, runs in a thread, so that the loop goes on decoding meanwhile. A search that turns out to walk far is given to a
+thread too.
 """
 
 import asyncio
 import fcntl
 import os
 import sqlite3
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import asynccontextmanager, suppress
+from math import inf
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
+from gateway.store.keys import Digests
 from gateway.store.protocol import Conflict, Unavailable
 from gateway.store.sqlite.named import migrations
 from gateway.store.vault import Vault
 
 Row = tuple[Any, ...]  # what a SELECT gives: its columns are as the statement names them
+Parameters = Sequence[object] | Mapping[str, object]
 
 PRAGMAS = (
     "PRAGMA journal_mode = WAL",
@@ -28,8 +33,12 @@ PRAGMAS = (
     "PRAGMA temp_store = MEMORY",
     "PRAGMA cache_size = -65536",
     "PRAGMA mmap_size = 1073741824",
-    "PRAGMA busy_timeout = 2000",
+    "PRAGMA busy_timeout = 100",
 )
+PATIENCE = 0.002  # seconds that a search may hold the loop
+TAKEN = (sqlite3.SQLITE_CONSTRAINT_UNIQUE, sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY)
+BUG = sqlite3.SQLITE_ERROR  # SQL that is wrong: no state of the database, but a fault of ours
+STEPS = 2000  # between two looks at the clock
 
 
 class DirectoryInUse(Exception):
@@ -46,10 +55,14 @@ class Database:
     def __init__(self, directory: Path, key: bytes | None = None, *retired: bytes) -> None:
         self.directory = directory
         self.vault = Vault(key, *retired)
+        self.digests: Digests
         self._turn = asyncio.Lock()
         self._committer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="isthmus-commit")
+        self._searcher = ThreadPoolExecutor(max_workers=1, thread_name_prefix="isthmus-search")
         self._writer: sqlite3.Connection
         self._reader: sqlite3.Connection
+        self._patient: sqlite3.Connection
+        self._deadline = inf
         self._owned = -1
 
     async def open(self) -> None:
@@ -59,18 +72,34 @@ class Database:
         try:
             self._writer = self._connect()
             _migrate(self._writer)
-            self._reader = self._connect()
-            self._reader.execute("PRAGMA query_only = ON")
+            self._unlock()
+            self._reader, self._patient = self._connect(), self._connect()
+            for connection in (self._reader, self._patient):
+                connection.execute("PRAGMA query_only = ON")
+            self._reader.set_progress_handler(self._is_late, STEPS)
         except BaseException:
             os.close(self._owned)
             raise
+
+    def _unlock(self) -> None:
+        """Make sure of the site key, and bring out the secret of the digests; both are made when the store is new."""
+        kept = dict(self._writer.execute("SELECT name, value FROM meta WHERE name = 'digests'").fetchall())
+        secret = self.vault.unseal(kept["digests"], "digests") if kept else os.urandom(32)
+        if not kept or not self.vault.is_current(kept["digests"]):
+            sealed = self.vault.seal(secret, "digests")
+            self._writer.execute("INSERT OR REPLACE INTO meta (name, value) VALUES ('digests', ?)", (sealed,))
+        self.digests = Digests(secret)
+
+    def _is_late(self) -> bool:
+        return monotonic() > self._deadline
 
     async def close(self) -> None:
         """Let the last commit finish, then let go."""
         async with self._turn:
             self._committer.shutdown()
-            self._reader.close()
-            self._writer.close()
+            self._searcher.shutdown()
+            for connection in (self._reader, self._patient, self._writer):
+                connection.close()
             os.close(self._owned)
 
     def _connect(self) -> sqlite3.Connection:
@@ -80,49 +109,78 @@ class Database:
             connection.execute(pragma)
         return connection
 
-    def _one(self, sql: str, parameters: Sequence[object] = ()) -> Row | None:
+    def _one(self, sql: str, parameters: Parameters = ()) -> Row | None:
         """The first row of a read, inline."""
-        row: Row | None = self._reader.execute(sql, parameters).fetchone()
-        return row
+        rows = self._all(sql, parameters)
+        return rows[0] if rows else None
 
-    def _all(self, sql: str, parameters: Sequence[object] = ()) -> list[Row]:
+    def _all(self, sql: str, parameters: Parameters = ()) -> list[Row]:
         """Every row of a read, inline: for statements that an index bounds."""
-        return self._reader.execute(sql, parameters).fetchall()
+        try:
+            return self._reader.execute(sql, parameters).fetchall()
+        except sqlite3.Error as failure:
+            raise told(failure) from None
+
+    async def _search(self, sql: str, parameters: Parameters = ()) -> list[Row]:
+        """Every row of a read that may walk far: inline while it is quick, begun again in a thread when it is not."""
+        self._deadline = monotonic() + PATIENCE
+        try:
+            return self._all(sql, parameters)
+        except Unavailable as failure:
+            if str(failure) != "SQLITE_INTERRUPT":
+                raise
+        finally:
+            self._deadline = inf
+        return await asyncio.get_running_loop().run_in_executor(self._searcher, self._walk, sql, parameters)
+
+    def _walk(self, sql: str, parameters: Parameters) -> list[Row]:
+        try:
+            return self._patient.execute(sql, parameters).fetchall()
+        except sqlite3.Error as failure:
+            raise told(failure) from None
 
     @asynccontextmanager
     async def _write(self) -> AsyncIterator[sqlite3.Connection]:
-        """The writer inside one transaction, durable at the end; Conflict and Unavailable mean that nothing was kept."""
-        async with self._turn:
-            with told(self._writer):
-                self._writer.execute("BEGIN IMMEDIATE")
-                yield self._writer
-                await self._commit()
+        """The writer in one transaction, durable at the end; Conflict and Unavailable mean that nothing was kept."""
+        async with self._turn, self._transaction() as writer:
+            yield writer
 
-    async def _commit(self) -> None:
-        """Commit in the thread. A cancelled caller waits all the same: the writer may not be used before it ended."""
-        done = asyncio.get_running_loop().run_in_executor(self._committer, self._writer.execute, "COMMIT")
+    @asynccontextmanager
+    async def _transaction(self) -> AsyncIterator[sqlite3.Connection]:
+        """As `_write`, for who has the writer's turn already."""
         try:
-            await asyncio.shield(done)
-        except asyncio.CancelledError:
-            with suppress(sqlite3.Error):
-                await done
+            self._writer.execute("BEGIN IMMEDIATE")
+            yield self._writer
+            await self._commit()
+        except BaseException as failure:
+            if self._writer.in_transaction:
+                with suppress(sqlite3.Error):
+                    self._writer.execute("ROLLBACK")
+            if isinstance(failure, sqlite3.Error):
+                raise told(failure) from None
             raise
 
+    async def _commit(self) -> None:
+        """Commit in the thread. Who is cancelled waits all the same: the writer is not free before the commit ended."""
+        ending = asyncio.get_running_loop().run_in_executor(self._committer, self._writer.execute, "COMMIT")
+        cancelled: asyncio.CancelledError | None = None
+        while not ending.done():
+            try:
+                await asyncio.wait([ending])
+            except asyncio.CancelledError as error:
+                cancelled = error
+        ending.result()
+        if cancelled:
+            raise cancelled
 
-@contextmanager
-def told(writer: sqlite3.Connection) -> Iterator[None]:
-    """Roll back whatever fails inside, and tell the database's own failures in the words of the seam."""
-    try:
-        yield
-    except BaseException as failure:
-        if writer.in_transaction:
-            with suppress(sqlite3.Error):
-                writer.execute("ROLLBACK")
-        if isinstance(failure, sqlite3.IntegrityError):
-            raise Conflict("kept by another writer") from None
-        if isinstance(failure, sqlite3.Error):
-            raise Unavailable(failure.sqlite_errorname) from None
-        raise
+
+def told(failure: sqlite3.Error) -> Exception:
+    """The database's own failure in the words of the seam; what is a fault of ours stays as it is."""
+    if isinstance(failure, sqlite3.IntegrityError):
+        return Conflict("kept by another writer") if failure.sqlite_errorcode in TAKEN else failure
+    if isinstance(failure, sqlite3.OperationalError) or type(failure) is sqlite3.DatabaseError:
+        return Unavailable(failure.sqlite_errorname) if failure.sqlite_errorcode != BUG else failure
+    return failure
 
 
 def _own(directory: Path) -> int:

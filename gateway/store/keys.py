@@ -1,0 +1,155 @@
+"""What records and messages can be searched by, and the keyed digests under which a store indexes it.
+
+A store never keeps a search key in clear: an index row holds a digest under a secret of the store's own, so neither an
+SSN nor a name can be read from a stolen database, nor found by trying all of them.
+"""
+
+import re
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator
+from datetime import UTC, datetime, timedelta
+from hashlib import blake2b
+from itertools import chain
+
+from canonical.datatypes import Identifier, Name, Participant
+from canonical.records import Appointment, Encounter, Location, Patient, Provider, Record
+from gateway.store.protocol import Kept, Key
+
+UNDATED = -(1 << 62)  # the start of what has none: before everything
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECOND = timedelta(microseconds=1)
+WORD = re.compile(r"\w+")
+
+
+class Digests:
+    """Digests of search keys under one secret: 64 bits, as the integer that an index compares fastest."""
+
+    __slots__ = ("_base",)
+
+    def __init__(self, secret: bytes) -> None:
+        self._base = blake2b(digest_size=8, key=secret)
+
+    def __call__(self, tenant: str, scope: str, kind: str, value: str) -> int:
+        """The digest of a key; `scope` tells a patient's identifier from a message's."""
+        return next(self.of(tenant, scope, [(kind, value)]))
+
+    def of(self, tenant: str, scope: str, keys: Iterable[Key]) -> Iterator[int]:
+        """The digests of several keys, in their order."""
+        base = self._base.copy()
+        base.update(f"{tenant}\x1f{scope}\x1f".encode())
+        for kind, value in keys:
+            digest = base.copy()
+            digest.update(f"{kind}\x1f{value}".encode())
+            yield int.from_bytes(digest.digest(), "big", signed=True)
+
+
+def words(text: str) -> list[str]:
+    """The words of a name, without case and accents: `O'Brien-Müller` is `obrien`, `muller`."""
+    folded = text.casefold()
+    if not folded.isascii():
+        folded = "".join(one for one in unicodedata.normalize("NFKD", folded) if not unicodedata.combining(one))
+    return WORD.findall(folded.replace("'", "").replace("\u2019", ""))
+
+
+def asked(groups: Iterable[tuple[Key, ...]]) -> list[tuple[Key, ...]]:
+    """A search's AND of ORs in the form in which keys are indexed: all the words of a name must be there."""
+    found: list[tuple[Key, ...]] = []
+    for group in groups:
+        if len(group) == 1 and group[0][0] == "name":
+            found += [(("name", word),) for word in words(group[0][1])] or [()]
+        else:
+            found.append(tuple(one for key in group for one in _normal(key)))
+    return found
+
+
+def _normal(key: Key) -> Iterable[Key]:
+    kind, value = key
+    return [(kind, word) for word in words(value)] if kind == "name" else ((kind, value.strip()),)
+
+
+def message_keys(kept: Kept) -> set[Key]:
+    """What a message is found by: what its mapping named, its control id, and the records it was about."""
+    keys = {("record", identity) for identity in kept.records if identity}
+    for key in kept.keys:
+        keys.update(_normal(key))
+    if kept.control_id:
+        keys.add(("control_id", kept.control_id))
+    return keys
+
+
+def record_keys(record: Record) -> set[Key]:
+    """What a record is found by."""
+    keys = set(_identifiers("identifier", record.identifiers))
+    if further := FURTHER.get(type(record)):
+        keys.update(further(record))
+    return keys
+
+
+def _identifiers(kind: str, identifiers: Iterable[Identifier | None]) -> Iterator[Key]:
+    """Each identifier by its value alone and by system and value (DOMAIN 1.1: exact, after trimming)."""
+    for one in identifiers:
+        if one and (value := one.value.strip()):
+            yield kind, value
+            yield kind, f"{one.system}|{value}"
+
+
+def _names(names: Iterable[Name]) -> Iterator[Key]:
+    for name in names:
+        for part in (name.family, *name.given):
+            for word in words(part or ""):
+                yield "name", word
+
+
+def _actors(patient: str | None, participants: Iterable[Participant]) -> Iterator[Key]:
+    if patient:
+        yield "patient", patient
+    yield from ((one.kind, one.actor) for one in participants if one.actor)
+
+
+def _patient(one: Patient) -> Iterator[Key]:
+    yield from _names(one.names)
+    yield from _identifiers("account", one.accounts)
+    if one.birth_date:
+        yield "birthdate", one.birth_date
+
+
+def _provider(one: Provider) -> Iterator[Key]:
+    return _names(one.names)
+
+
+def _location(one: Location) -> Iterator[Key]:
+    for text in (one.name, one.facility, one.point_of_care):
+        yield from (("name", word) for word in words(text or ""))
+
+
+def _appointment(one: Appointment) -> Iterator[Key]:
+    visits, orders = _identifiers("visit", [one.visit]), _identifiers("order", one.based_on)
+    return chain(_actors(one.patient, one.participants), visits, orders)
+
+
+def _encounter(one: Encounter) -> Iterator[Key]:
+    yield from _actors(one.patient, one.participants)
+    yield from (("location", place.location) for place in one.placements if place.location)
+    yield from _identifiers("account", [one.account])
+    yield from _identifiers("identifier", [one.preadmit_number])
+
+
+FURTHER: dict[type[Record], Callable[..., Iterator[Key]]] = {
+    Patient: _patient,
+    Provider: _provider,
+    Location: _location,
+    Appointment: _appointment,
+    Encounter: _encounter,
+}
+
+
+def start_of(record: Record) -> int:
+    """When an appointment or encounter begins or is planned to, in microseconds; UNDATED for all else."""
+    text = getattr(record, "start", None) or getattr(record, "planned_start", None)
+    if not text:
+        return UNDATED
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return UNDATED
+    return ((moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - EPOCH) // MICROSECOND

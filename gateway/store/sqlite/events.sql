@@ -1,0 +1,25 @@
+-- The feed of events, and the tasks that wait for a person.
+
+-- name: head
+-- The seq of the newest event, also when it was deleted since.
+SELECT seq FROM sqlite_sequence WHERE name = 'events'
+
+-- name: add
+-- An event in its place.
+INSERT INTO events (seq, id, tenant, type, subject, at, patient, version, message, feed, traceparent)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+
+-- name: add_task
+-- A task, unless one is open for the same thing. One that was closed and is raised again is open again.
+INSERT INTO tasks (id, tenant, queue, code, subject, title, created_at, status, priority, due_at, updated_at, version,
+    owner, resolution, note)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (tenant, queue, subject, code) WHERE status IN ('ready', 'in-progress') DO NOTHING
+ON CONFLICT (id) DO UPDATE SET status = 'ready', version = version + 1, owner = NULL, resolution = NULL
+WHERE status NOT IN ('ready', 'in-progress')
+
+-- name: put_task
+-- A task as a person left it, if nobody else changed it meanwhile.
+UPDATE tasks SET queue = ?, code = ?, subject = ?, title = ?, status = ?, priority = ?, due_at = ?, updated_at = ?,
+    version = ?, owner = ?, resolution = ?, note = ?
+WHERE id = ? AND tenant = ? AND version = ?

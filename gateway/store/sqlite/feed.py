@@ -1,0 +1,92 @@
+"""The feed of events, without a gap and in the order of commits, and the tasks that wait for a person."""
+
+import sqlite3
+from collections.abc import Sequence
+
+from msgspec.structs import replace
+
+from canonical.events import Event
+from canonical.tasks import Task
+from gateway.store.protocol import Page
+from gateway.store.sqlite.database import Database, Row
+from gateway.store.sqlite.named import named
+from gateway.store.sqlite.search import EVENT, TASK, event_search, task_search
+
+SQL = named("events.sql")
+
+
+class Feed(Database):
+    """The store's verbs on events and tasks."""
+
+    async def events(self, tenant: str, after: int, limit: int, types: Sequence[str] = ()) -> list[Event]:
+        """The feed after a seq, in order."""
+        return [_event(row) for row in await self._search(*event_search(tenant, after, limit, types))]
+
+    async def head(self) -> int:
+        """The seq of the newest event."""
+        return self._head(self._reader)
+
+    def _head(self, connection: sqlite3.Connection) -> int:
+        row = connection.execute(SQL["head"]).fetchone()
+        return row[0] if row else 0
+
+    def _keep_events(self, writer: sqlite3.Connection, events: Sequence[Event]) -> list[Event]:
+        placed = [replace(one, seq=seq) for seq, one in enumerate(events, self._head(writer) + 1)]
+        writer.executemany(SQL["add"], [_event_row(one) for one in placed])
+        return placed
+
+    # -- tasks
+
+    async def task(self, tenant: str, identity: str) -> Task | None:
+        """A task by its id."""
+        row = self._one(f"SELECT {TASK} FROM tasks WHERE id = ? AND tenant = ?", (identity, tenant))  # noqa: S608
+        return self._task(row) if row else None
+
+    async def tasks(
+        self, tenant: str, status: str | None, queue: str | None, after: tuple[int, str] | None, limit: int
+    ) -> Page[Task]:
+        """A tenant's tasks, those that wait longest first."""
+        rows = await self._search(*task_search(tenant, status, queue, after, limit))
+        tasks = [self._task(row) for row in rows[:limit]]
+        more = len(rows) > limit
+        return Page(items=tasks, next=(tasks[-1].created_at, tasks[-1].id) if more else None)
+
+    async def put_task(self, task: Task, expected: int) -> bool:
+        """Replace a task if its version is still the expected one."""
+        what = (task.queue, task.code, task.subject, task.title, task.status, task.priority, task.due_at)
+        state = (task.updated_at, task.version, task.owner, task.resolution, self._note(task))
+        async with self._write() as writer:
+            changed = writer.execute(SQL["put_task"], (*what, *state, task.id, task.tenant, expected))
+        return changed.rowcount == 1
+
+    def _keep_tasks(self, writer: sqlite3.Connection, tasks: Sequence[Task]) -> None:
+        writer.executemany(SQL["add_task"], [self._task_row(one) for one in tasks])
+
+    def _task_row(self, one: Task) -> tuple[object, ...]:
+        what = (one.id, one.tenant, one.queue, one.code, one.subject, one.title, one.created_at, one.status)
+        return (
+            *what,
+            one.priority,
+            one.due_at,
+            one.updated_at,
+            one.version,
+            one.owner,
+            one.resolution,
+            self._note(one),
+        )
+
+    def _note(self, one: Task) -> bytes | None:
+        return self.vault.seal(one.note.encode(), f"{one.id}/note") if one.note else None
+
+    def _task(self, row: Row) -> Task:
+        task = Task(**dict(zip(TASK.split(", "), row, strict=True)))
+        return replace(task, note=self.vault.unseal(row[-1], f"{task.id}/note").decode()) if row[-1] else task
+
+
+def _event(row: Row) -> Event:
+    return Event(**dict(zip(EVENT.split(", "), row, strict=True)))
+
+
+def _event_row(one: Event) -> tuple[object, ...]:
+    head = (one.seq, one.id, one.tenant, one.type, one.subject, one.at, one.patient)
+    return (*head, one.version, one.message, one.feed, one.traceparent)

@@ -1,0 +1,117 @@
+"""How a group's records are written: each once, with its last state, and every version it left behind.
+
+A body is sealed for its record and version, so that of a replaced version moves into history as it is.
+"""
+
+import sqlite3
+from collections.abc import Sequence
+
+from msgspec import Struct
+
+from canonical.apply import survivor_link
+from canonical.records import Record
+from gateway.store.keys import UNDATED, record_keys, start_of
+from gateway.store.protocol import Conflict, Key, Written
+from gateway.store.sqlite.named import chunks
+from gateway.store.sqlite.records import SQL, Records
+
+
+class Course(Struct):
+    """What one group made of a record: as it was, the versions that came and went within the group, as it is now.
+
+    `confirmed` is the version that was loaded, with the newer clocks it had before another replaced it.
+    """
+
+    kind: str
+    before: Record | None
+    after: Record
+    fresh: bool
+    passed: list[Record] = []
+    confirmed: Record | None = None
+    n: int = 0
+
+
+class Keeping(Records):
+    """The writing side of records."""
+
+    def _keep_records(self, writer: sqlite3.Connection, written: Sequence[Written]) -> None:
+        """Write what a group made of its records; Conflict when one is no longer the version that was loaded."""
+        courses = _courses(written)
+        new = [one for one in courses if one.before is None]
+        renewed = [one for one in courses if one.before is not None and one.fresh]
+        self._add(writer, new)
+        confirmed = [one.confirmed for one in renewed if one.confirmed]
+        self._touch(writer, [*confirmed, *(one.after for one in courses if not one.fresh)])
+        self._renew(writer, renewed)
+        self._index(writer, [*new, *renewed])
+        passed = [(one.n, past.version, self._seal_record(past)) for one in courses for past in one.passed]
+        writer.executemany(SQL["add_version"], passed)
+
+    def _add(self, writer: sqlite3.Connection, courses: list[Course]) -> None:
+        (last,) = writer.execute(SQL["last"]).fetchone()
+        for n, one in enumerate(courses, last + 1):
+            one.n = n
+        writer.executemany(SQL["add"], [self._record_row(one) for one in courses])
+
+    def _record_row(self, course: Course) -> tuple[object, ...]:
+        one = course.after
+        start, updated = start_of(one), one.updated_at
+        head = (course.n, one.id, one.tenant, course.kind, one.status, start, updated, one.created_at, one.version)
+        return (*head, survivor_link(one), self._seal_record(one))
+
+    def _renew(self, writer: sqlite3.Connection, courses: list[Course]) -> None:
+        places: dict[str, int] = {}
+        for lot in chunks([one.after.id for one in courses]):
+            places.update(writer.execute(SQL["places"], lot).fetchall())
+        for one in courses:
+            one.n = places.get(one.after.id, 0)
+        writer.executemany(SQL["archive"], [(one.n,) for one in courses])
+        _all_there(writer.executemany(SQL["renew"], [self._renewal(one) for one in courses]), courses)
+
+    def _renewal(self, course: Course) -> tuple[object, ...]:
+        one, known = course.after, course.before.version if course.before else 0
+        state = (one.status, start_of(one), one.updated_at, one.version, survivor_link(one), self._seal_record(one))
+        return (*state, course.n, known)
+
+    def _touch(self, writer: sqlite3.Connection, records: list[Record]) -> None:
+        rows = [(self._seal_record(one), one.id, one.version) for one in records]
+        _all_there(writer.executemany(SQL["touch"], rows), records)
+
+    def _index(self, writer: sqlite3.Connection, courses: list[Course]) -> None:
+        """Write the key rows that changed; all of them where a start moved, for it is part of each."""
+        lost: list[tuple[int, int, int]] = []
+        won: list[tuple[int, int, int]] = []
+        for one in courses:
+            before, after = one.before and record_keys(one.before), record_keys(one.after)
+            was, now = one.before and start_of(one.before), start_of(one.after)
+            kept = before & after if before and was == now else set()
+            lost += self._key_rows(one, (before or set()) - kept, was or UNDATED)
+            won += self._key_rows(one, after - kept, now)
+        writer.executemany(SQL["drop_key"], lost)
+        writer.executemany(SQL["add_key"], won)
+
+    def _key_rows(self, one: Course, keys: set[Key], start: int) -> list[tuple[int, int, int]]:
+        scope = f"record:{one.kind}"
+        return [(digest, start, one.n) for digest in set(self.digests.of(one.after.tenant, scope, keys))]
+
+
+def _courses(written: Sequence[Written]) -> list[Course]:
+    """The writes of a group by record, in the order of their first."""
+    courses: dict[str, Course] = {}
+    for one in written:
+        course = courses.get(one.after.id)
+        if course is None:
+            courses[one.after.id] = Course(one.kind, one.before, one.after, one.fresh or one.before is None)
+            continue
+        if one.fresh and course.fresh:
+            course.passed.append(course.after)
+        elif one.fresh:
+            course.confirmed = course.after
+        course.fresh = course.fresh or one.fresh
+        course.after = one.after
+    return list(courses.values())
+
+
+def _all_there(result: sqlite3.Cursor, wanted: Sequence[object]) -> None:
+    if wanted and result.rowcount != len(wanted):
+        raise Conflict("a record is no longer the version that was loaded")

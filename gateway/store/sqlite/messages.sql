@@ -1,0 +1,58 @@
+-- Messages: as they were received, and what became of them.
+
+-- name: message
+-- A message by its id, whole.
+SELECT id, tenant, feed, received_at, state, protocol, type, event, version, control_id, sender, ack_code, clock,
+    traceparent, site, duplicates, hash, rest, raw
+FROM messages WHERE id = ? AND tenant = ?
+
+-- name: place
+-- Where a message stands in the order of receipt.
+SELECT n FROM messages WHERE id = ?
+
+-- name: last
+-- The newest row number.
+SELECT coalesce(max(n), 0) FROM messages
+
+-- name: since
+-- The first message since a moment.
+SELECT n FROM messages WHERE tenant = ? AND received_at >= ? ORDER BY received_at, n LIMIT 1
+
+-- name: known
+-- Which of many dedup keys were used before.
+WITH sent (dedup) AS (VALUES :rows)
+SELECT dedup FROM sent WHERE EXISTS (SELECT 1 FROM messages m WHERE m.dedup = sent.dedup)
+
+-- name: same
+-- The message that has this dedup key and this hash.
+SELECT id, hash, received_at, rest FROM messages WHERE dedup = ? AND hash = ?
+
+-- name: other
+-- Another message that has this dedup key, since a moment.
+SELECT id, hash, received_at, rest FROM messages WHERE dedup = ? AND hash <> ? AND received_at >= ? LIMIT 1
+
+-- name: add
+-- A message.
+INSERT INTO messages (n, id, tenant, feed, received_at, state, protocol, type, event, version, control_id, sender,
+    ack_code, clock, traceparent, site, duplicates, dedup, hash, rest, raw)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+
+-- name: add_key
+-- One more key of a message.
+INSERT INTO message_keys (lot, digest, message) VALUES (?, ?, ?)
+
+-- name: drop_key
+-- A key that a message no longer has.
+DELETE FROM message_keys WHERE lot = ? AND digest = ? AND message = ?
+
+-- name: repeat
+-- A message was sent once more.
+UPDATE messages SET duplicates = duplicates + 1 WHERE id = ?
+
+-- name: mapped
+-- A kept message as it was mapped last.
+SELECT n, rest FROM messages WHERE id = ? AND tenant = ?
+
+-- name: remap
+-- What became of a message when it was mapped again.
+UPDATE messages SET state = ?, clock = ?, site = ?, rest = ? WHERE n = ?

@@ -1,0 +1,196 @@
+"""Searches as SQL. What a search filters by decides its statement, so these are put together, here and nowhere else.
+
+A statement walks one index in the order of the answer and stops at its limit. Values are always parameters.
+"""
+
+from collections.abc import Sequence
+
+from msgspec import Struct
+
+from gateway.store.keys import UNDATED, Digests, asked
+from gateway.store.protocol import Key, MessageQuery, RecordQuery
+
+DATED = frozenset({"appointment", "encounter"})
+SUMMARY = (
+    "m.id, m.tenant, m.feed, m.received_at, m.state, m.protocol, m.type, m.event, m.version, m.control_id, m.sender, "
+    "m.ack_code, m.clock, m.traceparent, m.site, m.duplicates, m.hash, m.rest"
+)
+EVENT = "id, type, tenant, subject, at, seq, patient, version, message, feed, traceparent"
+TASK = (
+    "id, tenant, queue, code, subject, title, created_at, status, priority, due_at, updated_at, version, owner, "
+    "resolution, note"
+)
+DOWN = "WITH RECURSIVE down (lot) AS (VALUES (?) UNION ALL SELECT lot - 1 FROM down WHERE lot > ?) SELECT lot FROM down"
+# Which key of a search to begin with: the further to the left, the fewer records are under it.
+RARE = ("identifier", "visit", "order", "account", "patient", "birthdate", "name")
+
+
+class Select(Struct):
+    """A statement in the making: its source, its conditions, and their parameters in the order of both."""
+
+    source: str
+    conditions: list[str] = []
+    parameters: list[object] = []
+
+    def where(self, condition: str, *parameters: object) -> None:
+        """One more condition that must hold."""
+        self.conditions.append(condition)
+        self.parameters += parameters
+
+    def among(self, column: str, values: Sequence[object]) -> None:
+        """The column must have one of the values."""
+        self.where(f"{column} IN ({', '.join('?' * len(values))})", *values)
+
+    def columns(self, names: str) -> str:
+        """The statement as it stands, for these columns."""
+        return f"SELECT {names} FROM {self.source} WHERE {' AND '.join(self.conditions)}"  # noqa: S608 - no values
+
+
+def record_search(query: RecordQuery, place: int | None, digests: Digests) -> tuple[str, list[object]]:
+    """Rows of (id, version, body, position). `place` is the row number of the record that the last page ended at."""
+    scope = f"record:{query.kind}"
+    wanted = sorted(asked(query.keys), key=_rarity)
+    groups = [sorted(digests.of(query.tenant, scope, group)) for group in wanted]
+    return _keyed(query, place, groups) if groups else _listed(query, place)
+
+
+def _rarity(group: tuple[Key, ...]) -> int:
+    return max((RARE.index(kind) if kind in RARE else len(RARE) for kind, _ in group), default=-1)
+
+
+def _listed(query: RecordQuery, place: int | None) -> tuple[str, list[object]]:
+    position = {"created": "n", "start": "start", "updated": "updated_at"}[query.order]
+    rows = Select("records")
+    rows.where("tenant = ? AND kind = ?", query.tenant, query.kind)
+    _narrow(rows, query, "start")
+    _resume(rows, query, position, "n", place)
+    text = rows.columns(f"id, version, body, {position}") + _ordered(query, position, "n")
+    return text, [*rows.parameters, query.limit + 1]
+
+
+def _keyed(query: RecordQuery, place: int | None, groups: list[list[int]]) -> tuple[str, list[object]]:
+    """The ranges of the first group's keys, merged in the order of the answer; other groups are point look-ups."""
+    position = {"created": "k.record", "start": "k.start", "updated": "r.updated_at"}[query.order]
+    if query.order == "created" and query.kind not in DATED:
+        position = "k.start"  # the same for all of them, so that the index has them in order of creation
+    arms = [_arm(query, place, digest, groups[1:], position) for digest in groups[0] or [0]]
+    found = " UNION ".join(arm.columns(f"{position} AS position, k.record AS n") for arm in arms)
+    found += _ordered(query, "position", "n")
+    text = (
+        f"SELECT r.id, r.version, r.body, f.position FROM ({found}) f CROSS JOIN records r ON r.n = f.n"  # noqa: S608
+        f"{_ordered(query, 'f.position', 'f.n', limit=False)}"
+    )
+    return text, [*(one for arm in arms for one in arm.parameters), query.limit + 1]
+
+
+def _arm(query: RecordQuery, place: int | None, digest: int, others: list[list[int]], position: str) -> Select:
+    beside = query.statuses or query.updated_since is not None or query.order == "updated"
+    rows = Select("record_keys k CROSS JOIN records r ON r.n = k.record" if beside else "record_keys k")
+    rows.where("k.digest = ?", digest)
+    _narrow(rows, query, "k.start")
+    _resume(rows, query, position, "k.record", place)
+    for group in others:
+        other = Select("record_keys o")
+        other.among("o.digest", group)
+        other.where("o.start = k.start AND o.record = k.record")
+        rows.where(f"EXISTS ({other.columns('1')})", *other.parameters)
+    return rows
+
+
+def _narrow(rows: Select, query: RecordQuery, start: str) -> None:
+    if query.start_from is not None:
+        rows.where(f"{start} >= ?", query.start_from)
+    elif query.start_before is not None:
+        rows.where(f"{start} > ?", UNDATED)
+    if query.start_before is not None:
+        rows.where(f"{start} < ?", query.start_before)
+    if query.updated_since is not None:
+        rows.where("updated_at >= ?", query.updated_since)
+    if query.statuses:
+        rows.among("status", query.statuses)
+
+
+def _resume(rows: Select, query: RecordQuery, position: str, row: str, place: int | None) -> None:
+    """Go on after the position where the last page ended; the row number decides between equals."""
+    if query.after is None:
+        return
+    beyond = "<" if query.descending else ">"
+    if query.order == "created":
+        rows.where(f"{row} {beyond} ?", place)
+    else:
+        rows.where(f"({position}, {row}) {beyond} (?, ?)", query.after[0], place)
+
+
+def _ordered(query: RecordQuery, position: str, row: str, limit: bool = True) -> str:
+    way = " DESC" if query.descending else ""
+    columns = ", ".join(f"{column}{way}" for column in dict.fromkeys((position, row)))
+    return f" ORDER BY {columns}" + " LIMIT ?" * limit
+
+
+def message_search(
+    query: MessageQuery, place: int | None, digests: Digests, lots: tuple[int, int] | None = None
+) -> tuple[str, list[object]]:
+    """Rows of messages without their bytes, newest first: all, or by key those in some lots (newest, oldest).
+
+    `place` is the row number that the last page ended at.
+    """
+    rows = _in_lots(query, digests, lots) if lots else Select("messages m")
+    rows.where("m.tenant = ?", query.tenant)
+    if query.state is not None and query.state != "applied":
+        rows.where("m.state <> 'applied'")
+    for column in ("feed", "state", "type", "event"):
+        if (value := getattr(query, column)) is not None:
+            rows.where(f"m.{column} = ?", value)
+    if query.received_from is not None:
+        rows.where("m.received_at >= ?", query.received_from)
+    if query.received_before is not None:
+        rows.where("m.received_at < ?", query.received_before)
+    if query.after is not None:
+        rows.where("k.message < ?", place) if lots else rows.where(
+            "(m.received_at, m.n) < (?, ?)", query.after[0], place
+        )
+    order = "k.message DESC" if lots else "m.received_at DESC, m.n DESC"
+    return rows.columns(SUMMARY) + f" ORDER BY {order} LIMIT ?", [*rows.parameters, query.limit + 1]
+
+
+def _in_lots(query: MessageQuery, digests: Digests, lots: tuple[int, int]) -> Select:
+    keys = [key for group in asked((key,) for key in query.keys) for key in group or ((" ", ""),)]
+    keys += [("record", query.record)] if query.record else []
+    first, *others = [digests(query.tenant, "message", *key) for key in keys]
+    rows = Select(f"({DOWN}) l CROSS JOIN message_keys k ON k.lot = l.lot CROSS JOIN messages m ON m.n = k.message")
+    rows.parameters += lots
+    rows.where("k.digest = ?", first)
+    for digest in others:
+        other = Select("message_keys o")
+        other.where("o.lot = k.lot AND o.digest = ? AND o.message = k.message", digest)
+        rows.where(f"EXISTS ({other.columns('1')})", *other.parameters)
+    return rows
+
+
+def event_search(tenant: str, after: int, limit: int, types: Sequence[str]) -> tuple[str, list[object]]:
+    """Events after a seq. A type pattern is a type, a family (`appointment.*`), or `*`."""
+    rows = Select("events")
+    rows.where("tenant = ? AND seq > ?", tenant, after)
+    if types and "*" not in types:
+        families = [one[:-1] for one in types if one.endswith(".*")]
+        plain = [one for one in types if not one.endswith(".*")]
+        ranges = ["(type >= ? AND type < ?)"] * len(families)
+        named = [f"type IN ({', '.join('?' * len(plain))})"]
+        rows.where(
+            f"({' OR '.join(named + ranges)})", *plain, *(end for one in families for end in (one, one[:-1] + "/"))
+        )
+    return rows.columns(EVENT) + " ORDER BY seq LIMIT ?", [*rows.parameters, limit]
+
+
+def task_search(
+    tenant: str, status: str | None, queue: str | None, after: tuple[int, str] | None, limit: int
+) -> tuple[str, list[object]]:
+    """Tasks, those that wait longest first."""
+    rows = Select("tasks")
+    rows.where("tenant = ?", tenant)
+    for column, value in (("status", status), ("queue", queue)):
+        if value is not None:
+            rows.where(f"{column} = ?", value)
+    if after is not None:
+        rows.where("(created_at, id) > (?, ?)", *after)
+    return rows.columns(TASK) + " ORDER BY created_at, id LIMIT ?", [*rows.parameters, limit + 1]
