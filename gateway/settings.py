@@ -123,6 +123,9 @@ class ClientSettings(Setting, frozen=True):
     requests_per_second: float | None = None
     burst: int | None = None
 
+    def __repr__(self) -> str:
+        return f"ClientSettings({self.client_id!r})"
+
 
 class Main(Setting, frozen=True):
     """isthmus.toml."""
@@ -179,3 +182,86 @@ def feed_of(name: str, peer: Peer, codes: Codes) -> Feed:
             ranks=settings.ranks,
         ),
     )
+
+
+SENTENCES: dict[type[Setting], dict[str, str]] = {
+    Main: {
+        "tenants": "The tenants of this site; data of one is never seen by clients of another.",
+    },
+    Server: {
+        "http": "Where the API listens, as host:port; port 0 is any free one.",
+        "public_url": "The address by which clients reach the API, where a proxy or load balancer stands before it.",
+        "certificate": "The API's TLS certificate chain (PEM); together with private-key it turns TLS on.",
+        "private_key": "The key of that certificate (PEM).",
+        "drain_seconds": "How long a stop waits for what is in flight before it lets go.",
+        "max_body_bytes": "The largest request body; a larger one is answered with 413.",
+        "requests_per_second": "The steady rate of requests that each client may make, unless its file says otherwise.",
+        "burst": "How many requests a client may make at once before that rate holds.",
+        "token_seconds": "How long an access token lasts.",
+    },
+    StoreSettings: {
+        "path": "The folder of the data, from the site folder where it is not absolute.",
+        "key_file": "32 random bytes that encrypt message bodies and records at rest; without them nothing is.",
+        "dedup_days": "How long a message is remembered in order to recognise it when it is sent again.",
+    },
+    Intake: {
+        "queue": "How many messages may wait for a commit; further ones are declined, and their senders keep them.",
+        "group": "The most messages in one commit.",
+    },
+    Tracing: {
+        "otlp": "The OTLP/HTTP endpoint that spans are sent to; without it none are.",
+        "ratio": "The share of traces that are sent; those with an error are always sent.",
+    },
+    Webhooks: {
+        "allow": "Hosts and networks that webhooks may reach although they are internal; for development.",
+        "timeout_seconds": "How long a receiver may take to answer a webhook.",
+        "concurrency": "How many webhooks are under way at once in all.",
+        "per_subscription": "How many are under way at once to one subscription.",
+        "retry_seconds": "The waits before each try; after the last one the delivery is parked and a task raised.",
+    },
+    Peer: {
+        "tenant": "Whose data this system sends.",
+        "zone": "The IANA time zone of times that are sent without one; required for instants to be exact.",
+        "location_zones": "The time zone of single facilities, by the name in PL-4, where it is another.",
+    },
+    AuthoritySettings: {
+        "system": "The URI that identifiers of this authority get as their system.",
+        "enterprise": "Whether its patient identifiers come before those of others when a patient is looked up.",
+        "volatile": "Whether its identifiers are used again for others, so that they never identify by themselves.",
+    },
+    FeedSettings: {
+        "mllp": "Where the feed listens, as host:port; feeds may share one.",
+        "senders": "Who may send here, as MSH-3|MSH-4; on a shared address this is how feeds are told apart.",
+        "certificates": "Client certificates bound to the feed: a subject, a SHA-256, or a name (DNS:his.example.org).",
+        "certificate": "The listener's TLS certificate chain (PEM); together with private-key it turns TLS on.",
+        "private_key": "The key of that certificate (PEM).",
+        "client_ca": "The CA that senders' certificates must be signed by; with it TLS is mutual.",
+        "charset": "The character set where MSH-18 is empty; without it UTF-8, and Windows-1252 for what is not UTF-8.",
+        "offset_policy": "Times without an offset are in the zone (zone) or MSH-7's (spec); ignore: offsets are wrong.",
+        "list_mode": "A scheduling message's resources: all there are, changes to them, or as the event says.",
+        "siu_creates_encounter": "Whether a scheduling message with a PV1 also makes an encounter.",
+        "encounters_without_number": "Whether a visit without a number in PV1-19 makes an encounter of its own.",
+        "problems_in_ack": "Whether the acknowledgement of an applied message lists its field problems as ERR.",
+        "field_problems": "What a message is answered that was applied without some of its fields.",
+        "unmapped": "What a message is answered that is kept but outside the model.",
+        "unavailable": "What a sender hears while nothing can be kept: a refusal, an error, or a closed connection.",
+        "application_acks": "Whether enhanced mode's application acknowledgement follows on the same connection.",
+        "max_bytes": "The largest message; a larger one is refused and its connection closed.",
+        "max_connections": "How many connections may be open at once.",
+        "max_in_flight": "How many messages of one connection may wait for an acknowledgement; then reading stops.",
+        "frame_seconds": "How long a message may take to arrive whole.",
+        "idle_seconds": "After how long without a byte a connection is closed.",
+        "strict_framing": "Whether a frame must be exact; otherwise the usual mistakes of senders are forgiven.",
+        "commit_blocks": "Whether MLLP release 2 commit blocks are sent before the acknowledgement.",
+        "silent_after_seconds": "The longest quiet before a feed counts as silent; else its own pace decides.",
+        "ranks": "Ranks by message type (ADT = 1): of two that speak of a field the higher is believed.",
+    },
+    ClientSettings: {
+        "client_id": "The name a client shows at /oauth/token.",
+        "secret_hash": "The hash of its secret, as `isthmus secret` prints it; the secret stands in no file.",
+        "scopes": "What it may do, such as appointments.read; admin is everything in its tenant.",
+        "tenant": "Whose data it may see.",
+        "requests_per_second": "Its steady rate of requests, where it is not the server's.",
+        "burst": "How many requests it may make at once, where it is not the server's.",
+    },
+}

@@ -8,6 +8,7 @@ A code file holds rows of `local,code,system,display` under that header; its nam
 
 import csv
 import io
+import re
 import tarfile
 import tomllib
 from collections.abc import Iterator
@@ -24,6 +25,7 @@ from gateway.settings import ClientSettings, Codes, Feed, FeedSettings, Main, Pe
 
 Table = TypeVar("Table", bound=Setting)
 COLUMNS = ["local", "code", "system", "display"]
+SECRET_HASH = re.compile(r"scrypt(\$\d{1,2}){3}(\$[A-Za-z0-9+/]+=*){2}", re.ASCII)
 FIRST_TIME = 315_532_800  # 1980: archives hold no earlier time, and ours must not depend on the clock
 
 
@@ -85,16 +87,21 @@ class _Reader:
         return {path.stem: self._code_file(path) for path in sorted(folder.glob("*.csv"))}
 
     def _code_file(self, path: Path) -> dict[str, Coding]:
-        rows = csv.DictReader(io.StringIO(path.read_text(encoding="utf-8-sig")))
+        try:
+            rows = csv.DictReader(io.StringIO(path.read_text(encoding="utf-8-sig")), restval="")
+        except (OSError, UnicodeDecodeError) as error:
+            self.complain(path, "", f"cannot be read: {type(error).__name__}")
+            return {}
         if rows.fieldnames != COLUMNS:
             self.complain(path, "line 1", f"the header must be {','.join(COLUMNS)}")
             return {}
-        return {
-            row["local"].strip(): Coding(
-                code=row["code"].strip(), system=row["system"] or None, display=row["display"] or None
-            )
-            for row in rows
-        }
+        found = {}
+        for row in rows:
+            local, code = row["local"].strip(), row["code"].strip()
+            if not local or not code:
+                self.complain(path, f"line {rows.line_num}", "local and code must both be there")
+            found[local] = Coding(code=code, system=row["system"] or None, display=row["display"] or None)
+        return found
 
 
 def load(folder: Path) -> Site:
@@ -177,6 +184,8 @@ def _check_clients(reader: _Reader, clients: list[tuple[str, Path, ClientSetting
             reader.complain(path, "client-id", "is used by another client")
         if client.tenant not in main.tenants:
             reader.complain(path, "tenant", "is not one of isthmus.toml's tenants")
+        if not SECRET_HASH.fullmatch(client.secret_hash):
+            reader.complain(path, "secret-hash", "is not a hash that `isthmus secret` prints")
         seen.add(client.client_id)
 
 

@@ -1,0 +1,253 @@
+"""The command `isthmus`: serve, check, secret, demo, send, translate, explain.
+
+Commands say what they did on standard output and what went wrong on standard error; 0 is success, 1 a finding, 2 a
+command line that cannot be read.
+"""
+
+import argparse
+import asyncio
+import socket
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import msgspec
+
+from gateway.addresses import split
+from gateway.frames import messages
+from gateway.settings import Feed, Peer, Site, feed_of
+from gateway.site import BadSite, load
+
+Command = Callable[[argparse.Namespace], int]
+ACCEPTED = ("AA", "CA")
+ANY = "-"
+
+
+class Stop(Exception):
+    """What the user has to know, in one sentence; the command ends with 1."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; the number is the process's exit status."""
+    arguments = parser().parse_args(argv)
+    run: Command = arguments.run
+    try:
+        return run(arguments)
+    except Stop as stop:
+        print(f"isthmus: {stop}", file=sys.stderr)
+    except BadSite as bad:
+        print(bad, file=sys.stderr)
+    except BrokenPipeError:
+        sys.stderr.close()
+    return 1
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line, from which the reference page is made too."""
+    whole = argparse.ArgumentParser(prog="isthmus", description="Healthcare integration engine and API gateway.")
+    commands = whole.add_subparsers(required=True, metavar="COMMAND")
+
+    one = _command(commands, "serve", serve, "serve a site until told to stop")
+    one.add_argument("site", type=Path, help="folder with isthmus.toml")
+
+    one = _command(commands, "check", check, "say everything that is wrong with a site, or what it serves")
+    one.add_argument("site", type=Path, help="folder with isthmus.toml")
+
+    one = _command(commands, "secret", secret, "make a client's secret, and the hash that goes into its file")
+
+    one = _command(commands, "demo", demo, "run Isthmus with a simulated EHR and partner around it")
+    one.add_argument("--http", default="127.0.0.1:8080", metavar="HOST:PORT", help="where the API listens")
+    one.add_argument("--mllp", default="127.0.0.1:2575", metavar="HOST:PORT", help="where the feed listens")
+    one.add_argument("--data", type=Path, default=Path("demo-data"), metavar="DIR", help="site, data and demo.json")
+    one.add_argument("--headless", action="store_true", help="no live view; for scripts, with DIR/demo.json")
+    one.add_argument("--quiet-peers", action="store_true", help="without the simulated traffic")
+
+    one = _command(commands, "send", send, "send messages over MLLP and print their acknowledgements")
+    one.add_argument("files", nargs="+", metavar="FILE", help="one or more messages each; - is standard input")
+    one.add_argument("--to", required=True, metavar="HOST:PORT", help="where the receiver listens")
+    one.add_argument("--tls", metavar="CA", type=Path, help="use TLS and trust this CA file")
+    one.add_argument("--certificate", metavar="FILE", type=Path, help="the certificate to show (PEM)")
+    one.add_argument("--private-key", metavar="FILE", type=Path, help="its key")
+    one.add_argument("--timeout", type=float, default=30.0, metavar="SECONDS", help="wait for each acknowledgement")
+
+    for name, run, text in (
+        ("translate", translate, "print messages as canonical JSON"),
+        ("explain", explain, "print messages annotated: each field, its name, what it became or why it did not"),
+    ):
+        one = _command(commands, name, run, text)
+        one.add_argument("file", metavar="FILE", help="one or more messages; - is standard input")
+        one.add_argument("--site", type=Path, metavar="DIR", help="read them as a feed of this site does")
+        one.add_argument("--feed", metavar="NAME", help="which feed, where the site has several")
+    return whole
+
+
+def _command(
+    commands: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str, run: Command, text: str
+) -> argparse.ArgumentParser:
+    one: argparse.ArgumentParser = commands.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.")
+    one.set_defaults(run=run)
+    return one
+
+
+# -- a site
+
+
+def serve(arguments: argparse.Namespace) -> int:
+    """Serve a site."""
+    site = load(arguments.site)
+    _must_be_free(site)
+    from gateway.app import run
+
+    return run(site)
+
+
+def check(arguments: argparse.Namespace) -> int:
+    """Every problem of a site, or what it would do."""
+    site = load(arguments.site)
+    print(f"{arguments.site}: good. The API listens on {site.main.server.http}.")
+    for feed in site.feeds:
+        zone = feed.profile.zone or "no time zone"
+        print(f"  feed {feed.name}: {feed.settings.mllp}, {_tls(feed)}, {zone}, tenant {feed.tenant}")
+    for name, client in sorted(site.clients.items()):
+        print(f"  client {name}: {', '.join(client.scopes)}, tenant {client.tenant}")
+    return 0
+
+
+def _tls(feed: Feed) -> str:
+    settings = feed.settings
+    if not settings.certificate:
+        return "no TLS"
+    return "mTLS" if settings.client_ca else "TLS"
+
+
+def _must_be_free(site: Site, http: str = "server.http", mllp: str = "feed.mllp") -> None:
+    """A port that is taken is said before anything is opened."""
+    wanted = {site.main.server.http: http} | {feed.settings.mllp: mllp for feed in site.feeds}
+    for address, setting in wanted.items():
+        host, port = split(address)
+        try:
+            family, kind, _, _, at = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+            with socket.socket(family, kind) as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                probe.bind(at)
+        except OSError as error:
+            raise Stop(
+                f"cannot listen on {address} ({error.strerror}); choose another address with {setting}"
+            ) from None
+
+
+def secret(arguments: argparse.Namespace) -> int:
+    """A fresh secret and its hash; neither is kept."""
+    import secrets
+
+    from policies.auth import hash_secret
+
+    fresh = secrets.token_urlsafe(32)
+    print(f"secret       {fresh}")
+    print(f'secret-hash = "{hash_secret(fresh, secrets.token_bytes(16))}"')
+    return 0
+
+
+# -- the demo
+
+
+def demo(arguments: argparse.Namespace) -> int:
+    """Run the demo."""
+    from gateway.demo.house import prepare
+    from gateway.demo.run import Options, run, site_of
+
+    for name in ("http", "mllp"):
+        if not getattr(arguments, name).rpartition(":")[2].isdecimal():
+            raise Stop(f"--{name} is written host:port, as in 127.0.0.1:0 for any free port")
+    options = Options(
+        http=arguments.http,
+        mllp=arguments.mllp,
+        data=arguments.data,
+        headless=arguments.headless,
+        quiet_peers=arguments.quiet_peers,
+    )
+    prepare(options.data)
+    _must_be_free(site_of(options), "--http", "--mllp")
+    return run(options)
+
+
+# -- messages
+
+
+def send(arguments: argparse.Namespace) -> int:
+    """Send messages; 1 unless every one was accepted."""
+    from connectors.mllp.client import MllpError
+
+    batch = [one for name in arguments.files for one in _messages(name)]
+    try:
+        return asyncio.run(_send(arguments, batch))
+    except MllpError as error:
+        raise Stop(f"{error} ({error.outcome}: {_MEANT[error.outcome]})") from None
+
+
+_MEANT = {"transient": "nothing was kept", "ambiguous": "it may have been kept"}
+
+
+async def _send(arguments: argparse.Namespace, batch: Sequence[bytes]) -> int:
+    from connectors.mllp.client import Sender
+    from connectors.mllp.tls import tls_client
+    from transforms.hl7v2.ack import read_ack
+
+    host, port = split(arguments.to)
+    ssl = tls_client(arguments.tls, arguments.certificate, arguments.private_key) if arguments.tls else None
+    sender = Sender(host, port, ssl, arguments.timeout)
+    refused = 0
+    try:
+        for one in batch:
+            answer = await sender.send(one)
+            found = read_ack(answer)
+            refused += found is None or found[0] not in ACCEPTED
+            print(answer.decode("utf-8", "replace").replace("\r", "\n").rstrip() + "\n")
+    finally:
+        await sender.close()
+    return 1 if refused else 0
+
+
+def translate(arguments: argparse.Namespace) -> int:
+    """Messages as canonical JSON, one object each."""
+    from gateway.translate import translate as translated
+
+    feed = _feed(arguments)
+    for one in _messages(arguments.file):
+        print(msgspec.json.format(msgspec.json.encode(translated(one, feed)), indent=2).decode())
+    return 0
+
+
+def explain(arguments: argparse.Namespace) -> int:
+    """Messages with a remark beside each field."""
+    from gateway.explain import explain as explained
+
+    feed = _feed(arguments)
+    print("\n".join(explained(one, feed) for one in _messages(arguments.file)), end="")
+    return 0
+
+
+def _feed(arguments: argparse.Namespace) -> Feed:
+    """The feed whose eyes are used: one of a site, or one without any settings."""
+    if arguments.site is None:
+        return feed_of("file", Peer(), {})
+    feeds = {feed.name: feed for feed in load(arguments.site).feeds}
+    names = [arguments.feed] if arguments.feed else list(feeds)
+    if len(names) != 1 or names[0] not in feeds:
+        raise Stop(f"name one feed with --feed: {', '.join(sorted(feeds)) or 'this site has none'}")
+    return feeds[names[0]]
+
+
+def _messages(name: str) -> Iterator[bytes]:
+    try:
+        content = sys.stdin.buffer.read() if name == ANY else Path(name).read_bytes()
+    except OSError as error:
+        raise Stop(f"{name}: {error.strerror}") from None
+    found = messages(content)
+    if not found:
+        raise Stop(f"{name}: there is no message in it")
+    yield from found
+
+
+if __name__ == "__main__":
+    sys.exit(main())

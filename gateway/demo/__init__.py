@@ -1,0 +1,1 @@
+"""A demonstration that needs nothing else: an Isthmus with a simulated EHR and a simulated partner beside it."""

@@ -1,0 +1,99 @@
+"""The reference page of settings: every table of every settings file, made from the structs and their sentences."""
+
+import types
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal, Union, get_args, get_origin, get_type_hints
+
+import msgspec
+from msgspec.structs import FieldInfo, fields
+
+from gateway.settings import (
+    SENTENCES,
+    AuthoritySettings,
+    ClientSettings,
+    FeedSettings,
+    Intake,
+    Main,
+    Peer,
+    Server,
+    Setting,
+    StoreSettings,
+    Tracing,
+    Webhooks,
+)
+
+PATH = "docs/reference/settings.md"
+PAGES: tuple[tuple[str, tuple[tuple[str, type[Setting]], ...]], ...] = (
+    (
+        "isthmus.toml",
+        (
+            ("", Main),
+            ("[server]", Server),
+            ("[store]", StoreSettings),
+            ("[intake]", Intake),
+            ("[tracing]", Tracing),
+            ("[webhooks]", Webhooks),
+        ),
+    ),
+    ("peers/NAME.toml", (("", Peer), ("[feed]", FeedSettings), ("[authorities.NAME]", AuthoritySettings))),
+    ("clients/NAME.toml", (("", ClientSettings),)),
+)
+WORDS = {str: "text", int: "number", float: "number", bool: "true or false", Path: "path"}
+HEAD = """\
+# Settings
+
+A site is a folder of files; `isthmus check` reads all of them and says everything that is wrong at once.
+A key that is not listed here is refused. Paths are taken from the site folder.
+This page is written by `make docs` from the code.
+"""
+
+
+def render() -> str:
+    """The page."""
+    return "\n".join([HEAD, *(line for page in PAGES for line in _file(*page))])
+
+
+def _file(name: str, tables: tuple[tuple[str, type[Setting]], ...]) -> Iterator[str]:
+    yield f"## {name}\n"
+    for title, table in tables:
+        if title:
+            yield f"### {title}\n"
+        yield from _table(table)
+
+
+def _table(table: type[Setting]) -> Iterator[str]:
+    hints = get_type_hints(table)
+    yield "| setting | type | default | |"
+    yield "|---|---|---|---|"
+    for field in fields(table):
+        if field.name in SENTENCES[table]:
+            yield (
+                f"| `{field.encode_name}` | {wanted(hints[field.name])} | {_default(field)} "
+                f"| {SENTENCES[table][field.name].replace('|', chr(92) + '|')} |"
+            )
+    yield ""
+
+
+def wanted(kind: object) -> str:
+    """A type in a reader's words."""
+    origin, inner = get_origin(kind), get_args(kind)
+    if origin is Literal:
+        return ", ".join(f"`{one}`" for one in inner)
+    if origin in (Union, types.UnionType):
+        return " or ".join(wanted(one) for one in inner if one is not type(None))
+    if origin is tuple:
+        return f"list of {wanted(inner[0])}"
+    if origin is dict:
+        return f"table of {wanted(inner[1])}"
+    return WORDS[kind] if isinstance(kind, type) else str(kind)
+
+
+def _default(field: FieldInfo) -> str:
+    if field.required:
+        return "required"
+    value = field.default if field.default is not msgspec.NODEFAULT else field.default_factory()
+    if value is None:
+        return "none"
+    shown = str(value) if isinstance(value, Path) else msgspec.json.decode(msgspec.json.encode(value))
+    return f"`{msgspec.json.encode(shown).decode()}`".replace('""', "empty")
