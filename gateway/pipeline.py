@@ -157,11 +157,10 @@ class Pipeline:
     async def _together(self, group: list[Intent]) -> None:
         began = self.clock()
         async with self.store.unit() as unit:
-            working = Working()
-            await unit.load(working, lookups(group))
+            working = await self._load(unit, group)
             seen = await self._seen(unit, group)
             batch = Batch()
-            answers = [self._settle(intent, working, seen, batch) for intent in group]
+            answers = [self._settle(intent, working[intent.cause.tenant], seen, batch) for intent in group]
             batch.audit = group_rows(batch.messages, began)
             events = await unit.commit(batch)
         self.metrics.commit_group.observe(len(group))
@@ -172,12 +171,21 @@ class Pipeline:
             for hear in self.on_events:
                 hear(events)
 
+    async def _load(self, unit: Unit, group: list[Intent]) -> dict[str, Working]:
+        """A working set for each tenant: none ever meets another's records."""
+        working: dict[str, Working] = {}
+        for tenant in {intent.cause.tenant for intent in group}:
+            working[tenant] = Working()
+            wanted = lookups([intent for intent in group if intent.cause.tenant == tenant])
+            await unit.load(tenant, working[tenant], wanted)
+        return working
+
     async def _seen(self, unit: Unit, group: list[Intent]) -> dict[str, list[Seen]]:
         since = group[0].cause.received_at - self.window
         seen: dict[str, list[Seen]] = {}
         for tenant in {intent.feed.tenant for intent in group}:
-            names = [intent.dedup for intent in group if intent.feed.tenant == tenant]
-            seen |= await unit.seen(tenant, names, since)
+            sent = [(intent.dedup, intent.hash) for intent in group if intent.feed.tenant == tenant]
+            seen |= await unit.seen(tenant, sent, since)
         return seen
 
     def _settle(
@@ -278,7 +286,7 @@ class Pipeline:
         batch = Batch()
         async with self.store.unit() as unit:
             working = Working()
-            await unit.load(working, lookups([intent]))
+            await unit.load(feed.tenant, working, lookups([intent]))
             problems = list(intent.mapped.problems)
             settled = self._apply(intent, working, batch, problems)
             again = self._kept(intent, settled, problems, kept.ack, kept.ack_code)

@@ -8,8 +8,8 @@ CREATE TABLE meta (
     value BLOB NOT NULL
 ) STRICT, WITHOUT ROWID;
 
--- Messages as received. `rest` holds, sealed, what only a reader of the whole needs: ack, dedup key, problems, records,
--- search keys. `raw` stands last, so that lists never read it. `dedup` is the digest of the dedup key.
+-- Messages as received. Columns are what is searched by or counted; `body` is all else, sealed, and `raw` stands last, so
+-- that lists never read it. `dedup` is the digest of the dedup key.
 CREATE TABLE messages (
     n INTEGER PRIMARY KEY,
     id TEXT NOT NULL UNIQUE,
@@ -17,20 +17,12 @@ CREATE TABLE messages (
     feed TEXT NOT NULL,
     received_at INTEGER NOT NULL,
     state TEXT NOT NULL,
-    protocol TEXT NOT NULL,
     type TEXT NOT NULL,
     event TEXT NOT NULL,
-    version TEXT NOT NULL,
-    control_id TEXT NOT NULL,
-    sender TEXT NOT NULL,
-    ack_code TEXT NOT NULL,
-    clock INTEGER NOT NULL,
-    traceparent TEXT,
-    site TEXT,
     duplicates INTEGER NOT NULL,
     dedup INTEGER NOT NULL,
     hash BLOB NOT NULL,
-    rest BLOB NOT NULL,
+    body BLOB NOT NULL,
     raw BLOB NOT NULL
 ) STRICT;
 -- A message is kept once per (dedup key, hash): the answer to a repeat is found here.

@@ -4,33 +4,20 @@ import sqlite3
 from collections.abc import Sequence
 
 import msgspec
-from msgspec import Struct
 from msgspec.structs import replace
 
-from canonical.problems import Problem
 from gateway.store.keys import message_keys
-from gateway.store.protocol import Kept, Key, MessageQuery, Page, Seen
+from gateway.store.protocol import Kept, MessageQuery, Page, Seen
 from gateway.store.sqlite.database import Database, Row
 from gateway.store.sqlite.named import chunks, named
-from gateway.store.sqlite.search import SUMMARY, message_search
+from gateway.store.sqlite.search import message_search
 
 SQL = named("messages.sql")
 LOT = 1024
-COLUMNS = [column.removeprefix("m.") for column in SUMMARY.split(", ")]
-
-
-class Rest(Struct, frozen=True, array_like=True, kw_only=True):
-    """What is kept of a message beside its columns and its bytes."""
-
-    ack: bytes
-    dedup: str
-    problems: tuple[Problem, ...]
-    records: tuple[str, ...]
-    keys: tuple[Key, ...]
 
 
 encode = msgspec.msgpack.Encoder().encode
-decode = msgspec.msgpack.Decoder(Rest).decode
+decode = msgspec.msgpack.Decoder(Kept).decode
 
 
 class Messages(Database):
@@ -39,7 +26,7 @@ class Messages(Database):
     async def message(self, tenant: str, identity: str) -> Kept | None:
         """A message with its bytes."""
         row = self._one(SQL["message"], (identity, tenant))
-        return replace(self._summary(row[:-1]), raw=self.vault.unseal(row[-1], f"{identity}/raw")) if row else None
+        return replace(self._message(row), raw=self.vault.unseal(row[-1], f"{identity}/raw")) if row else None
 
     async def messages(self, query: MessageQuery) -> Page[Kept]:
         """A search, newest first; see MessageQuery."""
@@ -48,9 +35,9 @@ class Messages(Database):
             rows = await self._by_key(query, place)
         else:
             rows = await self._search(*message_search(query, place, self.digests))
-        items = [replace(self._summary(row), ack=b"") for row in rows[: query.limit]]
+        items = [replace(self._message(row), ack=b"") for row in rows[: query.limit]]
         last = rows[query.limit - 1] if len(rows) > query.limit else None
-        return Page(items=items, next=(last[3], last[0]) if last else None)
+        return Page(items=items, next=(last[1], last[0]) if last else None)
 
     async def _by_key(self, query: MessageQuery, place: int | None) -> list[Row]:
         """From the newest lot to the oldest, more of them at a time the longer nothing is found."""
@@ -68,22 +55,16 @@ class Messages(Database):
         row = self._one(sql, parameters)
         return row[0] if row else 0
 
-    def _rest(self, identity: str, sealed: bytes) -> Rest:
-        return decode(self.vault.unseal(sealed, f"{identity}/rest"))
+    def _message(self, row: Row) -> Kept:
+        """A message without its bytes."""
+        identity, _, duplicates, body, *_ = row
+        return replace(self._body(identity, body), duplicates=duplicates)
 
-    def _summary(self, row: Row) -> Kept:
-        """A message from its columns in the order of COLUMNS, without its bytes."""
-        fields = dict(zip(COLUMNS, row, strict=True))
-        rest = self._rest(fields["id"], fields.pop("rest"))
-        return Kept(
-            raw=b"",
-            ack=rest.ack,
-            dedup=rest.dedup,
-            problems=rest.problems,
-            records=rest.records,
-            keys=rest.keys,
-            **fields,
-        )
+    def _body(self, identity: str, sealed: bytes) -> Kept:
+        return decode(self.vault.unseal(sealed, f"{identity}/message"))
+
+    def _seal_body(self, one: Kept) -> bytes:
+        return self.vault.seal(encode(replace(one, raw=b"")), f"{one.id}/message")
 
     # -- for a unit
 
@@ -99,8 +80,8 @@ class Messages(Database):
         return {dedup: found for dedup, found in seen.items() if found}
 
     def _known(self, row: Row) -> Seen:
-        identity, content, received_at, rest = row
-        return Seen(id=identity, hash=content, received_at=received_at, ack=self._rest(identity, rest).ack)
+        identity, content, received_at, body = row
+        return Seen(id=identity, hash=content, received_at=received_at, ack=self._body(identity, body).ack)
 
     def _keep_messages(self, writer: sqlite3.Connection, messages: Sequence[Kept]) -> None:
         first = writer.execute(SQL["last"]).fetchone()[0] + 1
@@ -112,22 +93,9 @@ class Messages(Database):
         return set(self.digests.of(one.tenant, "message", message_keys(one)))
 
     def _message_row(self, n: int, one: Kept) -> tuple[object, ...]:
-        head = (n, one.id, one.tenant, one.feed, one.received_at, one.state, one.protocol, one.type, one.event)
-        sent = (one.version, one.control_id, one.sender, one.ack_code, one.clock, one.traceparent, one.site)
+        head = (n, one.id, one.tenant, one.feed, one.received_at, one.state, one.type, one.event, one.duplicates)
         raw = self.vault.seal(one.raw, f"{one.id}/raw")
-        return (
-            *head,
-            *sent,
-            one.duplicates,
-            self.digests(one.tenant, "dedup", "", one.dedup),
-            one.hash,
-            self._seal_rest(one),
-            raw,
-        )
-
-    def _seal_rest(self, one: Kept) -> bytes:
-        rest = Rest(ack=one.ack, dedup=one.dedup, problems=one.problems, records=one.records, keys=one.keys)
-        return self.vault.seal(encode(rest), f"{one.id}/rest")
+        return (*head, self.digests(one.tenant, "dedup", "", one.dedup), one.hash, self._seal_body(one), raw)
 
     def _repeat(self, writer: sqlite3.Connection, identities: Sequence[str]) -> None:
         writer.executemany(SQL["repeat"], [(one,) for one in identities])
@@ -139,10 +107,9 @@ class Messages(Database):
             if row is None:
                 continue
             n, sealed = row
-            before = self._rest(one.id, sealed)
-            now = replace(one, ack=before.ack, dedup=before.dedup)
-            known = replace(now, records=before.records, keys=before.keys)
-            gone, new = self._key_digests(known), self._key_digests(now)
+            before = self._body(one.id, sealed)
+            now = replace(one, received_at=before.received_at, ack=before.ack, ack_code=before.ack_code)
+            gone, new = self._key_digests(before), self._key_digests(now)
             writer.executemany(SQL["drop_key"], [(n // LOT, digest, n) for digest in gone - new])
             writer.executemany(SQL["add_key"], [(n // LOT, digest, n) for digest in new - gone])
-            writer.execute(SQL["remap"], (one.state, one.clock, one.site, self._seal_rest(now), n))
+            writer.execute(SQL["remap"], (now.state, now.type, now.event, self._seal_body(now), n))

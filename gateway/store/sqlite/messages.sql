@@ -2,9 +2,7 @@
 
 -- name: message
 -- A message by its id, whole.
-SELECT id, tenant, feed, received_at, state, protocol, type, event, version, control_id, sender, ack_code, clock,
-    traceparent, site, duplicates, hash, rest, raw
-FROM messages WHERE id = ? AND tenant = ?
+SELECT id, received_at, duplicates, body, raw FROM messages WHERE id = ? AND tenant = ?
 
 -- name: place
 -- Where a message stands in the order of receipt.
@@ -25,17 +23,16 @@ SELECT dedup FROM sent WHERE EXISTS (SELECT 1 FROM messages m WHERE m.dedup = se
 
 -- name: same
 -- The message that has this dedup key and this hash.
-SELECT id, hash, received_at, rest FROM messages WHERE dedup = ? AND hash = ?
+SELECT id, hash, received_at, body FROM messages WHERE dedup = ? AND hash = ?
 
 -- name: other
 -- Another message that has this dedup key, since a moment.
-SELECT id, hash, received_at, rest FROM messages WHERE dedup = ? AND hash <> ? AND received_at >= ? LIMIT 1
+SELECT id, hash, received_at, body FROM messages WHERE dedup = ? AND hash <> ? AND received_at >= ? LIMIT 1
 
 -- name: add
 -- A message.
-INSERT INTO messages (n, id, tenant, feed, received_at, state, protocol, type, event, version, control_id, sender,
-    ack_code, clock, traceparent, site, duplicates, dedup, hash, rest, raw)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+INSERT INTO messages (n, id, tenant, feed, received_at, state, type, event, duplicates, dedup, hash, body, raw)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 
 -- name: add_key
 -- One more key of a message.
@@ -51,8 +48,8 @@ UPDATE messages SET duplicates = duplicates + 1 WHERE id = ?
 
 -- name: mapped
 -- A kept message as it was mapped last.
-SELECT n, rest FROM messages WHERE id = ? AND tenant = ?
+SELECT n, body FROM messages WHERE id = ? AND tenant = ?
 
 -- name: remap
 -- What became of a message when it was mapped again.
-UPDATE messages SET state = ?, clock = ?, site = ?, rest = ? WHERE n = ?
+UPDATE messages SET state = ?, type = ?, event = ?, body = ? WHERE n = ?

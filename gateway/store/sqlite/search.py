@@ -11,10 +11,7 @@ from gateway.store.keys import UNDATED, Digests, asked
 from gateway.store.protocol import Key, MessageQuery, RecordQuery
 
 DATED = frozenset({"appointment", "encounter"})
-SUMMARY = (
-    "m.id, m.tenant, m.feed, m.received_at, m.state, m.protocol, m.type, m.event, m.version, m.control_id, m.sender, "
-    "m.ack_code, m.clock, m.traceparent, m.site, m.duplicates, m.hash, m.rest"
-)
+SUMMARY = "m.id, m.received_at, m.duplicates, m.body"
 EVENT = "id, type, tenant, subject, at, seq, patient, version, message, feed, traceparent"
 TASK = (
     "id, tenant, queue, code, subject, title, created_at, status, priority, due_at, updated_at, version, owner, "
