@@ -1,0 +1,275 @@
+"""The command line: what each command prints, what it returns, and that nothing of it ends in a traceback."""
+
+import asyncio
+import io
+import json
+import socket
+import sys
+from concurrent.futures import Future
+from pathlib import Path
+from threading import Thread
+
+import pytest
+
+from connectors.mllp.listener import Listener
+from connectors.mllp.seam import Answer, Peer
+from gateway.cli import main
+from gateway.frames import messages
+from gateway.site import load
+from policies.auth import matches
+
+HEAD = "MSH|^~\\&|EHR|EAST|HUB|HUB|20261114060749-0500||{kind}|C{number}|T|2.5.1||||||UNICODE UTF-8\r"
+PID = "PID|1||0001^^^EASTMRN^MR||Eastwick^Ada^^^^^L||{born}|F\r"
+BOOKING = (
+    HEAD.format(kind="SIU^S12^SIU_S12", number=1)
+    + "SCH|P1^EASTSCH|F1^EASTSCH||||||MRI^MRI scan^L|45|min|||||||||||||||Booked^^HL70278\r"
+    + "TQ1|1|||||45^min|20261202093000|20261202101500\r"
+    + PID.format(born="19850612")
+    + "RGS|1\rAIS|1||MRI^MRI scan^L|20261202093000|||45|min\rZPI|x|kept\r"
+)
+WRONG = BOOKING.replace("19850612", "19851302")
+SITE = '[feed]\nmllp = "127.0.0.1:0"\n'
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Path:
+    """A site with one feed in New York."""
+    folder = tmp_path / "site"
+    (folder / "peers").mkdir(parents=True)
+    (folder / "isthmus.toml").write_text("")
+    (folder / "peers" / "east.toml").write_text(f'zone = "America/New_York"\n{SITE}')
+    return folder
+
+
+@pytest.fixture
+def booking(tmp_path: Path) -> Path:
+    """A file with one message."""
+    return written(tmp_path, BOOKING)
+
+
+def written(folder: Path, text: str, name: str = "message.hl7") -> Path:
+    """A file with this text."""
+    path = folder / name
+    path.write_bytes(text.encode())
+    return path
+
+
+@pytest.mark.parametrize(
+    ("content", "count"),
+    [
+        (BOOKING, 1),
+        (BOOKING + WRONG, 2),
+        (BOOKING.replace("\r", "\n") + "\n\n" + WRONG.replace("\r", "\r\n"), 2),
+        (f"\x0b{BOOKING}\x1c\r\x0b{WRONG}\x1c\r", 2),
+        (f"FHS|^~\\&\rBHS|^~\\&\r{BOOKING}{WRONG}BTS|2\rFTS|1\r", 2),
+        ("\ufeff" + BOOKING, 1),
+        ("what is this", 1),
+        ("\n \n", 0),
+    ],
+)
+def test_messages_of_a_file(content: str, count: int) -> None:
+    """Messages are found one after another, framed, in batches and under any line end; no file is silently empty."""
+    assert count == len(messages(content.encode()))
+
+
+def test_check_prints_a_summary(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A good site is described, feed by feed."""
+    assert 0 == main(["check", str(site)])
+    assert "feed east: 127.0.0.1:0, no TLS, America/New_York" in capsys.readouterr().out
+
+
+def test_check_prints_all_problems(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A bad site ends with 1 and every problem on a line of its own."""
+    (site / "peers" / "east.toml").write_text('zone = "Nowhere"\n[feed]\nmllp = "x"\n')
+
+    assert 1 == main(["check", str(site)])
+
+    lines = capsys.readouterr().err.splitlines()
+    assert 2 == len(lines)
+    assert "peers/east.toml: zone: is not an IANA time zone" in lines
+
+
+def test_example_site_is_good() -> None:
+    """The site that docs point to can be served as it is."""
+    assert 0 == main(["check", str(Path(__file__).parents[2] / "deploy" / "site")])
+
+
+def test_serve_says_that_a_port_is_taken(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A port in use is one sentence, before anything is opened."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        (site / "isthmus.toml").write_text(f'[server]\nhttp = "{address}"\n')
+
+        assert 1 == main(["serve", str(site)])
+
+    lines = capsys.readouterr().err.splitlines()
+    assert 1 == len(lines)
+    assert address in lines[0]
+    assert "server.http" in lines[0]
+    assert not (site / "data").exists()
+
+
+def test_demo_says_that_a_port_is_taken(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The demo names the option with which another port is chosen."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+
+        assert 1 == main(["demo", "--http", "127.0.0.1:0", "--mllp", address, "--data", str(tmp_path / "demo")])
+
+    assert "--mllp" in capsys.readouterr().err
+    assert not (tmp_path / "demo" / "demo.json").exists()
+
+
+def test_secret_fits_its_hash(capsys: pytest.CaptureFixture[str]) -> None:
+    """The printed hash is the printed secret's, and stands there as a client's file wants it."""
+    assert 0 == main(["secret"])
+
+    first, second = capsys.readouterr().out.splitlines()
+    assert matches(first.split()[1], second.partition(" = ")[2].strip('"'))
+
+
+def test_translate(booking: Path, site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A message becomes canonical JSON in the API's form, read with the feed's zone."""
+    assert 0 == main(["translate", str(booking), "--site", str(site)])
+
+    found = json.loads(capsys.readouterr().out)
+    booked = next(one for one in found["records"] if one["resourceType"] == "appointment")
+    assert ("applied", "AA") == (found["state"], found["ack"])
+    assert ("booked", "2026-12-02T14:30:00Z") == (booked["status"], booked["start"])
+
+
+@pytest.mark.parametrize(
+    ("text", "state", "ack"),
+    [
+        (WRONG, "applied", "AA"),
+        (BOOKING.replace("SCH|P1^EASTSCH|F1^EASTSCH", "SCH||"), "parked", "AE"),
+        (HEAD.format(kind="ZZZ^Z99", number=2), "unmapped", "AA"),
+        ("GET / HTTP/1.1\r\n", "refused", "AR"),
+    ],
+)
+def test_translate_says_what_would_be_answered(
+    text: str, state: str, ack: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whatever stands in the file, the outcome is told and not thrown."""
+    assert 0 == main(["translate", str(written(tmp_path, text))])
+
+    found = json.loads(capsys.readouterr().out)
+    assert (state, ack) == (found["state"], found["ack"])
+
+
+def test_explain(tmp_path: Path, site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Every populated field is named; each says what it became or why it did not."""
+    assert 0 == main(["explain", str(written(tmp_path, WRONG)), "--site", str(site)])
+
+    lines = [line.strip() for line in capsys.readouterr().out.splitlines()]
+    after = {line.split()[0]: lines[place + 1] for place, line in enumerate(lines[:-1]) if "-" in line.split("  ")[0]}
+    assert "SCH-2       Filler Appointment ID                  F1^EASTSCH" in lines
+    assert after["PID-3"].startswith("-> patient.identifiers")
+    assert after["PID-7"].startswith("!! ")
+    assert after["ZPI-2"] == "not mapped; kept in the message"
+
+
+def test_explain_reads_standard_input(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """`-` is standard input, and several messages are explained one after another."""
+    content = (BOOKING + WRONG).encode()
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content)))
+
+    assert 0 == main(["explain", "-"])
+    assert 2 == capsys.readouterr().out.count("MSH-9 ")
+
+
+def test_feed_must_be_named(site: Path, booking: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """With several feeds the one to read as must be said."""
+    (site / "peers" / "west.toml").write_text(SITE)
+
+    assert 1 == main(["translate", str(booking), "--site", str(site)])
+    assert "east, west" in capsys.readouterr().err
+    assert 0 == main(["translate", str(booking), "--site", str(site), "--feed", "west"])
+
+
+def test_missing_file_is_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A file that is not there is no traceback."""
+    assert 1 == main(["explain", str(tmp_path / "none.hl7")])
+    assert 1 == len(capsys.readouterr().err.splitlines())
+
+
+class Receiver(Thread):
+    """An MLLP listener in a thread of its own that gives every message the same answer."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(daemon=True)
+        self.code = code
+        self.address: Future[str] = Future()
+        self.told: asyncio.Event
+        self.loop: asyncio.AbstractEventLoop
+
+    def run(self) -> None:
+        asyncio.run(self._serve())
+
+    async def _serve(self) -> None:
+        self.loop, self.told = asyncio.get_running_loop(), asyncio.Event()
+        listener = Listener(self._accept)
+        await listener.start("127.0.0.1", 0)
+        self.address.set_result(f"127.0.0.1:{listener.port}")
+        await self.told.wait()
+        await listener.drain(1)
+
+    def _accept(self, frame: bytes, peer: Peer) -> "asyncio.Future[Answer]":
+        control = frame.split(b"|")[9].decode()
+        answer: asyncio.Future[Answer] = self.loop.create_future()
+        answer.set_result(Answer(f"MSH|^~\\&|||||||ACK|1|T|2.5.1\rMSA|{self.code}|{control}\r".encode()))
+        return answer
+
+    def __enter__(self) -> str:
+        self.start()
+        return self.address.result(10)
+
+    def __exit__(self, *_: object) -> None:
+        self.loop.call_soon_threadsafe(self.told.set)
+        self.join(10)
+
+
+@pytest.mark.parametrize(("code", "status"), [("AA", 0), ("CA", 0), ("AE", 1), ("AR", 1), ("CR", 1)])
+def test_send(code: str, status: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """All messages of all files are sent and each acknowledgement printed; anything but AA and CA ends with 1."""
+    files = [str(written(tmp_path, BOOKING + WRONG, "two.hl7")), str(written(tmp_path, BOOKING, "one.hl7"))]
+    with Receiver(code) as address:
+        assert status == main(["send", *files, "--to", address])
+
+    assert 3 == capsys.readouterr().out.count(f"MSA|{code}|C1")
+
+
+def test_send_to_nobody(booking: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Where nobody listens, it says that nothing was kept."""
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{closed.getsockname()[1]}"
+
+        assert 1 == main(["send", str(booking), "--to", address, "--timeout", "2"])
+
+    assert "nothing was kept" in capsys.readouterr().err
+
+
+def test_demo_site_is_made_once(tmp_path: Path) -> None:
+    """A second start keeps the key, the clients and what the user changed."""
+    from gateway.demo.house import Demo, announce, prepare
+
+    first = prepare(tmp_path)
+    announce(tmp_path, Demo(http="http://127.0.0.1:1", mllp="127.0.0.1:2", clients=first))
+    key = (tmp_path / "site" / "site.key").read_bytes()
+    east = tmp_path / "site" / "peers" / "east.toml"
+    east.write_text(east.read_text() + "\n# mine\n")
+
+    assert first == prepare(tmp_path)
+    assert key == (tmp_path / "site" / "site.key").read_bytes()
+    assert east.read_text().endswith("# mine\n")
+    assert 0o600 == (tmp_path / "demo.json").stat().st_mode & 0o777
+    assert 0o600 == (tmp_path / "site" / "site.key").stat().st_mode & 0o777
+    site = load(tmp_path / "site")
+    for name, who in first.items():
+        assert matches(who.client_secret, site.clients[name].secret_hash)
+        assert who.client_secret not in (tmp_path / "site" / "clients" / f"{name}.toml").read_text()
