@@ -1,25 +1,25 @@
-"""Records and what messages say about them become new records and events: pure, and the same in any order.
+"""Records and what messages say about them become new records: pure, and the same in any order.
 
-Every field is a last-writer-wins register under its clock, every status a fold of facts, every merge a join of the two
-records' registers; so any order of messages with distinct clocks ends in the same state (DESIGN 2).
+Every field, and every entry of a list that is set one by one, is a register: it holds what the newest clock said. A
+status is a fold of facts, a merge the join of two records' registers; so any order of messages with distinct clocks
+ends in the same state (DESIGN 2).
 """
 
-from collections.abc import Iterable, Iterator, Sequence
-from typing import TypeVar
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from canonical.datatypes import Identifier, Link, Participant, Service
+from canonical.datatypes import Identifier, Link
 from canonical.ids import RecordType
-from canonical.patches import Edit, Patch, Said
+from canonical.patches import Merge, Patch, Said
 from canonical.problems import Problem
 from canonical.records import RECORDS, Fact, Record, Stamp
 from canonical.status import fold, remember
 
-Entry = TypeVar("Entry", Participant, Service)
-
-SEGMENT_ORDER = {name: place for place, name in enumerate(("PID", "AIS", "AIG", "AIL", "AIP", "PV1", "ROL"))}
+# What a record becomes when another takes its place.
+REPLACED = {"patient": "merged", "encounter": "entered-in-error"}
 
 
 class Cause(Struct, frozen=True, kw_only=True):
@@ -40,78 +40,175 @@ class Cause(Struct, frozen=True, kw_only=True):
         return Stamp(self.rank, self.clock, self.message)
 
 
-class Draft:
-    """A record being changed; `finish` gives the record and says whether it changed in a way that anyone can see."""
+# Entries are of four types without a common base for what names them: hence Any in this table and its functions.
+def _segment_key(entry: Any) -> str:
+    return entry.key or ""
 
-    __slots__ = ("base", "clocks", "facts", "identifiers", "problems", "stamps", "values")
+
+def _segment_place(entry: Any) -> tuple[int, int, str]:
+    """Entries stand in the order of their segments and set ids, whoever set them first."""
+    key = _segment_key(entry)
+    segment, _, number = key.partition("/")
+    return SEGMENTS.get(segment, len(SEGMENTS)), int(number) if number.isdecimal() else 0, key
+
+
+def identifier_key(one: Identifier) -> str:
+    """An identifier as its register is named."""
+    return f"{one.system}|{one.value}"
+
+
+def _identifier_place(one: Identifier) -> tuple[bool, str, str]:
+    return one.use == "old", one.system, one.value
+
+
+def _link_key(link: Link) -> str:
+    return f"{link.type}/{link.other}"
+
+
+SEGMENTS = {name: place for place, name in enumerate(("PID", "AIS", "AIG", "AIL", "AIP", "PV1", "ROL"))}
+# The lists whose entries have registers of their own (`identifiers/urn:x|1`): how an entry is named, where it stands.
+LISTS: dict[str, tuple[Callable[[Any], str], Callable[[Any], Any]]] = {
+    "identifiers": (identifier_key, _identifier_place),
+    "links": (_link_key, _link_key),
+    "participants": (_segment_key, _segment_place),
+    "services": (_segment_key, _segment_place),
+}
+
+
+class Draft:
+    """A record being changed: `under` says whose word it is, `finish` gives the record as it then is."""
+
+    __slots__ = ("base", "clocks", "effective_at", "facts", "index", "lists", "newer", "problems", "stamps", "values")
 
     def __init__(self, base: Record) -> None:
         self.base = base
         self.values: dict[str, object] = {}
+        self.lists: dict[str, dict[str, Any]] = {}
         self.clocks = dict(base.clocks)
         self.stamps = list(base.stamps)
         self.facts = base.facts
-        self.identifiers = base.identifiers
         self.problems = base.problems
+        self.effective_at = base.effective_at
 
-    def write(self, field: str, value: object, stamp: Stamp, index: int) -> bool:
-        """Give the field its value unless a newer message spoke about it; `index` is the stamp's place."""
-        known = self.clocks.get(field)
-        if known is not None and known != index and not self.stamps[known].yields_to(stamp):
+    def under(self, stamp: Stamp) -> None:
+        """What follows was said under this stamp; registers that a newer one spoke about stay as they are."""
+        stamps = self.stamps
+        if stamp not in stamps:
+            stamps.append(stamp)
+        self.index = stamps.index(stamp)
+        self.newer = {at for at, one in enumerate(stamps) if not one.yields_to(stamp)}
+        self.effective_at = max(self.effective_at, stamp.at)
+
+    def turn(self, register: str) -> bool:
+        """Whether the register takes what is said now; if so it carries the stamp from here on."""
+        if self.newer and self.clocks.get(register) in self.newer:
             return False
-        self.clocks[field] = index
-        if field in self.values or getattr(self.base, field) != value:
-            self.values[field] = value
+        self.clocks[register] = self.index
         return True
 
-    def value(self, field: str) -> object:
-        """The field as it now stands."""
-        return self.values[field] if field in self.values else getattr(self.base, field)
+    def write(self, field: str, value: object) -> None:
+        """A field was said to be this."""
+        if field in LISTS:
+            self._list(field, value)
+        elif self.turn(field):
+            self.values[field] = value
 
-    def stamp(self, stamp: Stamp) -> int:
-        """The index of a stamp, added when it is new."""
-        if stamp in self.stamps:
-            return self.stamps.index(stamp)
-        self.stamps.append(stamp)
-        return len(self.stamps) - 1
+    def entry(self, field: str, key: str, value: object) -> None:
+        """One entry of a list was set, or (None) removed."""
+        if self.clocks.get(field) not in self.newer and self.turn(f"{field}/{key}"):
+            self._put(field, key, value)
+
+    def _put(self, field: str, key: str, value: object) -> None:
+        entries = self._entries(field)
+        if value is None:
+            entries.pop(key, None)
+        else:
+            entries[key] = value
+
+    def _entries(self, field: str) -> dict[str, Any]:
+        if field not in self.lists:
+            named, _ = LISTS[field]
+            held: Any = self.values.get(field, getattr(self.base, field)) or ()
+            self.lists[field] = {named(one) or f"?{place}": one for place, one in enumerate(held)}
+        return self.lists[field]
+
+    def _list(self, field: str, value: object) -> None:
+        """A whole list was sent: it replaces all entries but those that a newer message set or removed one by one."""
+        if not self.turn(field):
+            return
+        single = [register for register in self.clocks if register.startswith(f"{field}/")]
+        kept = [register.partition("/")[2] for register in single if self.clocks[register] in self.newer]
+        held = self._entries(field) if kept else {}
+        self.clocks = {
+            register: at for register, at in self.clocks.items() if register not in single or at in self.newer
+        }
+        self.lists.pop(field, None)
+        self.values[field] = value
+        for key in kept:
+            self._put(field, key, held.get(key))
+
+    def say(self, fact: Fact) -> None:
+        """A status was stated."""
+        self.facts = remember(self.facts, fact)
+
+    def complain(self, problems: Iterable[Problem]) -> None:
+        """Something is wrong with some fields, or with the record as a whole (register `!`)."""
+        wrong: dict[str, list[Problem]] = {}
+        for problem in problems:
+            wrong.setdefault(problem.field or "", []).append(problem)
+        newest = self.stamps[self.index].at >= self.effective_at
+        for field, listed in wrong.items():
+            if self.turn(f"{field}!") if field else newest:
+                self.clocks[f"{field}!"] = self.index
+                others = tuple(one for one in self.problems if (one.field or "") != field)
+                self.problems = (*others, *listed)
 
     def finish(self, cause: Cause) -> tuple[Record, bool]:
-        """The record as it now is, and whether that is a new version."""
+        """The record as it now is, and whether that is a new version: one that anyone can tell from the last."""
         base = self.base
+        if self.problems:
+            self._forget()
+        for field, entries in self.lists.items():
+            self.values[field] = tuple(sorted(entries.values(), key=LISTS[field][1]))
+        self.values["problems"] = self.problems
+        if self.facts is not base.facts and (now := fold(self.facts)):
+            self.values |= {"status": now.status, "status_reason": now.reason, "source_status": now.source}
         changes = {field: value for field, value in self.values.items() if getattr(base, field) != value}
-        if self.identifiers != base.identifiers:
-            changes["identifiers"] = self.identifiers
-        if self.problems != base.problems:
-            changes["problems"] = self.problems
-        if self.facts is not base.facts:
-            changes.update(_status(base, self.facts))
-        seen = bool(changes) or not base.version
-        if seen:
+        fresh = bool(changes) or not base.version
+        if fresh:
             changes["version"] = base.version + 1
             changes["updated_at"] = cause.received_at
             changes["message"] = cause.message
             changes["feed"] = cause.feed
         stamps, clocks = _compact(self.stamps, self.clocks)
-        changes["effective_at"] = max(base.effective_at, cause.clock)
-        return replace(base, facts=self.facts, stamps=stamps, clocks=clocks, **changes), seen
+        changes["effective_at"] = self.effective_at
+        return replace(base, facts=self.facts, stamps=stamps, clocks=clocks, **changes), fresh
 
+    def _forget(self) -> None:
+        """A problem is listed until a newer message speaks of its field, or, without a field, of the record."""
+        gone = set()
+        for field in {problem.field or "" for problem in self.problems}:
+            wrong = self.stamps[self.clocks[f"{field}!"]]
+            if self._spoken_after(wrong, field) if field else wrong.at < self.effective_at:
+                gone.add(field)
+                del self.clocks[f"{field}!"]
+        listed = {problem for problem in self.problems if (problem.field or "") not in gone}
+        self.problems = tuple(sorted(listed, key=lambda one: (one.path, one.code, one.field or "", one.detail)))
 
-def _status(base: Record, facts: Sequence[Fact]) -> dict[str, object]:
-    """What the facts fold to, where it differs from what the record shows."""
-    now = fold(facts)
-    if now is None:
-        return {}
-    folded = {"status": now.status, "status_reason": now.reason, "source_status": now.source}
-    return {field: value for field, value in folded.items() if getattr(base, field) != value}
+    def _spoken_after(self, stamp: Stamp, field: str) -> bool:
+        registers = [field]
+        if field in LISTS:
+            registers += [register for register in self.clocks if register.startswith(f"{field}/")]
+        return any(not self.stamps[self.clocks[one]].yields_to(stamp) for one in registers if one in self.clocks)
 
 
 def _compact(stamps: list[Stamp], clocks: dict[str, int]) -> tuple[tuple[Stamp, ...], dict[str, int]]:
-    """Drop the stamps that no field names any more."""
+    """Drop the stamps that no register names any more."""
     used = sorted(set(clocks.values()))
     if len(used) == len(stamps):
         return tuple(stamps), clocks
     place = {old: new for new, old in enumerate(used)}
-    return tuple(stamps[old] for old in used), {field: place[index] for field, index in clocks.items()}
+    return tuple(stamps[old] for old in used), {register: place[index] for register, index in clocks.items()}
 
 
 def blank(kind: RecordType, identity: str, cause: Cause) -> Record:
@@ -122,20 +219,21 @@ def blank(kind: RecordType, identity: str, cause: Cause) -> Record:
 def amend(before: Record, patch: Patch, cause: Cause) -> tuple[Record, bool]:
     """The record after a patch, and whether that is a new version of it."""
     draft = Draft(before)
-    stamp = cause.stamp
-    index = draft.stamp(stamp)
+    draft.under(cause.stamp)
     for field, value in patch.fields.items():
-        if field in LISTS:
-            _snapshot(draft, field, value, stamp, index)
-        else:
-            draft.write(field, value, stamp, index)
+        draft.write(field, value)
     for edit in patch.edits:
-        _edit(draft, edit, stamp, index)
+        draft.entry(edit.field, edit.key, edit.value)
+    for one in (*patch.anchors, *patch.also):
+        draft.entry("identifiers", identifier_key(one), one)
+    for one in patch.retires:
+        draft.entry("identifiers", identifier_key(one), replace(one, use="old"))
+    for one in patch.drops:
+        draft.entry("identifiers", identifier_key(one), None)
     if patch.said:
-        draft.facts = remember(draft.facts, _fact(patch.said, cause))
-    _identify(draft, patch, stamp, index)
-    if patch.problems or draft.problems:
-        _complain(draft, patch, stamp, index)
+        draft.say(_fact(patch.said, cause))
+    if patch.problems:
+        draft.complain(patch.problems)
     return draft.finish(cause)
 
 
@@ -153,126 +251,69 @@ def _fact(said: Said, cause: Cause) -> Fact:
     )
 
 
-LISTS = ("participants", "services")
+def replaced(source: Record, kind: str, survivor: str, cause: Cause) -> Record:
+    """The source of a merge from now on: it says who took its place, and nothing newer or older changes that."""
+    draft = Draft(source)
+    draft.facts = ()
+    draft.under(cause.stamp)
+    draft.say(_fact(Said(status=REPLACED[kind]), cause))
+    link = Link(type="replaced-by", other=survivor, message=cause.message)
+    draft.entry("links", _link_key(link), link)
+    return draft.finish(cause)[0]
 
 
-def _snapshot(draft: Draft, field: str, value: object, stamp: Stamp, index: int) -> None:
-    """A whole list was sent: it replaces all entries but those that a newer message set or removed one by one."""
-    if not draft.write(field, value, stamp, index):
-        return
-    single = {name: at for name, at in draft.clocks.items() if name.startswith(f"{field}/")}
-    newer = {name.partition("/")[2] for name, at in single.items() if not draft.stamps[at].yields_to(stamp)}
-    for name in single:
-        if name.partition("/")[2] not in newer:
-            del draft.clocks[name]
-    if newer:
-        kept = [entry for entry in _entries(getattr(draft.base, field)) if entry.key in newer]
-        sent = [entry for entry in _entries(value) if entry.key not in newer]
-        draft.values[field] = tuple(sorted(sent + kept, key=_place))
-
-
-def _edit(draft: Draft, edit: Edit, stamp: Stamp, index: int) -> None:
-    """One entry of a list was set or removed."""
-    whole = draft.clocks.get(edit.field)
-    if whole is not None and not draft.stamps[whole].yields_to(stamp):
-        return
-    name = f"{edit.field}/{edit.key}"
-    known = draft.clocks.get(name)
-    if known is not None and not draft.stamps[known].yields_to(stamp):
-        return
-    draft.clocks[name] = index
-    rest = [entry for entry in _entries(draft.value(edit.field)) if entry.key != edit.key]
-    draft.values[edit.field] = tuple(sorted([*rest, edit.value] if edit.value else rest, key=_place))
-
-
-def _entries(value: object) -> list[Participant | Service]:
-    return list(value) if isinstance(value, tuple) else []
-
-
-def _place(entry: Participant | Service) -> tuple[int, int, str]:
-    """Entries stand in the order of their segments and set ids, whoever set them first."""
-    segment, _, number = (entry.key or "").partition("/")
-    return SEGMENT_ORDER.get(segment, 99), int(number) if number.isdecimal() else 0, number
-
-
-def _identify(draft: Draft, patch: Patch, stamp: Stamp, index: int) -> None:
-    """Identifiers only ever accumulate; the newest message decides what is said about each."""
-    sent = (*patch.anchors, *patch.also)
-    if not sent and not patch.retires:
-        return
-    held = draft.clocks.get("identifiers")
-    newest = held is None or draft.stamps[held].yields_to(stamp)
-    if newest:
-        draft.clocks["identifiers"] = index
-    retired = tuple(replace(one, use="old") for one in patch.retires)
-    if all(one in draft.identifiers for one in (*sent, *retired)):
-        return
-    known = {(one.system, one.value): one for one in draft.identifiers}
-    for one in (*sent, *retired):
-        if newest or (one.system, one.value) not in known:
-            known[one.system, one.value] = one
-    draft.identifiers = tuple(sorted(known.values(), key=lambda one: (one.use == "old", one.system, one.value)))
-
-
-def _complain(draft: Draft, patch: Patch, stamp: Stamp, index: int) -> None:
-    """What is wrong with a field stays listed until a newer message sends the field in order."""
-    wrong: dict[str, list[Problem]] = {"": []}
-    for problem in patch.problems:
-        wrong.setdefault(problem.field or "", []).append(problem)
-    spoken = [*(field for field in patch.fields if field not in wrong), *wrong]
-    listed = list(draft.problems)
-    for field in spoken:
-        if _overtaken(draft, field, stamp):
-            continue
-        listed = [problem for problem in listed if (problem.field or "") != field]
-        draft.clocks.pop(f"{field}!", None)
-        if wrong.get(field):
-            listed += wrong[field]
-            draft.clocks[f"{field}!"] = index
-    draft.problems = tuple(sorted(set(listed), key=lambda problem: (problem.path, problem.code)))
-
-
-def _overtaken(draft: Draft, field: str, stamp: Stamp) -> bool:
-    held = (draft.clocks.get(field), draft.clocks.get(f"{field}!"))
-    return any(at is not None and not draft.stamps[at].yields_to(stamp) for at in held)
-
-
-def join(survivor: Record, source: Record, cause: Cause) -> tuple[Record, bool]:
-    """The survivor with all that was said about the source before they were merged, each field under its clock."""
+def join(survivor: Record, source: Record, cause: Cause) -> Record:
+    """The survivor with all that was ever said about the source, each register under its clock."""
     draft = Draft(survivor)
-    for field, at in source.clocks.items():
-        if field in JOINED_APART or "/" in field or field.endswith("!"):
-            continue
-        stamp = source.stamps[at]
-        if not (field in survivor.clocks and survivor.stamps[survivor.clocks[field]] >= stamp):
-            draft.write(field, getattr(source, field), stamp, draft.stamp(stamp))
-    return draft.finish(cause)
+    draft.effective_at = max(survivor.effective_at, source.effective_at)
+    for register, at in sorted(source.clocks.items()):  # a whole list before its entries
+        draft.under(source.stamps[at])
+        field, _, key = register.partition("/")
+        if key and not key.startswith("replaced-by/"):
+            named, _ = LISTS[field]
+            draft.entry(field, key, {named(one): one for one in getattr(source, field)}.get(key))
+        elif field.endswith("!"):
+            draft.complain(one for one in source.problems if one.field == (field[:-1] or None))
+        elif not key:
+            draft.write(field, getattr(source, field))
+    for fact in source.facts:
+        draft.say(fact)
+    draft.under(cause.stamp)
+    link = Link(type="replaces", other=source.id, message=cause.message)
+    draft.entry("links", _link_key(link), link)
+    return draft.finish(cause)[0]
 
 
-JOINED_APART = frozenset({"identifiers", "links"})
-
-
-def tie(record: Record, links: Iterable[Link], cause: Cause, without: Iterable[Link] = ()) -> tuple[Record, bool]:
-    """A patient with links added or taken away."""
+def tie(record: Record, other: str, linked: bool, cause: Cause) -> tuple[Record, bool]:
+    """A patient that is, or is no longer, linked to another."""
     draft = Draft(record)
-    known: tuple[Link, ...] = getattr(record, "links", ())
-    gone = {(link.type, link.other) for link in without}
-    added = [link for link in links if (link.type, link.other) not in {(old.type, old.other) for old in known}]
-    kept = [link for link in known if (link.type, link.other) not in gone]
-    if added or gone:
-        links_now = tuple(sorted([*kept, *added], key=lambda link: (link.type, link.other)))
-        draft.write("links", links_now, cause.stamp, draft.stamp(cause.stamp))
+    draft.under(cause.stamp)
+    link = Link(type="seealso", other=other, message=cause.message)
+    known = next((one for one in _links(record) if _link_key(one) == _link_key(link)), link)
+    draft.entry("links", _link_key(link), known if linked else None)
     return draft.finish(cause)
+
+
+def _links(record: Record) -> Sequence[Link]:
+    links: tuple[Link, ...] = getattr(record, "links", ())
+    return links
 
 
 def survivor_link(record: Record) -> str | None:
-    """The id of the patient that replaced this one."""
-    links: tuple[Link, ...] = getattr(record, "links", ())
-    return next((link.other for link in links if link.type == "replaced-by"), None)
+    """The id of the record that replaced this one."""
+    return next((link.other for link in _links(record) if link.type == "replaced-by"), None)
 
 
-def identifiers_of(patches: Iterable[Patch]) -> Iterator[tuple[str, Identifier]]:
-    """Every (record type, identifier) that patches look records up by."""
+def holds(record: Record, one: Identifier) -> bool:
+    """Whether this is one of the record's identifiers, old ones included."""
+    return any(held.value == one.value and held.system == one.system for held in record.identifiers)
+
+
+def identifiers_of(patches: Iterable[Patch], merges: Iterable[Merge] = ()) -> Iterator[tuple[str, Identifier]]:
+    """Every (record type, identifier) that a message's patches and merges look records up by."""
     for patch in patches:
         for anchor in patch.anchors:
             yield patch.type, anchor
+    for merge in merges:
+        for one in merge.source:
+            yield merge.type, one

@@ -44,6 +44,8 @@ ENCOUNTER_EVENTS = {
     "encounter.cancelled": "it will not take place",
     "encounter.deleted": "it was entered in error (A23)",
     "encounter.moved": "it now belongs to another patient or account (A44, A45)",
+    "encounter.merged": "a visit was replaced by another (A42)",
+    "encounter.identifier_changed": "its visit or account number was replaced (A49, A50, A51)",
 }
 PATIENT_EVENTS = {
     "patient.created": "a patient was heard of for the first time",
@@ -51,7 +53,7 @@ PATIENT_EVENTS = {
     "patient.merged": "a patient record was replaced by another (A34, A36, A40)",
     "patient.linked": "two patient records were linked (A24)",
     "patient.unlinked": "two patient records are no longer linked (A37)",
-    "patient.identifier_changed": "an identifier was replaced (A46, A47)",
+    "patient.identifier_changed": "an identifier was replaced or moved here (A43, A46, A47)",
     "patient.deactivated": "the patient was deleted at the source (A29)",
     "patient.activated": "the patient is active again",
 }

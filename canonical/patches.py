@@ -34,8 +34,10 @@ class Patch(Struct, kw_only=True):
     """What a message says about one record.
 
     `anchors` find the record, best first; they and the identifiers in `also` are added to it. `event` is what the
-    sender says happened (`appointment.rescheduled`). `retires` are identifiers that become `use=old` (A47). A patch
-    that only `mentions` a record never creates it.
+    sender says happened (`appointment.rescheduled`). `retires` are identifiers that become `use=old` (A47), `drops`
+    are those that are another record's now (A43). A patch that only `mentions` a record never creates it; one about
+    `every` record amends all that its anchors find (A44); one with a `successor` counts only where nothing older is
+    known of the record that patch is about (S13 under a new number).
     """
 
     type: RecordType
@@ -46,15 +48,19 @@ class Patch(Struct, kw_only=True):
     edits: tuple[Edit, ...] = ()
     event: str | None = None
     retires: tuple[Identifier, ...] = ()
+    drops: tuple[Identifier, ...] = ()
     mentions: bool = False
+    every: bool = False
+    successor: int | None = None
     problems: tuple[Problem, ...] = ()
 
 
 class Merge(Struct, frozen=True, kw_only=True):
-    """The patient found by `source` is the one that patch number `survivor` is about (A40, A34)."""
+    """The record found by `source` is the one that patch number `survivor` is about (A40 patient, A42 visit)."""
 
     source: tuple[Identifier, ...]
     survivor: int
+    type: RecordType = "patient"
 
 
 class Tie(Struct, frozen=True, kw_only=True):
@@ -69,7 +75,8 @@ class Mapped(Struct, kw_only=True):
     """All that a message says, in the order in which it takes effect.
 
     `clock` is the sender's time in microseconds; `keys` are what the message can be searched by, as (kind, value)
-    pairs. A message with `anchor_missing` is parked; one with `known=False` is outside the model.
+    pairs. A message with `anchor_missing` is parked; one with `known=False` is outside the model. `notices` are events
+    about no record of ours (S23).
     """
 
     clock: int
@@ -80,3 +87,4 @@ class Mapped(Struct, kw_only=True):
     ties: list[Tie] = []
     problems: list[Problem] = []
     keys: list[tuple[str, str]] = []
+    notices: list[str] = []

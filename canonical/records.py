@@ -197,6 +197,7 @@ class Encounter(Record, frozen=True, tag="encounter", tag_field="resourceType"):
     preadmit_number: Identifier | None = None
     leave_expected_return: str | None = None
     notes: tuple[Note, ...] = ()
+    links: tuple[Link, ...] = ()
 
 
 AnyRecord = Patient | Provider | Location | Appointment | Encounter

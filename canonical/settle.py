@@ -4,48 +4,25 @@ Pure: it reads a working set that the pipeline loaded and answers with what must
 different people, or merges in a circle, changes nothing and says why.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from canonical.apply import Cause, amend, blank, join, survivor_link, tie
-from canonical.datatypes import Identifier, Link, Participant, Placement
+from canonical.apply import Cause, amend, blank, holds, identifier_key, join, replaced, survivor_link, tie
+from canonical.datatypes import Identifier, Participant, Placement
 from canonical.events import Event
-from canonical.ids import new_id
-from canonical.patches import SELF, Mapped, Merge, Patch, Said
+from canonical.ids import RecordType, new_id
+from canonical.patches import SELF, Mapped, Merge, Patch
 from canonical.problems import Problem
 from canonical.records import Record
 from canonical.tasks import Task
+from canonical.telling import event_type
 
-DAY = 86_400_000_000
-STATUS_EVENTS = {
-    "cancelled": "cancelled",
-    "noshow": "noshow",
-    "entered-in-error": "deleted",
-    "arrived": "arrived",
-    "checked-in": "checked_in",
-    "fulfilled": "fulfilled",
-    "pending": "pending",
-    "waitlist": "waitlisted",
-    "booked": "booked",
-    "proposed": "proposed",
-    "finished": "finished",
-    "in-progress": "started",
-    "planned": "preadmitted",
-    "onleave": "leave_started",
-    "inactive": "deactivated",
-    "active": "activated",
-}
+HOUR = 3_600_000_000
 
-# What a record may be first heard of by; anything else about an unknown record is its creation.
-FIRST_WORDS = frozenset(
-    {
-        *("appointment.cancelled", "appointment.discontinued", "appointment.deleted", "appointment.noshow"),
-        *("encounter.started", "encounter.registered", "encounter.preadmitted", "encounter.finished"),
-        *("encounter.admit_cancelled", "encounter.cancelled", "encounter.deleted", "patient.deactivated"),
-    }
-)
+# The fields in which `@n` stands for another record of the message; anywhere else it is a sender's text.
+REFERRING = frozenset({"patient", "replaces", "general_practitioners", "participants", "placements"})
 
 
 class Refused(Exception):
@@ -101,12 +78,15 @@ class Settlement:
         self.cause = cause
         self.out = Settled(problems=list(mapped.problems))
         self.index: dict[tuple[str, str, str], list[str]] = {}
+        self.sources = {(one.system, one.value) for merge in mapped.merges for one in merge.source}
+        self.amended: list[list[str]] = []
+        self.renamed: set[str] = set()
 
     def run(self) -> Settled:
         """Apply every patch, then merges and links; raises Refused before anything is changed."""
-        sources = {(one.system, one.value) for merge in self.mapped.merges for one in merge.source}
         for place, patch in enumerate(self.mapped.patches):
-            self.out.records.append(self._patch(place, patch, sources))
+            self.amended.append(self._patch(place, patch))
+            self.out.records.append(next(iter(self.amended[place]), ""))
         for merge in self.mapped.merges:
             self._merge(merge)
         for bond in self.mapped.ties:
@@ -116,72 +96,105 @@ class Settlement:
             self.working.add(self.out.kinds[identity], record)
         return self.out
 
+    # -- who is meant
+
     def record(self, identity: str) -> Record:
         """The record as this message has it so far."""
         return self.out.after.get(identity) or self.working.records[identity]
 
-    def _found(self, kind: str, one: Identifier) -> list[str]:
-        key = (kind, one.system, one.value)
-        return [*self.working.index.get(key, ()), *self.index.get(key, ())]
+    def chain(self, identity: str) -> Iterator[str]:
+        """A record, the one that replaced it, and so on."""
+        seen: set[str] = set()
+        follow: str | None = identity
+        while follow and follow not in seen:
+            yield follow
+            seen.add(follow)
+            follow = survivor_link(self.record(follow))
 
     def surviving(self, identity: str) -> str:
-        """The patient that now stands for this one, along any chain of merges."""
-        seen = {identity}
-        while (follow := survivor_link(self.record(identity))) and follow not in seen:
-            identity = follow
-            seen.add(identity)
+        """The record that now stands for this one, along any chain of merges."""
+        *_, last = self.chain(identity)
+        return last
+
+    def _found(self, kind: str, one: Identifier) -> list[str]:
+        key = (kind, one.system, one.value)
+        named = [*self.working.index.get(key, ()), *self.index.get(key, ())]
+        return [identity for identity in named if holds(self.record(identity), one)]
+
+    def _survivors(self, kind: str, anchors: Iterable[Identifier]) -> list[str]:
+        """The records that anchors lead to, each once, the best anchor's first."""
+        return list(dict.fromkeys(self.surviving(found) for one in anchors for found in self._found(kind, one)))
+
+    def _subjects(self, patch: Patch) -> list[str]:
+        """Whom a patch is about: for people all anchors must agree, for the rest the best one decides."""
+        if patch.every:
+            return self._survivors(patch.type, patch.anchors)
+        if patch.type == "patient":
+            return self._person(patch.anchors)
+        for rank, anchor in enumerate(patch.anchors):
+            for identity in self._survivors(patch.type, (anchor,)):
+                if not _contradicts(self.record(identity), patch.anchors, rank):
+                    return [identity]
+        return []
+
+    def _person(self, anchors: Sequence[Identifier]) -> list[str]:
+        """The patient by the identifiers that are not being merged away, or else by those (A47 renames)."""
+        stays = [one for one in anchors if (one.system, one.value) not in self.sources]
+        found = self._survivors("patient", stays) or self._survivors("patient", anchors)
+        if len(found) > 1:
+            raise refused("PAT-MULTI", "PID-3", "the identifiers belong to different patients")
+        return found
+
+    # -- what is said of them
+
+    def _patch(self, place: int, patch: Patch) -> list[str]:
+        if patch.successor is not None and self._heard_of(self.mapped.patches[patch.successor]):
+            return []
+        found = self._subjects(patch)
+        if not found and not patch.mentions:
+            found = [self._new(patch.type, place)]
+        patch = self._linked(patch)
+        for identity in found:
+            self._put(patch.type, *amend(self._before(identity), patch, self.cause))
+        return found
+
+    def _heard_of(self, patch: Patch) -> bool:
+        """Whether a message with an older clock has spoken of this record."""
+        known = (fact.stamp for identity in self._subjects(patch) for fact in self.record(identity).facts)
+        return any((stamp.rank, stamp.at) < (self.cause.rank, self.cause.clock) for stamp in known)
+
+    def _new(self, kind: RecordType, *seed: object) -> str:
+        identity = new_id(kind, self.cause.received_at, self.cause.message, *seed)
+        self.out.before[identity] = None
+        self.out.after[identity] = blank(kind, identity, self.cause)
         return identity
 
-    def _patch(self, place: int, patch: Patch, sources: set[tuple[str, str]]) -> str:
-        identity = self._subject(patch, sources)
-        patch = self._linked(patch)
-        if identity is None:
-            if patch.mentions:
-                return ""
-            identity = new_id(patch.type, self.cause.received_at, self.cause.message, place)
-            before = blank(patch.type, identity, self.cause)
-            self.out.before.setdefault(identity, None)
-        else:
-            before = self.record(identity)
-            self.out.before.setdefault(identity, before)
-        after, fresh = amend(before, patch, self.cause)
-        self._put(patch.type, after, fresh)
-        return identity
+    def _before(self, identity: str) -> Record:
+        record = self.record(identity)
+        self.out.before.setdefault(identity, record)
+        return record
 
     def _put(self, kind: str, record: Record, fresh: bool) -> None:
-        if fresh and record.id in self.out.fresh:  # one message makes one version
-            known = self.out.before.get(record.id)
+        if fresh:  # one message makes one version
+            known = self.out.before[record.id]
             record = replace(record, version=(known.version if known else 0) + 1)
+            self.out.fresh.add(record.id)
         self.out.after[record.id] = record
         self.out.kinds[record.id] = kind
-        if fresh:
-            self.out.fresh.add(record.id)
         for one in record.identifiers:
-            key = (kind, one.system, one.value)
-            if record.id not in self._found(kind, one):
-                self.index.setdefault(key, []).append(record.id)
-
-    def _subject(self, patch: Patch, sources: set[tuple[str, str]]) -> str | None:
-        """The record that the anchors name: for people all must agree, for the rest the best one decides."""
-        if patch.type == "patient":
-            return self._person(patch.anchors, sources)
-        for rank, anchor in enumerate(patch.anchors):
-            for identity in self._found(patch.type, anchor):
-                if not _contradicts(self.record(identity), patch.anchors[:rank]):
-                    return identity
-        return None
-
-    def _person(self, anchors: Sequence[Identifier], sources: set[tuple[str, str]]) -> str | None:
-        named = [one for one in anchors if (one.system, one.value) not in sources] or list(anchors)
-        found = {self.surviving(identity) for one in named for identity in self._found("patient", one)}
-        if len(found) > 1:
-            problem = Problem(code="PAT-MULTI", path="PID-3", detail="the identifiers belong to different patients")
-            raise Refused("PAT-MULTI", "patient-identity", replace(problem, severity="error"))
-        return found.pop() if found else None
+            ids = self.index.setdefault((kind, one.system, one.value), [])
+            if record.id not in ids:
+                ids.append(record.id)
 
     def _linked(self, patch: Patch) -> Patch:
-        """The patch with `@n` references replaced by the ids of this message's other records."""
-        fields = {field: self._resolve(value) for field, value in patch.fields.items()}
+        """The patch with `@n` references replaced by the ids of this message's other records, known ones only."""
+        fields = dict(patch.fields)
+        for field in REFERRING.intersection(fields):
+            value = self._resolve(fields[field])
+            if value is None and fields[field] is not None:
+                del fields[field]
+            else:
+                fields[field] = value
         edits = tuple(replace(edit, value=self._resolve(edit.value)) for edit in patch.edits)
         return replace(patch, fields=fields, edits=edits)
 
@@ -192,85 +205,99 @@ class Settlement:
             return replace(value, actor=self._reference(value.actor)) if value.actor else value
         if isinstance(value, Placement):
             return replace(value, location=self._reference(value.location)) if value.location else value
-        if isinstance(value, tuple) and value and isinstance(value[0], Participant | Placement):
-            return tuple(self._resolve(entry) for entry in value)
+        if isinstance(value, tuple):
+            return tuple(entry for entry in map(self._resolve, value) if entry is not None)
         return value
 
-    def _reference(self, value: str | None) -> str | None:
-        if value and value.startswith(SELF) and value[1:].isdecimal():
-            return self.out.records[int(value[1:])] or None
-        return value
+    def _reference(self, value: str) -> str | None:
+        return (self.out.records[int(value[1:])] or None) if value.startswith(SELF) else value
+
+    # -- who takes whose place
 
     def _merge(self, merge: Merge) -> None:
         """DOMAIN 2.4: idempotent, never in a circle; an unknown source leaves a tombstone."""
-        survivor = self.out.records[merge.survivor]
-        found = [identity for one in merge.source for identity in self._found("patient", one)]
-        named = [i for one in self.mapped.patches[merge.survivor].anchors for i in self._found("patient", one)]
-        if not found:
-            self._bury(merge.source, survivor)
-            return
-        for source in dict.fromkeys(found):
-            if source == survivor:
-                self._rename(source, merge, named)
-            elif self.surviving(source) != survivor:
-                self._absorb(self.surviving(source), survivor)
-
-    def _rename(self, identity: str, merge: Merge, named: Iterable[str]) -> None:
-        if any(survivor_link(self.record(one)) for one in named):
-            problem = Problem(
-                code="PAT-MERGE-CONFLICT", path="MRG-1", detail="the two are already merged the other way"
-            )
-            raise Refused("PAT-MERGE-CONFLICT", "patient-identity", replace(problem, severity="error"))
-        kept = {(one.system, one.value) for one in self.mapped.patches[merge.survivor].anchors}
+        survivor = self.surviving(self.out.records[merge.survivor])
+        owners = list(dict.fromkeys(owner for one in merge.source if (owner := self._owner(merge.type, one))))
+        for owner in owners or [self._tombstone(merge)]:
+            survivor = self._replace(merge, owner, survivor)
+        kept = {(one.system, one.value) for one in self._anchors(merge)}
+        if survivor in owners:  # the two are one record already
+            self.renamed.add(survivor)
         retires = tuple(one for one in merge.source if (one.system, one.value) not in kept)
-        patch = Patch(type="patient", anchors=(), retires=retires, event="patient.identifier_changed")
-        after, fresh = amend(self.record(identity), patch, self.cause)
-        self._put("patient", after, fresh)
+        patch = Patch(type=merge.type, anchors=(), retires=retires)
+        self._put(merge.type, *amend(self._before(survivor), patch, self.cause))
 
-    def _bury(self, source: tuple[Identifier, ...], survivor: str) -> None:
-        identity = new_id(
-            "patient", self.cause.received_at, self.cause.message, "tombstone", *(o.value for o in source)
-        )
-        self.out.before[identity] = None
-        after, _ = amend(blank("patient", identity, self.cause), Patch(type="patient", anchors=source), self.cause)
-        self._put("patient", after, True)
-        self._absorb(identity, survivor)
+    def _anchors(self, merge: Merge) -> Sequence[Identifier]:
+        return self.mapped.patches[merge.survivor].anchors
 
-    def _absorb(self, source: str, survivor: str) -> None:
-        """`source` is replaced by `survivor`, which takes over what was said about it."""
-        self.out.before.setdefault(source, self.record(source))
-        said = Patch(type="patient", anchors=(), said=Said(status="merged"), event="patient.merged")
-        merged, _ = amend(self.record(source), said, self.cause)
-        link = Link(type="replaced-by", other=survivor, message=self.cause.message)
-        merged, _fresh = tie(merged, [link], self.cause)
-        taken, _ = join(self.record(survivor), merged, self.cause)
-        back = Link(type="replaces", other=source, message=self.cause.message)
-        taken, _ = tie(taken, [back], self.cause)
-        self._put("patient", merged, True)
-        self._put("patient", taken, True)
-        self._event("patient.merged", merged, survivor)
+    def _owner(self, kind: str, one: Identifier) -> str | None:
+        """Whose an identifier was first: one that was replaced keeps it, its survivor holds it as an old one."""
+        return min(self._found(kind, one), key=lambda found: self._claim(found, one), default=None)
+
+    def _claim(self, identity: str, one: Identifier) -> tuple[bool, bool]:
+        record = self.record(identity)
+        old = any(held.use == "old" and identifier_key(held) == identifier_key(one) for held in record.identifiers)
+        return survivor_link(record) is None, old
+
+    def _tombstone(self, merge: Merge) -> str:
+        identity = self._new(merge.type, "tombstone", *(one.value for one in merge.source))
+        patch = Patch(type=merge.type, anchors=merge.source)
+        self._put(merge.type, *amend(self.record(identity), patch, self.cause))
+        return identity
+
+    def _replace(self, merge: Merge, owner: str, survivor: str) -> str:
+        """The survivor takes the place of whoever now stands for the owner of the source; who survives is told."""
+        source = self.surviving(owner)
+        if source == survivor:
+            self._refuse_circle(merge, owner)
+            return survivor
+        if owner != source and self._replaced_later(owner):
+            source, survivor = survivor, source
+        self._before(source)
+        taken = join(self._before(survivor), self.record(source), self.cause)
+        self._put(merge.type, taken, True)
+        gone = replaced(self.record(source), merge.type, survivor, self.cause)
+        self._put(merge.type, gone, True)
+        self._event(f"{merge.type}.merged", gone, self._patient(taken))
+        return survivor
+
+    def _refuse_circle(self, merge: Merge, owner: str) -> None:
+        """The record that is to survive was itself replaced by the one it should replace."""
+        for anchor in self._anchors(merge):
+            _, *after = self.chain(self._owner(merge.type, anchor) or owner)
+            if owner in after:
+                raise refused("PAT-MERGE-CONFLICT", "MRG-1", "the two are already merged the other way")
+
+    def _replaced_later(self, identity: str) -> bool:
+        """Whether a message with a newer clock has said who replaced this record: then that holds."""
+        record = self.record(identity)
+        stamp = record.stamps[record.clocks[f"links/replaced-by/{survivor_link(record)}"]]
+        return not stamp.yields_to(self.cause.stamp)
 
     def _tie(self, one: str, other: str, linked: bool) -> None:
+        if not one or not other or self.surviving(one) == self.surviving(other):
+            return
         for left, right in ((one, other), (other, one)):
-            if not left or not right or left == right:
-                return
-            link = [Link(type="seealso", other=right, message=self.cause.message)]
-            record = self.record(left)
-            after, fresh = tie(record, link, self.cause) if linked else tie(record, (), self.cause, without=link)
+            left, right = self.surviving(left), self.surviving(right)
+            after, fresh = tie(self._before(left), right, linked, self.cause)
             self._put("patient", after, fresh)
             if fresh:
                 self._event("patient.linked" if linked else "patient.unlinked", after, left)
+
+    # -- what happened
 
     def _tell(self) -> None:
         """One event for each new version that a patch made; merges come first and told theirs themselves."""
         told = {event.subject for event in self.out.events}
         for place, patch in enumerate(self.mapped.patches):
-            identity = self.out.records[place]
-            if identity not in self.out.fresh or identity in told:
-                continue
-            told.add(identity)
-            before, after = self.out.before[identity], self.out.after[identity]
-            self._event(event_type(patch, before, after, self.cause), after, self._patient(after))
+            for identity in self.amended[place]:
+                if identity in self.out.fresh and identity not in told:
+                    told.add(identity)
+                    before, after = self.out.before[identity], self.out.after[identity]
+                    word = f"{patch.type}.identifier_changed" if identity in self.renamed else None
+                    self._event(event_type(patch, before, after, self.cause, word), after, self._patient(after))
+        for kind in self.mapped.notices:
+            self._tell_of(kind, self.cause.message)
 
     def _patient(self, record: Record) -> str | None:
         if self.out.kinds[record.id] == "patient":
@@ -282,16 +309,19 @@ class Settlement:
         return identity in self.out.after or identity in self.working.records
 
     def _event(self, kind: str, record: Record, patient: str | None) -> None:
+        self._tell_of(kind, record.id, patient, self.out.after[record.id].version)
+
+    def _tell_of(self, kind: str, subject: str, patient: str | None = None, version: int = 0) -> None:
         cause = self.cause
         self.out.events.append(
             Event(
-                id=new_id("event", cause.received_at, cause.message, record.id, kind),
+                id=new_id("event", cause.received_at, cause.message, subject, kind),
                 type=kind,
                 tenant=cause.tenant,
-                subject=record.id,
+                subject=subject,
                 at=cause.received_at,
                 patient=patient,
-                version=record.version,
+                version=version,
                 message=cause.message,
                 feed=cause.feed,
                 traceparent=cause.traceparent,
@@ -299,26 +329,20 @@ class Settlement:
         )
 
 
-def _contradicts(record: Record, better: Sequence[Identifier]) -> bool:
-    """Whether the record has another value where a better anchor of the message names one."""
+def refused(code: str, path: str, detail: str) -> Refused:
+    """A message that contradicts who is who: a person must look at it."""
+    return Refused(code, "patient-identity", Problem(code=code, path=path, detail=detail, severity="error"))
+
+
+def _contradicts(record: Record, anchors: Sequence[Identifier], rank: int) -> bool:
+    """Whether the record has another value where an anchor better than this one names one."""
+    named = {(one.system, one.value) for one in anchors}
     return any(
-        held.system == one.system and held.type == one.type and held.value != one.value and held.use != "old"
-        for one in better
+        held.system == one.system and held.type == one.type and held.use != "old"
+        for one in anchors[:rank]
         for held in record.identifiers
+        if (held.system, held.value) not in named
     )
-
-
-def event_type(patch: Patch, before: Record | None, after: Record, cause: Cause) -> str:
-    """What to call the change: the sender's word when it took effect, else what can be seen to have changed."""
-    kind = patch.type
-    moved = before is not None and getattr(before, "start", None) != getattr(after, "start", None)
-    if before is None:
-        return patch.event if patch.event in FIRST_WORDS else f"{kind}.created"
-    if patch.event and cause.clock >= before.effective_at and not patch.event.endswith((".created", ".updated")):
-        return patch.event
-    if after.status != before.status and after.status in STATUS_EVENTS:
-        return f"{kind}.{STATUS_EVENTS[after.status]}"
-    return f"{kind}.rescheduled" if moved and kind == "appointment" else f"{kind}.updated"
 
 
 def settle(working: Working, mapped: Mapped, cause: Cause) -> Settled:
@@ -337,5 +361,5 @@ def task_for(cause: Cause, queue: str, code: str, title: str, hours: int = 24) -
         title=title,
         created_at=cause.received_at,
         updated_at=cause.received_at,
-        due_at=cause.received_at + hours * DAY // 24,
+        due_at=cause.received_at + hours * HOUR,
     )

@@ -29,7 +29,7 @@ APPOINTMENT = {
     REMOVED: set(),
 }
 ENCOUNTER = {
-    None: {"planned", "arrived", "triaged", "in-progress"},
+    None: {"planned", "arrived", "triaged", "in-progress", "unknown"},
     "planned": {"arrived", "triaged", "in-progress", "cancelled", REMOVED},
     "arrived": {"triaged", "in-progress", "finished", "cancelled", "planned", REMOVED},
     "triaged": {"in-progress", "finished", "cancelled", REMOVED},
@@ -38,6 +38,7 @@ ENCOUNTER = {
     "finished": {"in-progress", REMOVED},
     "cancelled": {"planned", "in-progress", REMOVED},
     REMOVED: set(),
+    "unknown": {"planned", "arrived", "triaged", "in-progress", "onleave", "finished", "cancelled", REMOVED},
 }
 ACTIVE = {
     None: {"active", "inactive"},
@@ -74,35 +75,47 @@ def allowed(kind: str, before: str | None, after: str) -> bool:
 def history(kind: str, facts: Sequence[Fact]) -> Iterator[Change]:
     """The facts in the order of their clocks, each with what it did.
 
-    The feed is the truth: an irregular transition is applied and marked. Three things have no effect: a weak fact
-    after any other, the cancel of an event that is not the current one, and any fact after `entered-in-error` that does
-    not come from the feed which removed the record.
+    The feed is the truth: an irregular transition is applied and marked, and whatever is heard of first is a beginning.
+    A fact is late when it was received after one with a newer clock.
     """
     current: Fact | None = None
-    newest = -1
-    for fact in facts:
+    for fact, late in zip(facts, _late(facts), strict=True):
         before = current.status if current else None
         effective = _takes_effect(current, fact)
         yield Change(
             before=before,
             after=fact.status if effective else before or fact.status,
             fact=fact,
-            anomaly=effective and not allowed(kind, before, fact.status),
-            late=fact.recorded_at < newest,
+            anomaly=effective and before is not None and not allowed(kind, before, fact.status),
+            late=late,
             effective=effective,
         )
-        newest = max(newest, fact.recorded_at)
         if effective:
             current = fact
 
 
+def _late(facts: Sequence[Fact]) -> list[bool]:
+    """For each fact whether one with a newer clock was received before it."""
+    marks: list[bool] = []
+    earliest: int | None = None
+    for fact in reversed(facts):
+        marks.append(earliest is not None and fact.recorded_at > earliest)
+        earliest = fact.recorded_at if earliest is None else min(earliest, fact.recorded_at)
+    return marks[::-1]
+
+
 def _takes_effect(current: Fact | None, fact: Fact) -> bool:
-    if current is None:
+    """What is said holds, with three exceptions.
+
+    A weak fact gives way to any other. What one feed removed, no other feed brings back. The cancel of an event has no
+    effect while the status came from another event (A11 after A03).
+    """
+    if current is None or current.weak:
         return True
     if fact.weak:
         return False
-    if current.status == REMOVED:
-        return fact.status != REMOVED and fact.feed == current.feed
+    if current.status == REMOVED and (fact.status == REMOVED or fact.feed != current.feed):
+        return False
     return not fact.cancels or current.event in fact.cancels
 
 
@@ -116,21 +129,17 @@ def fold(facts: Sequence[Fact]) -> Fact | None:
 
 
 def remember(facts: Sequence[Fact], fact: Fact) -> tuple[Fact, ...]:
-    """The facts with one more, in clock order; of a run of equal ones only the first and the last are kept.
+    """The facts with one more, in clock order; a message that is read again replaces what it said before.
 
-    What lies between two equal facts cannot change any fold, so long stays stay small.
+    Of a run of equal facts only the first and the last are kept: what lies between them cannot change any fold, and
+    long stays stay small.
     """
-    known = list(facts)
+    known = [one for one in facts if one.stamp.message != fact.stamp.message]
     insort(known, fact, key=_clock)
-    at = known.index(fact)
-    while at > 1 and _same(known[at - 2], known[at - 1], known[at]):
-        del known[at - 1]
-        at -= 1
-    while at < len(known) - 2 and _same(known[at], known[at + 1], known[at + 2]):
-        del known[at + 1]
-    if 0 < at < len(known) - 1 and _same(known[at - 1], fact, known[at + 1]):
-        del known[at]
-    return tuple(known)
+    last = len(known) - 1
+    return tuple(
+        one for at, one in enumerate(known) if not (0 < at < last and _same(known[at - 1], one, known[at + 1]))
+    )
 
 
 def _clock(fact: Fact) -> tuple[int, int]:

@@ -316,8 +316,7 @@ def lookups(group: Sequence[Intent]) -> set[tuple[str, Identifier]]:
     wanted: set[tuple[str, Identifier]] = set()
     for intent in group:
         if intent.verdict == "mapped":
-            wanted.update(identifiers_of(intent.mapped.patches))
-            wanted.update(("patient", one) for merge in intent.mapped.merges for one in merge.source)
+            wanted.update(identifiers_of(intent.mapped.patches, intent.mapped.merges))
     return wanted
 
 
