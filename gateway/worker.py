@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING, Self
 from msgspec.structs import replace
 
 from canonical.events import Event
+from canonical.outcome import Outcome
 from canonical.records import Record
 from gateway.delivery import MICROS, Courier, Result
+from gateway.fanout import deliveries_of
 from gateway.outbound import Send, allow_list, client, outbound
 from gateway.parking import disable, raise_task
 from gateway.receivers import Receiver, Receivers
@@ -115,6 +117,11 @@ class Worker:
         """Take up again what was held."""
         await self.store.set_switch(name, None)
         self.refresh()
+
+    async def test(self, subscription: Subscription, event: Event) -> Outcome:
+        """Post one event now, beside the queue; nothing of it is kept."""
+        (delivery,) = deliveries_of(replace(subscription, types=("*",), feeds=(), patients=()), [event], event.at)
+        return (await self._courier.deliver(subscription, delivery, event)).outcome
 
     # -- running
 

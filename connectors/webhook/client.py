@@ -82,7 +82,7 @@ class WebhookClient:
         await self._transport.aclose()
 
     def _judged(self, url: str) -> httpx.URL | Outcome:
-        """The URL as it will be sent, or why it is not. A host that is an address passes no resolver: it is judged here."""
+        """The URL as it will be sent, or why it is not; a host that is an address passes no resolver: it is judged."""
         code = self._refuse_url(url)
         if code is not None:
             return Outcome(kind="permanent", code=code)

@@ -1,13 +1,14 @@
 """A partner: a process that receives webhooks, checks their signatures with the reference library, takes each id once.
 
-    python tests/simulators/partner.py --secret whsec_... [--port 0] [--quiet]
+    python tests/simulators/partner.py --secret whsec_... [--port 0] [--silent]
 
-It prints one JSON line when it listens (`{"port": N}`) and one for each webhook (unless quiet). Told to, it misbehaves:
+It prints one JSON line when it listens (`{"port": N}`) and one for each webhook (unless silent). Told to,
+it misbehaves:
 
     POST   /behave     {"status": 503, "headers": {"retry-after": "2"}, "delay": 1.0, "times": 3, "types": [...],
                         "subjects": [...], "drop": false, "body": "..."}; without a body it behaves again
     GET    /received   what it took, in order: [{"id", "at", "headers", "event"}]; DELETE forgets all
-    GET    /attempts   what was tried: [{"id", "type", "subject", "path"}]
+    GET    /attempts   what was tried: [{"id", "at", "type", "subject", "path"}]
     GET    /counts     {"accepted", "duplicates", "refused", "misbehaved"}
 """
 
@@ -23,12 +24,16 @@ from typing import Any
 from standardwebhooks import Webhook, WebhookVerificationError
 
 
+def micros() -> int:
+    return time.time_ns() // 1000
+
+
 class Partner:
     """What it knows: its secrets, the ids it has seen, and how it was told to misbehave."""
 
-    def __init__(self, secrets: list[str], quiet: bool) -> None:
+    def __init__(self, secrets: list[str], silent: bool) -> None:
         self.checkers = [Webhook(secret) for secret in secrets]
-        self.quiet = quiet
+        self.silent = silent
         self.seen: set[str] = set()
         self.received: list[dict[str, Any]] = []
         self.attempts: list[dict[str, Any]] = []
@@ -71,8 +76,9 @@ class Partner:
             return 401, {}, b"signature"
         event, identity = json.loads(body), headers["webhook-id"]
         rule = self.rule_for(event)
-        if not self.quiet:
-            self.attempts.append({"id": identity, "type": event["type"], "subject": event["subject"], "path": path})
+        self.attempts.append(
+            {"id": identity, "type": event["type"], "subject": event["subject"], "path": path, "at": micros()}
+        )
         if rule:
             self.counts["misbehaved"] += 1
             await asyncio.sleep(rule.get("delay", 0))
@@ -109,12 +115,12 @@ class Partner:
         self.counts["accepted"] += 1
         taken = {
             "id": identity,
-            "at": time.time_ns() // 1000,
+            "at": micros(),
             "headers": {name: headers[name] for name in ("traceparent", "webhook-signature") if name in headers},
             "event": event,
         }
         self.received.append(taken)
-        if not self.quiet:
+        if not self.silent:
             print(json.dumps(taken), flush=True)
 
 
@@ -163,7 +169,7 @@ class Connection(asyncio.Protocol):
 
 
 async def serve(arguments: argparse.Namespace) -> None:
-    partner = Partner(arguments.secret, arguments.quiet)
+    partner = Partner(arguments.secret, arguments.silent)
     loop = asyncio.get_running_loop()
     server = await loop.create_server(lambda: Connection(partner), arguments.host, arguments.port)
     print(json.dumps({"port": server.sockets[0].getsockname()[1]}), flush=True)
@@ -175,7 +181,7 @@ def main() -> None:
     parser.add_argument("--secret", action="append", required=True, help="a secret it accepts; may be repeated")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=0)
-    parser.add_argument("--quiet", action="store_true", help="print nothing for each webhook")
+    parser.add_argument("--silent", action="store_true", help="print nothing for each webhook")
     try:
         asyncio.run(serve(parser.parse_args()))
     except KeyboardInterrupt:

@@ -105,7 +105,7 @@ class Deliveries(Database):
         return None if row is None else _delivery(row)
 
     async def deliveries(self, query: DeliveryQuery) -> Page[Delivery]:
-        rows = self._matching(query, query.limit + 1)
+        rows = await self._matching(query, query.limit + 1)
         items = [_delivery(row) for row in rows[: query.limit]]
         more = len(rows) > query.limit
         return Page(items=items, next=(items[-1].seq, items[-1].id) if more else None)
@@ -121,21 +121,21 @@ class Deliveries(Database):
         )
 
     async def revive(self, query: DeliveryQuery, now: int) -> int:
-        found = [_delivery(row) for row in self._matching(query, query.limit)]
+        found = [_delivery(row) for row in await self._matching(query, query.limit)]
         async with self._write() as writer:
             revived = [one for one in found if writer.execute(SQL["revive"], {"id": one.id, "now": now}).rowcount == 1]
             _settle_heads(writer, {(one.subscription, one.lane) for one in revived})
         return len(revived)
 
     async def revivable(self, query: DeliveryQuery, now: int) -> int:
-        (found,) = self._reader.execute(COUNT[_path(query)], _parameters(query) | {"now": now}).fetchone()
+        ((found,),) = await self._search(COUNT[_path(query)], _parameters(query) | {"now": now})
         return int(found)
 
-    def _matching(self, query: DeliveryQuery, limit: int) -> list[Row]:
-        return self._reader.execute(LIST[_path(query)], _parameters(query) | {"limit": limit}).fetchall()
+    async def _matching(self, query: DeliveryQuery, limit: int) -> list[Row]:
+        return await self._search(LIST[_path(query)], _parameters(query) | {"limit": limit})
 
     async def backlog(self) -> Backlog:
-        ((waiting, parked, pending, claimed, oldest, head),) = self._all(SQL["backlog"])
+        ((waiting, parked, pending, claimed, oldest, head),) = await self._search(SQL["backlog"])
         return Backlog(pending=waiting + pending, claimed=claimed, parked=parked, oldest_due_at=oldest, head=head)
 
     # -- jobs

@@ -1,0 +1,58 @@
+"""What stands before a receiver: a circuit for each destination, and the question whether it may be one at all."""
+
+import pytest
+
+from canonical.outcome import Outcome
+from connectors.webhook.client import Post
+from gateway.outbound import allow_list, outbound, receiver_refusal
+from policies.addresses import AllowList
+from policies.circuit import CircuitConfig
+
+
+async def test_a_circuit_for_each_destination() -> None:
+    """A destination that keeps failing is left alone, and no other with it."""
+    reached: list[str] = []
+
+    async def send(post: Post) -> Outcome:
+        reached.append(post.url)
+        return Outcome(kind="transient" if "bad" in post.url else "delivered", code="told")
+
+    call = outbound(send, CircuitConfig(minimum_calls=4), lambda: 0.0, lambda: 0.0)
+    for _ in range(6):
+        last = await call(Post("https://bad.example/a", {}, b""))
+        await call(Post("https://good.example/a", {}, b""))
+
+    assert ("circuit_open", False) == (last.code, last.attempted)
+    assert (4, 6) == tuple(sum(name in url for url in reached) for name in ("bad", "good"))
+
+
+async def test_no_circuit() -> None:
+    """Without a configuration the call is the very call."""
+
+    async def send(post: Post) -> Outcome:
+        return Outcome(kind="delivered", code="told")
+
+    assert send is outbound(send, None, lambda: 0.0, lambda: 0.0)
+
+
+def test_allow_list() -> None:
+    """Entries are networks where they can be, else names."""
+    expected = AllowList(hosts=frozenset({"partner.local"}), networks=("127.0.0.1/32", "10.0.0.0/8", "::1/128"))
+
+    assert expected == allow_list(["127.0.0.1", "Partner.Local.", "10.0.0.0/8", "::1"])
+
+
+@pytest.mark.parametrize(
+    ("url", "allow", "code"),
+    [
+        ("https://localhost/hook", [], "host_internal"),
+        ("http://203.0.113.9/hook", [], "url_scheme"),
+        ("https://10.1.2.3/hook", [], "address_internal"),
+        ("https://nothing.invalid/hook", [], "address_none"),
+        ("http://localhost:9/hook", ["localhost"], None),
+        ("http://127.0.0.1:9/hook", ["127.0.0.0/8"], None),
+    ],
+)
+async def test_new_receivers(url: str, allow: list[str], code: str | None) -> None:
+    """A new subscription's URL is refused with a code, unless it leads outside or is allowed."""
+    assert code == await receiver_refusal(url, allow_list(allow))
