@@ -13,7 +13,7 @@ from canonical.datatypes import Authority
 
 from .dialect import Dialect
 from .profile import Registered
-from .rows import Home, Reading
+from .reading import Reading
 
 NPI: Final = "http://hl7.org/fhir/sid/us-npi"
 SSN: Final = "http://hl7.org/fhir/sid/us-ssn"
@@ -29,6 +29,13 @@ KNOWN_TYPES: Final = {"NPI": NPI, "SS": SSN}  # table 0203, where no authority w
 _OID = re.compile(r"[0-2](\.(0|[1-9]\d*))+", re.ASCII)
 _UNREGISTERED = "the authority registry does not know this assigning authority"
 _DEFAULTED = "no assigning authority was sent; the sending facility's was taken"
+
+
+class Home(NamedTuple):
+    """The authority that a number without one is taken to belong to, and its name."""
+
+    system: str
+    name: str
 
 
 class Resolved(NamedTuple):
@@ -50,31 +57,16 @@ def system(namespace: str, universal: str, kind: str, reading: Reading, type: st
     if type in KNOWN_TYPES:
         return Home(KNOWN_TYPES[type], type)
     reading.remark("DQ-AUTHORITY-DEFAULTED", "DQ-AUTHORITY-DEFAULTED", _DEFAULTED)
-    return home(reading)
-
-
-def home(reading: Reading) -> Home:
-    """The authority of the sending facility (MSH-4), else of the application (MSH-3), else of the feed."""
-    if reading.home is None:
-        msh = reading.message.first("MSH")
-        sent = [msh.get(4), msh.get(3)] if msh else []
-        reading.home = next(
-            (found for text in sent if (found := _home(text, reading.dialect))), _nobody(reading.dialect)
-        )
-    return reading.home
+    return home(reading.dialect)
 
 
 @lru_cache(maxsize=1024)
-def _home(text: str, dialect: Dialect) -> Home | None:
-    namespace, universal, kind = (*text.split(dialect.component), "", "")[:3]
-    found = _resolve(namespace, universal, kind, dialect)
-    if not found:
-        return None
-    return Home(found.system, found.original.namespace_id or found.original.universal_id or "")
-
-
-@lru_cache(maxsize=256)
-def _nobody(dialect: Dialect) -> Home:
+def home(dialect: Dialect) -> Home:
+    """The authority of the sending facility (MSH-4), else of the application (MSH-3), else of the feed."""
+    for text in dialect.house:
+        namespace, universal, kind = (*text.split(dialect.component), "", "")[:3]
+        if found := _resolve(namespace, universal, kind, dialect):
+            return Home(found.system, found.original.namespace_id or found.original.universal_id or "")
     return Home(f"{dialect.urn}unknown", "")
 
 

@@ -15,7 +15,7 @@ from canonical.problems import Severity
 from .codes import GENDERS, V2_TABLE, coding_system
 from .dialect import Dialect
 from .escapes import unescape
-from .rows import BadField, Reading
+from .reading import BadField, Reading
 
 T = TypeVar("T")
 Complaint = tuple[str, str, Severity]
@@ -97,7 +97,7 @@ def repeated(convert: Callable[[str, Reading], T | None]) -> Callable[[str, Read
         reading.at = field
         return tuple(values) or None
 
-    each.__name__ = f"{convert.__name__}s"
+    each.__name__ = convert.__name__
     return each
 
 

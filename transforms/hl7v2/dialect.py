@@ -1,4 +1,4 @@
-"""How one feed writes: its profile together with the delimiters and charset of its messages.
+"""How one sender writes: a feed's profile together with the delimiters, charset and sending facility of its messages.
 
 Two messages of one dialect read the same text alike, so what is pure and repeats (codes, places, staff, times) is
 converted once and remembered under the dialect. A dialect is equal to itself only, which keeps such look-ups cheap.
@@ -11,19 +11,33 @@ from .escapes import unescape
 from .profile import Profile
 
 NULL = '""'
-_MOST = 256  # dialects remembered at once: feeds times their delimiters and charsets
+_MOST = 1024  # dialects remembered at once: feeds times the facilities that send through them
 _NEVER = "\x00"  # stands for a delimiter that MSH-2 does not define
 
-_known: dict[tuple[int, Delimiters, str], "Dialect"] = {}
+_known: dict[tuple[int, Delimiters, str, tuple[str, str]], "Dialect"] = {}
 
 
 class Dialect:
-    """A profile met with delimiters and a charset; `urn` begins every private name of the feed."""
+    """A profile met with delimiters, charset and house (MSH-4, MSH-3 as sent); `urn` begins the feed's own names."""
 
-    __slots__ = ("charset", "component", "delimiters", "escape", "profile", "repetition", "subcomponent", "urn", "zone")
+    __slots__ = (
+        *(
+            "charset",
+            "component",
+            "delimiters",
+            "escape",
+            "house",
+            "profile",
+            "repetition",
+            "subcomponent",
+            "urn",
+            "zone",
+        ),
+    )
 
-    def __init__(self, profile: Profile, delimiters: Delimiters, charset: str) -> None:
+    def __init__(self, profile: Profile, delimiters: Delimiters, charset: str, house: tuple[str, str]) -> None:
         self.profile = profile
+        self.house = house
         self.delimiters = delimiters
         self.charset = charset
         self.component = delimiters.component
@@ -50,12 +64,12 @@ class Dialect:
         return self.leaf(text.partition(self.subcomponent)[0])
 
 
-def dialect(profile: Profile, delimiters: Delimiters, charset: str) -> Dialect:
-    """The dialect of these three, the same object each time; it keeps its profile, so that no other takes its place."""
-    key = (id(profile), delimiters, charset)
+def dialect(profile: Profile, delimiters: Delimiters, charset: str, house: tuple[str, str] = ("", "")) -> Dialect:
+    """The dialect of these, the same object each time; it keeps its profile, so that no other takes its place."""
+    key = (id(profile), delimiters, charset, house)
     found = _known.get(key)
     if found is None:
         if len(_known) >= _MOST:
             _known.clear()
-        found = _known[key] = Dialect(profile, delimiters, charset)
+        found = _known[key] = Dialect(profile, delimiters, charset, house)
     return found

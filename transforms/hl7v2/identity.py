@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 from canonical.datatypes import Identifier
 
 from . import times
-from .authority import SSN, system
+from .authority import SSN, Home, system
 from .converters import complain_of_escapes, repeated
-from .rows import Home, Reading
+from .reading import Reading
 
 
 def identifier(text: str, reading: Reading) -> Identifier | None:

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from . import times
 from .dialect import Dialect
-from .rows import BadField, Reading
+from .reading import BadField, Reading
 
 
 class Point(NamedTuple):

@@ -1,18 +1,17 @@
 """Names, addresses, ways to reach someone, persons and places as canonical values (XPN, XAD, XTN, XCN, PL).
 
-Staff and places repeat across messages and are converted once per dialect; what is a patient's own is not remembered.
+Staff and places repeat across messages and are remembered; what is a patient's own is not.
 """
-
-from functools import lru_cache
 
 from canonical.datatypes import Address, Identifier, Name, Telecom
 
 from .actors import Person, Spot
-from .authority import NPI, home, npi_is_valid, system
+from .authority import NPI, Home, home, npi_is_valid, system
 from .codes import ADDRESS_TYPES, ADDRESS_USES, NAME_USES, TELECOM_SYSTEMS, TELECOM_USES
 from .converters import complain_of_escapes, repeated
 from .dialect import Dialect
-from .rows import Home, Reading
+from .memory import remembered
+from .reading import Reading
 
 
 def name(text: str, reading: Reading) -> Name | None:
@@ -80,6 +79,7 @@ def address(text: str, reading: Reading) -> Address | None:
 
 
 addresses = repeated(address)
+house_addresses = remembered(addresses)
 
 
 def telecom(text: str, reading: Reading) -> Telecom | None:
@@ -104,6 +104,7 @@ def telecom(text: str, reading: Reading) -> Telecom | None:
 
 
 telecoms = repeated(telecom)
+staff_telecoms = remembered(telecoms)
 
 
 def person(text: str, reading: Reading) -> Person | None:
@@ -125,7 +126,6 @@ def person(text: str, reading: Reading) -> Person | None:
     return _person(text, Identifier(value=value, system=by.system, type=kind, original=original), dialect)
 
 
-@lru_cache(maxsize=8192)
 def _person(text: str, identifier: Identifier | None, dialect: Dialect) -> Person | None:
     parts = dialect.leaves(text, 10)
     family = dialect.first(text.split(dialect.component)[1]) if parts[1] else None
@@ -141,7 +141,7 @@ def _person(text: str, identifier: Identifier | None, dialect: Dialect) -> Perso
     return Person(identifiers=(identifier,) if identifier else (), name=called, display=shown)
 
 
-people = repeated(person)
+people = remembered(repeated(person))
 
 
 def same(one: Person, other: Person) -> bool:
@@ -160,16 +160,12 @@ def spot(text: str, reading: Reading) -> Spot | None:
     """PL: a place by its whole tuple; without a facility it belongs to the sender's."""
     if reading.dialect.escape in text:
         complain_of_escapes(text, reading)
-    return _spot(text, home(reading).name, reading.dialect)
-
-
-@lru_cache(maxsize=8192)
-def _spot(text: str, house: str, dialect: Dialect) -> Spot | None:
+    dialect = reading.dialect
     raw = [*text.split(dialect.component), *[""] * 9]
     care, room, bed, facility, status, kind, building, floor, description = (dialect.first(part) for part in raw[:9])
     if not any((care, room, bed, facility, building, floor, description)):
         return None
-    place = (facility or house, building, floor, care, room, bed)
+    place = (facility or home(dialect).name, building, floor, care, room, bed)
     inner = (care, room, bed)
     key = "/".join((part or "").replace("/", "%2F") for part in place) + (
         "" if any(place[1:]) else f"/{description or ''}"
@@ -190,4 +186,4 @@ def _spot(text: str, house: str, dialect: Dialect) -> Spot | None:
     )
 
 
-spots = repeated(spot)
+spots = remembered(repeated(spot))

@@ -6,23 +6,20 @@ coverage report. A field that cannot be read costs itself only: it becomes a pro
 """
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 from msgspec import UNSET, Struct, UnsetType
 
-from canonical.problems import Problem, Severity
 from canonical.records import Record
 
-from .actors import Cast
-from .dialect import NULL, dialect
+from .dialect import NULL
 from .er7 import Message, Segment
-from .profile import Profile
+from .reading import BadField, Reading, Used
 
 __all__ = [
     "NULL",
     "BadField",
     "Convert",
-    "Home",
     "Joint",
     "Reading",
     "Row",
@@ -35,98 +32,6 @@ __all__ = [
 ]
 
 T = TypeVar("T")
-
-
-class BadField(Exception):
-    """A converter could not read its text. Never carries the text."""
-
-    def __init__(self, code: str, detail: str, severity: Severity = "error") -> None:
-        super().__init__(code)
-        self.code = code
-        self.detail = detail
-        self.severity = severity
-
-
-class Used(Struct, frozen=True):
-    """Lineage of one canonical field: the place it was read from and the row that read it."""
-
-    field: str
-    path: str
-    by: str
-
-
-class Home(NamedTuple):
-    """The authority that a number without one is taken to belong to."""
-
-    system: str
-    name: str
-
-
-class Reading:
-    """One message being read under one profile: where we are, and what was wrong so far.
-
-    `msh_offset` is the offset of MSH-7 in minutes east, `zone` the one in which local times are read, `received_at`
-    our clock in microseconds. The patches that the message comes to are collected in `cast`. With `trace` set, each
-    field that gets a value leaves a `Used` there; without it lineage costs nothing.
-    """
-
-    __slots__ = (
-        *("at", "cast", "delimiters", "dialect", "field", "home", "message", "msh_offset", "noted", "problems"),
-        *("profile", "received_at", "trace", "zone"),
-    )
-
-    def __init__(
-        self,
-        message: Message,
-        profile: Profile,
-        received_at: int,
-        msh_offset: int | None = None,
-        trace: list[Used] | None = None,
-    ) -> None:
-        self.message = message
-        self.delimiters = message.delimiters
-        self.profile = profile
-        self.dialect = dialect(profile, message.delimiters, message.charset)
-        self.zone = self.dialect.zone
-        self.home: Home | None = None  # the authority of MSH-4, once it was needed
-        self.cast = Cast()
-        self.noted: set[str] = set()
-        self.received_at = received_at
-        self.msh_offset = msh_offset
-        self.problems: list[Problem] = []
-        self.trace = trace
-        self.at = "MSH"
-        self.field: str | None = None
-
-    def complain(self, code: str, detail: str = "", severity: Severity = "warning", at: str | None = None) -> None:
-        """Note a problem of the field being read; `at` is a place inside it (`.3`, `[2].1`) or a whole path."""
-        path = self.at if at is None else self.at + at if at[0] in ".[" else at
-        self.problems.append(Problem(code=code, path=path, detail=detail, severity=severity, field=self.field))
-
-    def remark(self, about: str, code: str, detail: str) -> None:
-        """Note something worth knowing about the sender's ways, once a message."""
-        if about not in self.noted:
-            self.noted.add(about)
-            self.complain(code, detail, "information")
-
-    def used(self, field: str, path: str, by: str) -> None:
-        """Leave a trace that this field came from there."""
-        if self.trace is not None:
-            self.trace.append(Used(field, path, by))
-
-    def wrong(self, since: int) -> tuple[Problem, ...]:
-        """What a record's segments have wrong: the problems from that number on, without mere remarks."""
-        if len(self.problems) == since:
-            return ()
-        return tuple(problem for problem in self.problems[since:] if problem.severity != "information")
-
-    def number(self, patch: int, since: int) -> None:
-        """What was traced from that number on is about this patch: `start` becomes `2.start`."""
-        for place in range(since, len(self.trace or ())):
-            used = self.trace[place] if self.trace else None
-            if used and self.trace and not used.field[0].isdecimal():
-                self.trace[place] = Used(f"{patch}.{used.field}", used.path, used.by)
-
 
 Convert = Callable[[str, Reading], object]  # None: nothing in it
 Decide = Callable[[Segment, Reading], object]  # UNSET: not sent
@@ -154,12 +59,12 @@ class Rule(Struct, frozen=True):
 
 
 class Joint(Struct, frozen=True):
-    """`Joint(("start", "end"), ("TQ1-7", "TQ1-8"), timing)`: fields that only make sense together; the function gives
-    those that were sent."""
+    """`Joint(("start", "end"), ("TQ1-7", "TQ1-8"), timing)`: fields that only make sense together; the function, which
+    also sees what was read before, gives those that were sent."""
 
     fields: tuple[str, ...]
     paths: tuple[str, ...]
-    decide: Callable[[Segment, Reading], dict[str, object]]
+    decide: Callable[[Segment, Reading, dict[str, object]], dict[str, object]]
 
 
 class Table:
@@ -179,6 +84,7 @@ class Table:
         fields = segment.fields
         size = len(fields)
         path = segment.path
+        traced = reading.trace is not None
         for index, field, convert in self._plan:
             if index >= size or not (text := fields[index]):
                 continue
@@ -195,51 +101,56 @@ class Table:
                 if value is None:
                     continue
                 into[field] = value
-            if reading.trace is not None:
+            if traced:
                 reading.used(field, f"{path}-{index}", getattr(convert, "__name__", "row"))
-        for rule in self.rules:
-            self._decide(rule, segment, reading, into)
-        for joint in self.joints:
-            self._join(joint, segment, reading, into)
+        self._rules(segment, path, reading, into)
         reading.field = None
         return into
 
-    def _decide(self, rule: Rule, segment: Segment, reading: Reading, into: dict[str, object]) -> None:
-        reading.at = segment.path
-        reading.field = rule.field
-        before = len(reading.trace) if reading.trace is not None else 0
-        try:
-            value = rule.decide(segment, reading)
-        except BadField as bad:
-            reading.complain(bad.code, bad.detail, bad.severity)
-            return
-        if value is UNSET:
-            return
-        into[rule.field] = value
-        if reading.trace is not None and len(reading.trace) == before:
-            for path in populated(rule.paths, segment, reading.message):
-                reading.used(rule.field, path, getattr(rule.decide, "__name__", "rule"))
+    def _rules(self, segment: Segment, path: str, reading: Reading, into: dict[str, object]) -> None:
+        traced = reading.trace is not None
+        for rule in self.rules:
+            reading.at = path
+            reading.field = rule.field
+            before = len(reading.trace) if reading.trace is not None else 0
+            try:
+                said = rule.decide(segment, reading)
+            except BadField as bad:
+                reading.complain(bad.code, bad.detail, bad.severity)
+                continue
+            if said is not UNSET:
+                into[rule.field] = said
+                if traced:
+                    _leave(rule.paths, (rule.field,), rule.decide, segment, reading, before)
+        for joint in self.joints:
+            reading.at = path
+            reading.field = joint.fields[0]
+            before = len(reading.trace) if reading.trace is not None else 0
+            together = joint.decide(segment, reading, into)
+            into.update(together)
+            if traced:
+                _leave(joint.paths, tuple(together), joint.decide, segment, reading, before)
 
-    def _join(self, joint: Joint, segment: Segment, reading: Reading, into: dict[str, object]) -> None:
-        reading.at = segment.path
-        reading.field = joint.fields[0]
-        before = len(reading.trace) if reading.trace is not None else 0
-        said = joint.decide(segment, reading)
-        into.update(said)
-        if said and reading.trace is not None and len(reading.trace) == before:
-            for path in populated(joint.paths, segment, reading.message):
-                for field in said:
-                    reading.used(field, path, getattr(joint.decide, "__name__", "rule"))
+
+def _leave(
+    paths: Sequence[str], fields: Sequence[str], by: object, segment: Segment, reading: Reading, before: int
+) -> None:
+    """Lineage of a function that left none itself: every place of it that holds something."""
+    if reading.trace is None or len(reading.trace) > before:
+        return
+    for path in populated(paths, segment, reading.message):
+        for field in fields:
+            reading.used(field, path, getattr(by, "__name__", "rule"))
 
 
 def take(
     convert: Callable[[str, Reading], T | None], segment: Segment, index: int, reading: Reading
 ) -> T | UnsetType | None:
     """One field for a rule: its value, None for `""`, UNSET where nothing was sent or nothing could be read."""
-    raw = segment.get(index)
-    if not raw:
+    fields = segment.fields
+    if index >= len(fields) or not (raw := fields[index]):
         return UNSET
-    reading.at = f"{segment.path}-{index}"
+    reading.at = f"{segment.path}-{index}" if segment.repeated else f"{segment.name}-{index}"
     try:
         value = None if raw == NULL else convert(raw, reading)
     except BadField as bad:

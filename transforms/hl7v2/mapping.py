@@ -1,0 +1,78 @@
+"""A parsed message becomes what it says: patches, merges, problems and search keys (DESIGN 2).
+
+Pure, and total: whatever parses comes out as mapped, as lacking its anchor, or as outside the model. The event is taken
+from MSH-9.1 and MSH-9.2; the structure in MSH-9.3 is often wrong and decides nothing (DOMAIN 2.1).
+"""
+
+from typing import Final
+
+from canonical.patches import Mapped
+
+from . import siu, times
+from .actions import Events
+from .er7 import Message
+from .header import Header
+from .instants import point
+from .keys import keys_of, keys_of_unmapped
+from .profile import Profile
+from .rows import BadField, Reading, Used
+
+EVENTS: Final[Events] = {**siu.EVENTS}
+AHEAD: Final = 300_000_000  # microseconds that a sender's clock may be ahead of ours
+CLOCK: Final = (("EVN", 6), ("EVN", 2), ("MSH", 7))
+
+
+def map_message(
+    message: Message, header: Header, profile: Profile, received_at: int, trace: list[Used] | None = None
+) -> Mapped:
+    """What a message says, in the order in which it takes effect."""
+    reading = Reading(message, profile, received_at, msh_offset(header), trace)
+    mapped = Mapped(clock=clock(reading))
+    action = EVENTS.get((header.message_type, header.event or _event(message)))
+    if action is None:
+        mapped.known = False
+        mapped.keys += keys_of_unmapped(reading)
+        mapped.problems = list(message.problems)
+        return mapped
+    action.build(action, reading, mapped)
+    mapped.patches = reading.cast.patches
+    mapped.keys += keys_of(mapped)
+    mapped.problems = [*message.problems, *reading.problems]
+    return mapped
+
+
+def _event(message: Message) -> str:
+    """EVN-1, where MSH-9 holds a message code alone as before version 2.3."""
+    evn = message.first("EVN")
+    return evn.get(1).strip() if evn else ""
+
+
+def msh_offset(header: Header) -> int | None:
+    """The offset of MSH-7 in minutes east of UTC."""
+    try:
+        moment = times.parse_dtm(header.timestamp.partition(header.delimiters.component)[0].strip())
+    except times.BadTime:
+        return None
+    return moment.offset if moment else None
+
+
+def clock(reading: Reading) -> int:
+    """When what the message says was so, in microseconds: EVN-6, EVN-2 or MSH-7, never far ahead of our own clock."""
+    for name, index in CLOCK:
+        segment = reading.message.first(name)
+        text = segment.get(index) if segment else ""
+        if not text:
+            continue
+        reading.at = f"{name}-{index}"
+        try:
+            found = point(text, reading)
+        except BadField as bad:
+            reading.complain(bad.code, bad.detail)
+            continue
+        if found and found.micros > reading.received_at + AHEAD:
+            reading.complain("DQ-FUTURE-CLOCK", "the sender's clock is ahead of ours; the time of receipt was taken")
+            return reading.received_at
+        if found:
+            return found.micros
+    reading.complain("DQ-REQUIRED-MISSING", "no readable time of the event; the time of receipt was taken", at="MSH-7")
+    return reading.received_at

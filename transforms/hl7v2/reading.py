@@ -1,0 +1,99 @@
+"""One message being read under one profile: where the reader is, what it found wrong, whom the message spoke of.
+
+A field that cannot be read costs itself only: it becomes a problem, and the rest goes on.
+"""
+
+from msgspec import Struct
+
+from canonical.problems import Problem, Severity
+
+from .actors import Cast
+from .dialect import dialect
+from .er7 import Message
+from .profile import Profile
+
+
+class BadField(Exception):
+    """A converter could not read its text. Never carries the text."""
+
+    def __init__(self, code: str, detail: str, severity: Severity = "error") -> None:
+        super().__init__(code)
+        self.code = code
+        self.detail = detail
+        self.severity = severity
+
+
+class Used(Struct, frozen=True):
+    """Lineage of one canonical field: the place it was read from and the row that read it."""
+
+    field: str
+    path: str
+    by: str
+
+
+class Reading:
+    """One message being read under one profile: where we are, and what was wrong so far.
+
+    `msh_offset` is the offset of MSH-7 in minutes east, `zone` the one in which local times are read, `received_at`
+    our clock in microseconds. The patches that the message comes to are collected in `cast`. With `trace` set, each
+    field that gets a value leaves a `Used` there; without it lineage costs nothing.
+    """
+
+    __slots__ = (
+        *("at", "cast", "delimiters", "dialect", "field", "message", "msh_offset", "noted", "problems", "profile"),
+        *("received_at", "trace", "zone"),
+    )
+
+    def __init__(
+        self,
+        message: Message,
+        profile: Profile,
+        received_at: int,
+        msh_offset: int | None = None,
+        trace: list[Used] | None = None,
+    ) -> None:
+        self.message = message
+        self.delimiters = message.delimiters
+        self.profile = profile
+        msh = message.first("MSH")
+        house = (msh.get(4), msh.get(3)) if msh else ("", "")
+        self.dialect = dialect(profile, message.delimiters, message.charset, house)
+        self.zone = self.dialect.zone
+        self.cast = Cast()
+        self.noted: dict[str, tuple[str, str]] = {}
+        self.received_at = received_at
+        self.msh_offset = msh_offset
+        self.problems: list[Problem] = []
+        self.trace = trace
+        self.at = "MSH"
+        self.field: str | None = None
+
+    def complain(self, code: str, detail: str = "", severity: Severity = "warning", at: str | None = None) -> None:
+        """Note a problem of the field being read; `at` is a place inside it (`.3`, `[2].1`) or a whole path."""
+        path = self.at if at is None else self.at + at if at[0] in ".[" else at
+        self.problems.append(Problem(code=code, path=path, detail=detail, severity=severity, field=self.field))
+
+    def remark(self, about: str, code: str, detail: str) -> None:
+        """Note something worth knowing about the sender's ways, once a message."""
+        if about not in self.noted:
+            self.noted[about] = (code, detail)
+            self.complain(code, detail, "information")
+
+    def used(self, field: str, path: str, by: str) -> None:
+        """Leave a trace that this field came from there."""
+        if self.trace is not None:
+            self.trace.append(Used(field, path, by))
+
+    def wrong(self, since: int) -> tuple[Problem, ...]:
+        """What a record's segments have wrong: the problems from that number on, without mere remarks."""
+        if len(self.problems) == since:
+            return ()
+        return tuple(problem for problem in self.problems[since:] if problem.severity != "information")
+
+    def number(self, patch: int, since: int) -> None:
+        """What was traced from that number on is about this patch: `start` becomes `2.start`."""
+        if self.trace is None:
+            return
+        for place, used in enumerate(self.trace[since:], since):
+            if not used.field[0].isdecimal():
+                self.trace[place] = Used(f"{patch}.{used.field}", used.path, used.by)

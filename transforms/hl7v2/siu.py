@@ -1,0 +1,210 @@
+"""SIU, schedule information: what each of its events does (2.5.1 ch. 10.3; DOMAIN 2.2, 2.3).
+
+A message that names no resources speaks only about those that it names. A visit that it mentions is linked, never
+changed: scheduling does not speak for registration.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from msgspec.structs import replace
+
+from canonical.datatypes import Coding, Concept, Participant, Service
+from canonical.patches import Edit, Mapped, Patch, Said
+from canonical.problems import Problem
+
+from .actions import Action, Events
+from .actors import Person
+from .appointment import PV1, REASON, SCH, numbers
+from .er7 import Segment
+from .filler_status import ENDED, WAITING, is_block, status
+from .patient import patient
+from .people import name, people, spots
+from .resources import Entry, actor, edits, resources, snapshot
+from .rows import Reading, take
+
+BY_ACTION: Final = frozenset({"S18", "S19", "S20", "S21", "S22"})
+ATTENDING: Final = Concept(
+    codings=(Coding(code="ATND", system="http://terminology.hl7.org/CodeSystem/v3-ParticipationType"),), text="attender"
+)
+REPLACED: Final = Concept(
+    codings=(Coding(code="replaced", system="urn:isthmus:status-reason", display="Replaced"),), text="Replaced"
+)
+NO_APPOINTMENT: Final = Problem(
+    code="DQ-REQUIRED-MISSING",
+    path="SCH-2",
+    detail="the message names no appointment: neither SCH-2 nor SCH-1 holds a number",
+    severity="error",
+)
+
+
+def appointment(action: Action, reading: Reading, mapped: Mapped) -> None:
+    """Patients first, then who and what takes part, then the appointment, which refers to them."""
+    sch = reading.message.first("SCH")
+    if sch is None:
+        mapped.anchor_missing = NO_APPOINTMENT
+        return
+    if action.code == "S12" and "PID" not in reading.message.named and is_block(sch, reading):
+        block(replace(action, event="slot.blocked"), reading, mapped)
+        return
+    reading.zone = zone_of_place(reading)
+    patients = [_patient(pid, place, reading) for place, pid in enumerate(reading.message.all("PID"), 1)]
+    problems, traced = len(reading.problems), len(reading.trace or ())
+    anchors = numbers(sch, reading)
+    if not anchors:
+        mapped.anchor_missing = NO_APPOINTMENT
+        return
+    said, fields = _fields(action, sch, patients, reading)
+    changed = _lists(action, patients, fields, reading)
+    patch = Patch(type="appointment", anchors=anchors, fields=fields, said=said, edits=changed, event=action.event)
+    if action.code == "S13":
+        _replace(patch, reading)
+    patch.problems = reading.wrong(problems)
+    reading.number(len(reading.cast.patches), traced)
+    reading.cast.add(patch)
+
+
+def _fields(
+    action: Action, sch: Segment, patients: Sequence[Participant], reading: Reading
+) -> tuple[Said, dict[str, object]]:
+    """The status and every field that is not a list of entries."""
+    fields: dict[str, object] = {}
+    said, overbooked = status(action, sch, reading)
+    if overbooked is not None:
+        fields["overbooked"] = overbooked or None
+    SCH.read(sch, reading, fields)
+    if action.code not in ENDED:
+        REASON.read(sch, reading, fields)
+    if "start" not in fields and said.status not in WAITING:  # a length without a start means something only there
+        fields.pop("minutes_duration", None)
+        fields.pop("duration_source", None)
+    if pv1 := reading.message.first("PV1"):
+        PV1.read(pv1, reading, fields)
+    if patients:
+        fields["patient"] = patients[0].actor if len(patients) == 1 else None
+    return said, fields
+
+
+def _patient(pid: Segment, place: int, reading: Reading) -> Participant:
+    reference = reading.cast.patient(patient(reading, pid))
+    shown = None
+    if reference is None and (called := take(name, pid, 5, reading)):
+        shown = " ".join(part for part in (*called.given, called.family) if part)
+    return Participant(kind="patient", actor=reference, display=shown, status="accepted", key=f"PID/{place}")
+
+
+def _lists(
+    action: Action, patients: Sequence[Participant], fields: dict[str, object], reading: Reading
+) -> tuple[Edit, ...]:
+    """Participants and services: the whole lists go to the fields, single entries are given back."""
+    start = fields.get("start")
+    entries = resources(reading, start if isinstance(start, str) else None)
+    mode = reading.profile.list_mode
+    if mode == "action" or (mode == "auto" and action.code in BY_ACTION):
+        return (*_set(patients), *edits(entries, action.code, reading))
+    attending = [] if action.code in ENDED else _attending(entries, reading)
+    lists = snapshot(entries, patients, attending)
+    fields.update(lists)
+    return () if "participants" in lists else _set([*patients, *attending])
+
+
+def _set(participants: Sequence[Participant]) -> tuple[Edit, ...]:
+    return tuple(Edit(field="participants", key=one.key or "", value=one) for one in participants)
+
+
+def _attending(entries: Sequence[Entry], reading: Reading) -> list[Participant]:
+    """PV1-7, unless AIP names the same person."""
+    pv1 = reading.message.first("PV1")
+    if pv1 is None or not pv1.get(7):
+        return []
+    reading.field = "participants"
+    found = [one for one in take(people, pv1, 7, reading) or () if not any(_is(one, entry.value) for entry in entries)]
+    reading.field = None
+    shared = Participant(kind="provider", role=ATTENDING)
+    return [
+        replace(shared, key="PV1/7" if place == 1 else f"PV1/7~{place}", **actor(one, reading))
+        for place, one in enumerate(found, 1)
+    ]
+
+
+def _is(person: Person, booked: Participant | Service) -> bool:
+    """Whether this person is booked already: by a number, or by name where one of the two has none."""
+    if not isinstance(booked, Participant) or booked.kind != "provider":
+        return False
+    if person.identifiers and booked.identifiers:
+        return not {one.value for one in person.identifiers}.isdisjoint(one.value for one in booked.identifiers)
+    return person.display is not None and person.display == booked.display
+
+
+def _replace(patch: Patch, reading: Reading) -> None:
+    """S13 under a new number: the appointment under the old one is cancelled, if this one was not known before.
+
+    An appointment that is one of a series has its number in SCH-3 and keeps its parent.
+    """
+    parents = patch.fields.get("parents")
+    if not isinstance(parents, tuple) or patch.fields.get("occurrence_number"):
+        return
+    own = {(one.system, one.value) for one in patch.anchors}
+    others = tuple(one for one in parents if (one.system, one.value) not in own)
+    if others:
+        number = len(reading.cast.patches) + 1
+        said = Said(status="cancelled", reason=REPLACED)
+        old = Patch(type="appointment", anchors=others, said=said, event="appointment.cancelled", successor=number)
+        patch.fields["replaces"] = reading.cast.add(old)
+
+
+def block(action: Action, reading: Reading, mapped: Mapped) -> None:
+    """S23, S24: time of a schedule, with no patient and no appointment; who and where it concerns is kept."""
+    for aip in reading.message.all("AIP"):
+        for person in take(people, aip, 3, reading) or ():
+            reading.cast.provider(person)
+    for ail in reading.message.all("AIL"):
+        for place in take(spots, ail, 3, reading) or ():
+            reading.cast.location(place)
+    if sch := reading.message.first("SCH"):
+        mapped.keys += [
+            ("schedule", one) for index in (5, 1, 2) if (one := reading.dialect.first(_head(sch, index, reading)))
+        ]
+    mapped.notices.append(action.event)
+
+
+def _head(sch: Segment, index: int, reading: Reading) -> str:
+    return sch.get(index).partition(reading.dialect.component)[0]
+
+
+def zone_of_place(reading: Reading) -> ZoneInfo | None:
+    """The zone of the place of the appointment, else the feed's (DOMAIN 2.10)."""
+    zones = reading.profile.location_zones
+    if zones:
+        for segment_name, index in (("AIL", 3), ("PV1", 3)):
+            for segment in reading.message.all(segment_name):
+                for place in take(spots, segment, index, reading) or ():
+                    parts = (place.point_of_care, place.facility, place.building)
+                    if known := next((zones[part] for part in parts if part and part in zones), None):
+                        return ZoneInfo(known)
+    return reading.dialect.zone
+
+
+_SAYS: Final = {
+    "S12": ("appointment.created", None, "A new appointment; booked unless SCH-25 says otherwise."),
+    "S13": ("appointment.rescheduled", None, "Another time; under a new number it replaces its parent."),
+    "S14": ("appointment.updated", None, "Details changed; if the time did, that is a reschedule."),
+    "S15": ("appointment.cancelled", "cancelled", "Cancelled for the reason in SCH-6, known before or not."),
+    "S16": ("appointment.discontinued", "cancelled", "Stopped after it had begun: cancelled, reason discontinued."),
+    "S17": ("appointment.deleted", "entered-in-error", "Booked in error."),
+    "S18": ("appointment.resource_added", None, "Services or resources were added (AIx-2)."),
+    "S19": ("appointment.resource_changed", None, "Services or resources were changed (AIx-2)."),
+    "S20": ("appointment.resource_cancelled", None, "Services or resources were cancelled (AIx-2)."),
+    "S21": ("appointment.resource_discontinued", None, "Services or resources were stopped (AIx-2)."),
+    "S22": ("appointment.resource_deleted", None, "Services or resources were deleted (AIx-2)."),
+    "S26": ("appointment.noshow", "noshow", "The patient did not come."),
+    "S27": ("appointment.updated", None, "A snapshot; it never books what was known to be otherwise."),
+}
+EVENTS: Events = {
+    ("SIU", code): Action(code=code, event=event, says=says, build=appointment, status=status)
+    for code, (event, status, says) in _SAYS.items()
+} | {
+    ("SIU", "S23"): Action(code="S23", event="slot.blocked", says="Time of a schedule was blocked.", build=block),
+    ("SIU", "S24"): Action(code="S24", event="slot.opened", says="Blocked time was opened again.", build=block),
+}

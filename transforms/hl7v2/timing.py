@@ -1,0 +1,205 @@
+"""When an appointment takes place: start, end and duration out of the many places that may say it (DOMAIN 2.3).
+
+TQ1 decides, then SCH-11, then the earliest resource; whoever says otherwise is reported. The five fields move together,
+so that a late message never leaves one message's start beside another's end.
+"""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from functools import lru_cache
+from typing import Final
+
+from canonical.problems import Severity
+
+from .codes import UNITS_IN_SECONDS
+from .dialect import Dialect
+from .er7 import Segment
+from .instants import Point, at_point, point
+from .rows import NULL, BadField, Reading
+
+FIELDS: Final = ("start", "end", "zone", "minutes_duration", "duration_source")
+PATHS: Final = (
+    *("TQ1-7", "SCH-11.4", "AIS-4", "AIP-6", "AIL-6", "AIG-8"),
+    *("TQ1-8", "SCH-11.5", "SCH-9", "SCH-10", "TQ1-6", "SCH-11.3", "AIS-7"),
+)
+STARTS: Final = {"AIS": 4, "AIG": 8, "AIL": 6, "AIP": 6}  # the start of each resource; its duration stands three after
+LONGEST: Final = 60 * 24 * 366  # minutes: what is longer than a year is no appointment
+
+_CONFLICT = "the message gives more than one start; TQ1's was taken, else SCH-11's"
+_ELSEWHERE = "a resource does not start with the appointment"
+_BACKWARDS = "the end is not after the start; it was left out"
+_DURATION = "the declared duration is not the time from start to end; that was taken"
+_NO_UNIT = "the duration has no unit; minutes were assumed"
+_UNIT = "the unit of the duration is not known"
+_AMOUNT = "the duration is not a number of minutes"
+
+
+def timing(sch: Segment, reading: Reading, _: dict[str, object]) -> dict[str, object]:
+    """The five fields, all or none; without a start only a declared duration, which a waiting list needs."""
+    tq1 = reading.message.first("TQ1")
+    legacy = _legacy(sch, reading)
+    if (tq1 and tq1.get(7) == NULL) or legacy[3] == NULL:
+        return dict.fromkeys(FIELDS)
+    reading.field = "minutes_duration"
+    declared = _declared(sch, tq1, legacy, reading)
+    reading.field = "start"
+    start = _start(tq1, legacy, sch, reading)
+    if start is None:
+        return {"minutes_duration": declared, "duration_source": "declared"} if declared else {}
+    reading.field = "end"
+    end = _end(start, tq1, legacy, sch, reading)
+    minutes = _between(start, end) if end else None
+    if end is None and declared is None:
+        end = _last(start, reading)
+        minutes = _between(start, end) if end else None
+    if end is None and declared is not None:
+        end = _after(start, declared)
+    if minutes is not None and declared is not None and minutes != declared:
+        reading.field = "minutes_duration"
+        reading.complain("DQ-DURATION-CONFLICT", _DURATION, at="SCH-9" if sch.get(9) else "TQ1-6" if tq1 else "SCH-11")
+    return {
+        "start": start.text,
+        "end": end.text if end else None,
+        "zone": reading.zone.key if reading.zone else None,
+        "minutes_duration": declared if minutes is None else minutes,
+        "duration_source": _source(declared, minutes),
+    }
+
+
+def _source(declared: int | None, minutes: int | None) -> str | None:
+    if declared is not None and minutes in (None, declared):
+        return "declared"
+    return None if minutes is None else "derived"
+
+
+def _legacy(sch: Segment, reading: Reading) -> list[str]:
+    """The components of SCH-11, of its first repetition: the others are further occurrences."""
+    text = sch.get(11)
+    first = text.partition(reading.dialect.repetition)[0] if text else ""
+    return [*first.split(reading.dialect.component), "", "", "", "", ""]
+
+
+def _start(tq1: Segment | None, legacy: list[str], sch: Segment, reading: Reading) -> Point | None:
+    stated = []
+    if tq1 and (text := tq1.get(7)) and (found := _point(text, f"{tq1.path}-7", reading)):
+        stated.append(found)
+    if legacy[3] and (found := _point(legacy[3], f"{sch.path}-11.4", reading)):
+        stated.append(found)
+    first = min(_resources(reading), key=_micros, default=None)
+    if not stated:
+        return first
+    if stated[-1].micros != stated[0].micros:
+        reading.complain("DQ-TIME-CONFLICT", _CONFLICT, at="SCH-11")
+    elif first and first.micros != stated[0].micros:
+        severity: Severity = "warning" if first.micros < stated[0].micros else "information"
+        reading.complain("DQ-TIME-CONFLICT", _ELSEWHERE, severity, at="AIS")
+    return stated[0]
+
+
+def _micros(point: Point) -> int:
+    return point.micros
+
+
+def _resources(reading: Reading) -> Iterator[Point]:
+    for name, index in STARTS.items():
+        for segment in reading.message.all(name):
+            if (text := segment.get(index)) and text != NULL and (found := quietly(text, reading)):
+                yield found
+
+
+def _end(start: Point, tq1: Segment | None, legacy: list[str], sch: Segment, reading: Reading) -> Point | None:
+    path, text = (f"{tq1.path}-8", tq1.get(8)) if tq1 and tq1.get(8) else (f"{sch.path}-11.5", legacy[4])
+    if path.endswith(".5") and tq1 and tq1.get(7):
+        return None  # SCH-11's end belongs to SCH-11's start
+    end = _point(text, path, reading) if text and text != NULL else None
+    if end and end.micros < start.micros:
+        reading.complain("DQ-TIME-CONFLICT", _BACKWARDS)
+        return None
+    return end
+
+
+def _last(start: Point, reading: Reading) -> Point | None:
+    """The end of the resource that ends last, where nothing else says when the appointment does."""
+    ends = []
+    for name, index in STARTS.items():
+        for segment in reading.message.all(name):
+            minutes, _ = _minutes(segment.get(index + 3), segment.get(index + 4), reading.dialect)
+            begins = (quietly(segment.get(index), reading) if segment.get(index) else None) or start
+            if minutes is not None and (end := _after(begins, minutes)) and end.micros >= start.micros:
+                ends.append(end)
+    return max(ends, key=_micros, default=None)
+
+
+def _point(text: str, path: str, reading: Reading) -> Point | None:
+    reading.at = path
+    try:
+        return point(text, reading)
+    except BadField as bad:
+        reading.complain(bad.code, bad.detail, bad.severity)
+        return None
+
+
+def quietly(text: str, reading: Reading) -> Point | None:
+    """An instant whose problems are someone else's to report."""
+    try:
+        return point(text, reading)
+    except BadField:
+        return None
+
+
+def _between(start: Point, end: Point) -> int:
+    return (end.micros - start.micros) // 60_000_000
+
+
+def _after(start: Point, minutes: int) -> Point | None:
+    try:
+        return at_point(start.at + timedelta(minutes=minutes))
+    except OverflowError:
+        return None
+
+
+# Durations
+
+
+def _declared(sch: Segment, tq1: Segment | None, legacy: list[str], reading: Reading) -> int | None:
+    """SCH-9 with its unit in SCH-10, else TQ1-6, else SCH-11.3 (`M30`)."""
+    if amount := sch.get(9):
+        return duration(amount, sch.get(10), f"{sch.path}-9", reading)
+    if tq1 and (quantity := tq1.get(6)):
+        amount, _, unit = quantity.partition(reading.dialect.component)
+        return duration(amount, unit, f"{tq1.path}-6", reading)
+    return duration(legacy[2], "", f"{sch.path}-11.3", reading) if legacy[2] else None
+
+
+def duration(amount: str, unit: str, path: str, reading: Reading) -> int | None:
+    """A length of time in whole minutes; without a unit minutes are assumed."""
+    minutes, wrong = _minutes(amount, unit, reading.dialect)
+    if wrong:
+        reading.at = path
+        if wrong == _NO_UNIT:
+            reading.remark("DQ-UOM", "DQ-UOM", wrong)
+        else:
+            reading.complain("DQ-UOM" if wrong == _UNIT else "data-type-error", wrong, "warning")
+    return minutes
+
+
+@lru_cache(maxsize=1024)
+def _minutes(amount: str, unit: str, dialect: Dialect) -> tuple[int | None, str]:
+    """The minutes, and what was wrong or assumed."""
+    number = dialect.first(amount.partition(dialect.component)[0])
+    if not number:
+        return None, ""
+    named = dialect.first(unit.partition(dialect.component)[0])
+    if not named and number[:1].isalpha():  # TQ-3 writes the unit in front
+        named, number = number[:1], number[1:]
+    seconds = UNITS_IN_SECONDS.get((named or "MIN").upper().rstrip("."))
+    if seconds is None:
+        return None, _UNIT
+    try:
+        minutes = Decimal(number) * seconds / 60
+        if not 0 <= minutes <= LONGEST:
+            return None, _AMOUNT
+    except InvalidOperation:
+        return None, _AMOUNT
+    return int(minutes.to_integral_value(ROUND_HALF_UP)), "" if named else _NO_UNIT
