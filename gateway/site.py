@@ -14,6 +14,7 @@ import tomllib
 from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -115,12 +116,7 @@ def load(folder: Path) -> Site:
         reader.complain(path, "", "is missing")
     peers = list(reader.each("peers", Peer))
     clients = list(reader.each("clients", ClientSettings))
-    shared = reader.codes(reader.folder / "codes")
-    feeds = [
-        feed_of(name, peer, shared | reader.codes(reader.folder / "codes" / name))
-        for name, _, peer in peers
-        if peer.feed
-    ]
+    feeds = _feeds(reader, peers)
     if main:
         _check_main(reader, path, main)
         for name, at, peer in peers:
@@ -138,6 +134,15 @@ def load(folder: Path) -> Site:
         digest=sha256(files).hexdigest(),
         files=files,
     )
+
+
+def _feeds(reader: _Reader, peers: list[tuple[str, Path, Peer]]) -> list[Feed]:
+    shared = reader.codes(reader.folder / "codes")
+    return [
+        feed_of(name, peer, shared | reader.codes(reader.folder / "codes" / name))
+        for name, _, peer in peers
+        if peer.feed
+    ]
 
 
 def _check_main(reader: _Reader, path: Path, main: Main) -> None:
@@ -225,3 +230,11 @@ def pack(folder: Path) -> bytes:
             entry.size, entry.mtime = len(body), FIRST_TIME
             archive.addfile(entry, io.BytesIO(body))
     return packed.getvalue()
+
+
+def unpacked(files: bytes) -> tuple[Feed, ...]:
+    """The feeds of a packed site as they were then: a kept message is read again by the files it was mapped with."""
+    with TemporaryDirectory() as folder, tarfile.open(fileobj=io.BytesIO(files)) as archive:
+        archive.extractall(folder, filter="data")
+        reader = _Reader(Path(folder))
+        return tuple(_feeds(reader, list(reader.each("peers", Peer))))

@@ -220,6 +220,8 @@ class Worker:
             result = self._courier.not_made(receiver.subscription, delivery)
         finally:
             receiver.flying -= 1
+            if receiver.flying * 2 <= self.settings.per_subscription:
+                self._woken.set()
         self._heed(receiver, result)
         self._results.append(result)
         self._landed.set()

@@ -151,13 +151,14 @@ class Verifier:
         held = self._cache.entries.get(key)
         if held is not None and held[1] > now and held[2] == self._revocations.epoch:
             return held[0]
-        claims = self._claims(token, now)
+        claims = self.claims(token, now)
         scopes = frozenset(claims.scope.split())
         principal = Principal(client_id=claims.client_id, tenant=claims.tenant, scopes=scopes, token_id=claims.jti)
         self._cache.keep(key, principal, min(claims.exp, now + REMEMBER), self._revocations.epoch)
         return principal
 
-    def _claims(self, token: str, now: float) -> Claims:
+    def claims(self, token: str, now: float) -> Claims:
+        """What a token that is accepted says (RFC 7662 section 2.2 asks for it), or TokenRefused."""
         claims = self._signed(token)
         audience = [claims.aud] if isinstance(claims.aud, str) else claims.aud
         if claims.iss != self._issuer or self._audience not in audience:

@@ -1,0 +1,296 @@
+"""The HTTP application, wired on one page: which routes there are, and what every request passes on its way to one.
+
+headed        a fresh state; request id and security headers on every answer
+observe       one span, one count, one duration
+Litestar      routing; every failure becomes a problem (problems.py)
+authenticate  who asks, by token                         |
+throttled     how often                                  |  compiled once for each route,
+audited       a record of it: also of what is denied     |  absent where a route is open
+require       the scope that the route names             |
+the handler   with query and body decoded (routes/)
+"""
+
+import asyncio
+import os
+from collections.abc import Callable
+from typing import Any, cast
+
+from joserfc.jwk import KeySet
+from litestar import Litestar
+from litestar.enums import HttpMethod
+from litestar.handlers import HTTPRouteHandler
+from litestar.types import ASGIApp
+from msgspec import Struct
+
+from gateway import problems
+from gateway.bell import Bell
+from gateway.cursors import Cursors
+from gateway.openapi import document
+from gateway.replays import Replays
+from gateway.routes import (
+    appointments,
+    deliveries,
+    encounters,
+    events,
+    feeds,
+    jobs,
+    locations,
+    messages,
+    oauth,
+    patients,
+    providers,
+    subscriptions,
+    system,
+    tasks,
+)
+from gateway.routes.serving import Anyone, Call, Open, Route, Seen, Unaudited, record_of
+from gateway.scopes import SCOPES
+from gateway.services import Clock, Services
+from gateway.store.protocol import Store, Unavailable
+from gateway.trail import Trail
+from policies.audit import AuditRecord
+from policies.auth import Challenges, Secrets
+from policies.call import App, Receive, Reply, Scope, Send, compose
+from policies.door import Frame, authenticate, observe, require, throttle
+from policies.throttle import Limit, Throttle
+from policies.tokens import Issuer, Revocations, Verifier, generate_key, key_set, load_key
+
+MICROS = 1_000_000
+UNROUTED = "unrouted"
+UNKEPT = "What is done here cannot be recorded now, so it is not done; try again shortly."
+TOKEN_LIMIT = Limit(name="token-client", quota=10, window=1, burst=30)
+ADDRESS_LIMIT = Limit(name="token-address", quota=20, window=1, burst=100)
+
+ROUTES: tuple[Route, ...] = (
+    *appointments.ROUTES,
+    *encounters.ROUTES,
+    *patients.ROUTES,
+    *providers.ROUTES,
+    *locations.ROUTES,
+    *events.ROUTES,
+    *messages.ROUTES,
+    *tasks.ROUTES,
+    *subscriptions.ROUTES,
+    *deliveries.ROUTES,
+    *jobs.ROUTES,
+    *feeds.ROUTES,
+    *oauth.ROUTES,
+    *system.ROUTES,
+)
+
+
+class Api(Struct, frozen=True, kw_only=True):
+    """What handlers may use beside the services."""
+
+    services: Services
+    base_url: str
+    bell: Bell
+    cursors: Cursors
+    replays: Replays
+    keys: KeySet
+    issuer: Issuer
+    verifier: Verifier
+    revocations: Revocations
+    secrets: Secrets
+    token_limits: Throttle
+    address_limits: Throttle
+    scopes: frozenset[str]
+    document: bytes
+
+
+async def build(services: Services, base_url: str, leaving: asyncio.Event) -> App:
+    """The application. `base_url` is how callers reach it, and the issuer of its tokens."""
+    api = await _api(services, base_url, leaving)
+    services.pipeline.on_events.append(api.bell.ring)
+    await api.replays.resume()
+    seconds = _seconds(services.clock)
+    door = _Door(api, seconds)
+    litestar = Litestar(
+        [_handler(route, api, door) for route in ROUTES],
+        exception_handlers={Exception: problems.answer},
+        request_max_body_size=services.site.main.server.max_body_bytes,
+        openapi_config=None,
+        logging_config=None,
+    )
+    templates = {route.path: route.template for route in ROUTES}
+
+    def template(scope: Scope) -> str:
+        return templates.get(scope.get("path_template", ""), UNROUTED)
+
+    watched = observe(services.tracer, services.metrics, template, seconds)
+    return compose([headed(base_url.startswith("https:")), watched], cast(App, litestar))
+
+
+async def _api(services: Services, base_url: str, leaving: asyncio.Event) -> Api:
+    store = services.store
+    key = load_key(await store.secret("token-key", generate_key().as_pem(private=True)))
+    revocations = await _revocations(store, services.clock() / MICROS)
+    keys = key_set(key)
+    return Api(
+        services=services,
+        base_url=base_url,
+        bell=Bell(leaving),
+        cursors=Cursors(await store.secret("cursor-key", os.urandom(32))),
+        replays=Replays(store, services.pipeline, services.site.feeds, services.clock, leaving),
+        keys=keys,
+        issuer=Issuer(base_url, base_url, key, services.site.main.server.token_seconds),
+        verifier=Verifier("api", base_url, base_url, keys, revocations),
+        revocations=revocations,
+        secrets=Secrets(os.urandom(32)),
+        token_limits=Throttle([TOKEN_LIMIT]),
+        address_limits=Throttle([ADDRESS_LIMIT]),
+        scopes=frozenset(SCOPES),
+        document=document(ROUTES, base_url),
+    )
+
+
+async def _revocations(store: Store, now: float) -> Revocations:
+    """The tokens that were taken back and have not expired; the others are forgotten."""
+    revocations = Revocations()
+    for name, value in (await store.switches()).items():
+        kind, _, token = name.partition(":")
+        if kind == "token" and float(value) > now:
+            revocations.revoke_token(token, float(value))
+        elif kind == "token":
+            await store.set_switch(name, None)
+    return revocations
+
+
+def _seconds(clock: Clock) -> Callable[[], float]:
+    return lambda: clock() / MICROS
+
+
+def _handler(route: Route, api: Api, door: "_Door") -> HTTPRouteHandler:
+    """A route as Litestar takes it, inside its policies."""
+    handle = route.handle
+    methods = [HttpMethod.GET, HttpMethod.HEAD] if route.method == "GET" else [HttpMethod(route.method)]
+
+    # Litestar's types for ASGI are narrower than ASGI's own, which ours are: hence Any.
+    async def without_body(scope: Any) -> ASGIApp:
+        return await handle(Call(api, scope, route), b"")  # type: ignore[return-value]
+
+    async def with_body(scope: Any, body: bytes) -> ASGIApp:
+        return await handle(Call(api, scope, route), body)  # type: ignore[return-value]
+
+    takes_body = route.body is not None or route.form
+    frames: list[Any] = [*door.frames(route)]
+    return HTTPRouteHandler(route.path, http_method=methods, middleware=frames, name=route.operation, status_code=200)(
+        with_body if takes_body else without_body
+    )
+
+
+class _Door:
+    """The policies of a route, from what it declares."""
+
+    def __init__(self, api: Api, seconds: Callable[[], float]) -> None:
+        services = api.services
+        self.trail, self.clock = services.trail, services.clock
+        self.challenges = Challenges("isthmus", f"{api.base_url}/.well-known/oauth-protected-resource")
+        self.identified = authenticate(api.verifier, self.challenges, seconds, problems.reply)
+        self.throttled = _throttled(services, seconds, problems.reply)
+
+    def frames(self, route: Route) -> list[Frame]:
+        """Outermost first."""
+        if isinstance(route.guard, Open):
+            return []
+        found = [self.identified, self.throttled]
+        if not isinstance(route.audit, Unaudited):
+            found.append(audited(route, self.trail, self.clock))
+        if not isinstance(route.guard, Anyone):
+            found.append(require(route.guard, self.challenges, problems.reply))
+        return found
+
+
+def _throttled(services: Services, seconds: Callable[[], float], reply: Reply) -> Frame:
+    """One limit for every client, and its own for those whose file says so."""
+    server, clients = services.site.main.server, services.site.clients
+    usual = Throttle([_limit(server.requests_per_second, server.burst)])
+    special = {
+        name: Throttle([_limit(client.requests_per_second or server.requests_per_second, client.burst or server.burst)])
+        for name, client in clients.items()
+        if client.requests_per_second or client.burst
+    }
+
+    def key(scope: Scope) -> tuple[str, str]:
+        principal = scope["state"]["principal"]
+        return principal.client_id, principal.tenant
+
+    def frame(app: App) -> App:
+        common = throttle(usual, key, services.metrics, seconds, reply)(app)
+        own = {name: throttle(limits, key, services.metrics, seconds, reply)(app) for name, limits in special.items()}
+
+        async def chosen(scope: Scope, receive: Receive, send: Send) -> None:
+            await own.get(scope["state"]["principal"].client_id, common)(scope, receive, send)
+
+        return chosen if own else common
+
+    return frame
+
+
+def _limit(rate: float, burst: int) -> Limit:
+    return Limit(name="client", quota=max(1, round(rate)), window=1.0 if rate >= 1 else 1 / rate, burst=burst)
+
+
+def audited(route: Route, trail: Trail, clock: Clock) -> Frame:
+    """A record of every request that has a name; a change is not answered before its record is kept."""
+    is_change = route.audit != "R"
+
+    async def kept(record: AuditRecord) -> bool:
+        if not is_change:
+            trail.note(record)
+            return True
+        try:
+            await trail.write(record)
+        except Unavailable:
+            return False
+        return True
+
+    def frame(app: App) -> App:
+        async def recorded(scope: Scope, receive: Receive, send: Send) -> None:
+            if trail.is_full or (is_change and trail.is_failing):
+                return await problems.reply(scope, send, problems.unavailable(UNKEPT).refusal)
+            seen = scope["state"]["seen"] = Seen(route)
+            is_lost = False
+
+            async def watched(message: dict[str, Any]) -> None:
+                nonlocal is_lost
+                if message["type"] == "http.response.start":
+                    is_lost = not await kept(record_of(scope, seen, message["status"], clock()))
+                    if is_lost:
+                        await problems.reply(scope, send, problems.unavailable(UNKEPT).refusal)
+                if not is_lost:
+                    await send(message)
+
+            return await app(scope, receive, watched)
+
+        return recorded
+
+    return frame
+
+
+def headed(is_https: bool) -> Frame:
+    """A state of its own for every request, and on every answer its id and what a browser must know."""
+    fixed = [
+        (b"x-content-type-options", b"nosniff"),
+        (b"referrer-policy", b"no-referrer"),
+        (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+        *([(b"strict-transport-security", b"max-age=31536000")] if is_https else []),
+    ]
+
+    def frame(app: App) -> App:
+        async def dressed(scope: Scope, receive: Receive, send: Send) -> None:
+            state = scope["state"] = {}
+
+            async def sending(message: dict[str, Any]) -> None:
+                if message["type"] == "http.response.start":
+                    headers = [*message["headers"], *fixed, (b"x-request-id", state["trace"].id.encode())]
+                    if not any(name == b"cache-control" for name, _ in headers):
+                        headers.append((b"cache-control", b"no-store"))
+                    message["headers"] = headers
+                await send(message)
+
+            await app(scope, receive, sending)
+
+        return dressed
+
+    return frame

@@ -1,0 +1,115 @@
+"""Replays of many messages as a job: oldest first, with progress, going on after a restart where it was.
+
+The order matters only where two messages have one clock: the one received later wins, as it did at first. A replay is
+safe to repeat (the same ids, nothing newer undone), so after a crash the last few are taken once more.
+"""
+
+import asyncio
+import os
+
+import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
+
+from canonical.ids import ulid
+from gateway.pipeline import Pipeline
+from gateway.services import Clock
+from gateway.settings import Feed
+from gateway.store.protocol import Job, MessageQuery, Store
+from policies.redact import log
+
+PAGE = 500
+NOTED_EVERY = 50
+
+
+class Wanted(Struct, frozen=True, kw_only=True):
+    """What a job keeps: which messages, whether to tell of changes, and the last one done."""
+
+    query: MessageQuery
+    emit: bool = False
+    reached: tuple[int, str] = (0, "")
+
+
+class Replays:
+    """Runs replay jobs of this process, one after another."""
+
+    def __init__(
+        self, store: Store, pipeline: Pipeline, feeds: tuple[Feed, ...], clock: Clock, leaving: asyncio.Event
+    ) -> None:
+        self.store = store
+        self.pipeline = pipeline
+        self.feeds = {(feed.tenant, feed.name): feed for feed in feeds}
+        self.clock = clock
+        self.leaving = leaving
+        self._turn = asyncio.Lock()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def resume(self) -> None:
+        """Take up what a restart interrupted."""
+        for job in await self.store.jobs():
+            if job.kind == "replay":
+                self._launch(job)
+
+    async def count(self, query: MessageQuery) -> int:
+        """How many messages a query finds."""
+        return len(await self._places(query))
+
+    async def begin(self, wanted: Wanted) -> Job:
+        """Start a job; messages that come in after now are none of its business."""
+        now = self.clock()
+        before = min(wanted.query.received_before or now, now)
+        wanted = replace(wanted, query=replace(wanted.query, received_before=before))
+        job = Job(
+            id=f"job_{ulid(now, os.urandom(8).hex())}",
+            tenant=wanted.query.tenant,
+            kind="replay",
+            created_at=now,
+            total=await self.count(wanted.query),
+            body=msgspec.json.encode(wanted),
+        )
+        await self.store.put_job(job)
+        self._launch(job)
+        return job
+
+    def _launch(self, job: Job) -> None:
+        task = asyncio.get_running_loop().create_task(self._run(job))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _run(self, job: Job) -> None:
+        async with self._turn:
+            wanted = msgspec.json.decode(job.body, type=Wanted)
+            left = [place for place in await self._places(wanted.query) if place > wanted.reached]
+            for number, place in enumerate(left, 1):
+                if self.leaving.is_set():
+                    return
+                ok = await self._replay(job.tenant, place[1], wanted.emit)
+                job = replace(job, done=job.done + ok, failed=job.failed + (not ok))
+                if number % NOTED_EVERY == 0:
+                    job = replace(job, body=msgspec.json.encode(replace(wanted, reached=place)))
+                    await self.store.put_job(job)
+            await self.store.put_job(replace(job, state="completed"))
+
+    async def _places(self, query: MessageQuery) -> list[tuple[int, str]]:
+        """Receipt and id of every message that a query finds, oldest first."""
+        found: list[tuple[int, str]] = []
+        query = replace(query, limit=PAGE)
+        while True:
+            page = await self.store.messages(query)
+            found += [(kept.received_at, kept.id) for kept in page.items]
+            if page.next is None:
+                return sorted(found)
+            query = replace(query, after=page.next)
+
+    async def _replay(self, tenant: str, identity: str, emit: bool) -> bool:
+        """Replay one; what goes wrong with it is counted and said, and the job goes on."""
+        kept = await self.store.message(tenant, identity)
+        feed = self.feeds.get((tenant, kept.feed)) if kept else None
+        if kept is None or feed is None:
+            return False
+        try:
+            await self.pipeline.replay(kept, feed, emit)
+        except Exception as error:
+            log("replay.failed", level="error", error=error, message=identity)
+            return False
+        return True

@@ -1,0 +1,213 @@
+"""/v1/deliveries: what was sent to subscriptions, each try, and sending it again one by one or by filter."""
+
+import os
+
+from msgspec.structs import replace
+
+from canonical.ids import ulid
+from gateway.problems import Wrong, invalid, not_found, stop
+from gateway.resend import resend, resend_one
+from gateway.routes.jobs import Job, accepted
+from gateway.routes.messages import Count
+from gateway.routes.paging import Page, after, page
+from gateway.routes.reading import Body, Moment, Paged
+from gateway.routes.serving import Answer, Call, answer, serves
+from gateway.routes.subscriptions import READ, WRITE, owned
+from gateway.store import protocol
+from gateway.store.protocol import DeliveryQuery, DeliveryState
+from policies.auth import ADMIN
+from transforms.api import v1
+from transforms.api.cloudevent import instant
+
+
+class DeliveryFilter(Paged, frozen=True):
+    """What deliveries are searched by; all that is given must hold."""
+
+    subscription: str | None = None
+    state: DeliveryState | None = None
+    type: str | None = None
+    event: str | None = None
+    created_from: Moment | None = None
+    created_to: Moment | None = None
+
+
+class ResendAll(DeliveryFilter, Body, frozen=True):
+    """Which deliveries to send again; a dry run only counts them."""
+
+    dry_run: bool = False
+
+
+class Attempt(v1.Wire, frozen=True):
+    """One try. `tookMs` is until the answer; `answer` is how it began."""
+
+    number: int
+    at: str
+    took_ms: float
+    outcome: str
+    status: int | None = None
+    answer: str | None = None
+
+
+class Delivery(v1.Wire, frozen=True, kw_only=True):
+    """One event on its way to one subscription. `id` is the webhook-id, and stays through all tries."""
+
+    id: str
+    subscription: str
+    event: str
+    type: str
+    state: DeliveryState
+    attempts: int = 0
+    created_at: str
+    updated_at: str
+    due_at: str | None = None
+    outcome: str | None = None
+    trace: str | None = None
+    tries: tuple[Attempt, ...] = ()
+
+
+@serves(
+    "GET", "/v1/deliveries", guard=READ, audit="R", gives=Page[Delivery], fails=(400, 404, 410, 422), tag="deliveries"
+)
+async def list_deliveries(call: Call, query: DeliveryFilter) -> Answer:
+    """Deliveries, newest first.
+
+    Who is not `admin` names one of its own subscriptions.
+    """
+    return await _page(call, query, await _allowed(call, query))
+
+
+@serves(
+    "GET",
+    "/v1/subscriptions/{id:str}/deliveries",
+    guard=READ,
+    audit="R",
+    gives=Page[Delivery],
+    fails=(400, 404, 410),
+    tag="deliveries",
+)
+async def list_deliveries_of_subscription(call: Call, query: DeliveryFilter) -> Answer:
+    """The deliveries of one subscription, newest first."""
+    subscription = await owned(call, call.id)
+    return await _page(call, query, replace(asked_for(call.tenant, query), subscription=subscription.id))
+
+
+@serves("GET", "/v1/deliveries/{id:str}", guard=READ, audit="R", gives=Delivery, fails=(404,), tag="deliveries")
+async def read_delivery(call: Call) -> Answer:
+    """One delivery with its tries."""
+    delivery = await _delivery(call)
+    tries = await call.api.services.store.attempts(call.tenant, delivery.id)
+    return answer(shown(delivery, tries))
+
+
+@serves(
+    "POST",
+    "/v1/deliveries/{id:str}/resend",
+    guard=WRITE,
+    audit="E",
+    gives=Delivery,
+    status=202,
+    fails=(404, 409),
+    tag="deliveries",
+)
+async def resend_delivery(call: Call) -> Answer:
+    """Send one delivery again, with the same webhook-id."""
+    delivery = await _delivery(call)
+    services = call.api.services
+    if not await resend_one(services.store, call.tenant, delivery.id, call.now):
+        raise stop(409, "still_under_way", "It is not finished yet: it will be tried again by itself.")
+    services.worker.refresh()
+    return answer(shown(await services.store.delivery(call.tenant, delivery.id) or delivery), 202)
+
+
+@serves(
+    "POST",
+    "/v1/deliveries/_resend",
+    guard=WRITE,
+    audit="E",
+    gives=Job,
+    trial=Count,
+    status=202,
+    fails=(400, 404, 422),
+    tag="deliveries",
+)
+async def resend_deliveries(call: Call, body: ResendAll) -> Answer:
+    """Send all finished or parked deliveries that a filter finds again, as a job; or count them."""
+    asked = await _allowed(call, body)
+    services = call.api.services
+    identity = f"job_{ulid(call.now, os.urandom(8).hex())}"
+    total, job = await resend(services.store, asked, identity, call.now, body.dry_run)
+    call.saw(count=total)
+    if job is None:
+        return answer(Count(total=total))
+    services.worker.refresh()
+    return accepted(job)
+
+
+async def _page(call: Call, query: DeliveryFilter, asked: DeliveryQuery) -> Answer:
+    wanted = replace(asked, after=after(call, query, asked), limit=query.limit)
+    found = await call.api.services.store.deliveries(wanted)
+    call.saw(*(one.id for one in found.items), count=len(found.items))
+    return page(call, [shown(one) for one in found.items], found.next, asked, query)
+
+
+async def _allowed(call: Call, query: DeliveryFilter) -> DeliveryQuery:
+    """The query, if it stays within the caller's own subscriptions."""
+    if query.subscription:
+        await owned(call, query.subscription)
+    elif ADMIN not in call.principal.scopes:
+        raise invalid([Wrong(code="required", parameter="subscription", detail="Name one of your subscriptions.")])
+    return asked_for(call.tenant, query)
+
+
+def asked_for(tenant: str, query: DeliveryFilter) -> DeliveryQuery:
+    """A search as the store takes it, from its beginning."""
+    return DeliveryQuery(
+        tenant=tenant,
+        subscription=query.subscription,
+        state=query.state,
+        type=query.type,
+        event=query.event,
+        created_from=query.created_from.first if query.created_from else None,
+        created_before=query.created_to.last + 1 if query.created_to else None,
+    )
+
+
+async def _delivery(call: Call) -> protocol.Delivery:
+    delivery = await call.api.services.store.delivery(call.tenant, call.id)
+    if delivery is None:
+        raise not_found()
+    if ADMIN not in call.principal.scopes:
+        await owned(call, delivery.subscription)
+    call.saw(delivery.id, delivery.subscription)
+    return delivery
+
+
+def shown(delivery: protocol.Delivery, tries: list[protocol.Attempt] | None = None) -> Delivery:
+    """A delivery as the API shows it."""
+    return Delivery(
+        id=delivery.id,
+        subscription=delivery.subscription,
+        event=delivery.event,
+        type=delivery.type,
+        state=delivery.state,
+        attempts=delivery.attempts,
+        created_at=instant(delivery.created_at),
+        updated_at=instant(delivery.updated_at),
+        due_at=instant(delivery.due_at) if delivery.state == "pending" else None,
+        outcome=delivery.outcome,
+        trace=delivery.traceparent.split("-")[1] if delivery.traceparent else None,
+        tries=tuple(
+            Attempt(
+                number=one.number,
+                at=instant(one.at),
+                took_ms=one.took / 1000,
+                outcome=one.outcome,
+                status=one.status,
+                answer=one.answer,
+            )
+            for one in tries or ()
+        ),
+    )
+
+
+ROUTES = (list_deliveries, list_deliveries_of_subscription, read_delivery, resend_delivery, resend_deliveries)

@@ -1,0 +1,129 @@
+"""/v1/feeds and what is held: pausing and releasing a feed or intake as a whole."""
+
+from msgspec import Struct
+
+from gateway.problems import not_found, stop
+from gateway.routes.paging import Page
+from gateway.routes.serving import Answer, Call, answer, serves
+from gateway.settings import Feed
+from policies.auth import ADMIN
+from transforms.api import v1
+from transforms.api.cloudevent import instant
+
+INTAKE = "intake"
+
+
+class FeedState(v1.Wire, frozen=True, omit_defaults=False):
+    """A feed as it runs. `counts` are messages by outcome since this process began."""
+
+    name: str
+    listener: str
+    zone: str | None
+    state: str  # open | paused
+    silent: bool
+    counts: dict[str, int]
+
+
+class Switch(Struct, frozen=True, kw_only=True):
+    """Something that is held: `intake`, `feed:NAME`, `subscription:ID`; since when and by whom."""
+
+    name: str
+    value: str
+
+
+@serves("GET", "/v1/feeds", guard=ADMIN, audit="R", gives=Page[FeedState], tag="feeds")
+async def list_feeds(call: Call) -> Answer:
+    """The feeds of the tenant: where each listens, whether it is held or silent, what came."""
+    feeds = [feed for feed in call.api.services.site.feeds if feed.tenant == call.tenant]
+    call.saw(count=len(feeds))
+    return answer({"items": [_state(call, feed) for feed in feeds], "next": None})
+
+
+@serves("GET", "/v1/switches", guard=ADMIN, audit="R", gives=Page[Switch], tag="feeds")
+async def list_switches(call: Call) -> Answer:
+    """What is held now."""
+    held = await call.api.services.store.switches()
+    mine = {f"feed:{feed.name}" for feed in call.api.services.site.feeds if feed.tenant == call.tenant}
+    ours = {f"subscription:{one.id}" for one in await call.api.services.store.subscriptions(call.tenant)}
+    shown = [Switch(name=name, value=value) for name, value in sorted(held.items()) if name in {INTAKE, *mine, *ours}]
+    call.saw(count=len(shown))
+    return answer({"items": shown, "next": None})
+
+
+@serves("POST", "/v1/feeds/{id:str}/pause", guard=ADMIN, audit="U", gives=FeedState, fails=(404,), tag="feeds")
+async def pause_feed(call: Call) -> Answer:
+    """Hold a feed: its senders are told to try again, and nothing of theirs is kept."""
+    feed = _feed(call)
+    await call.api.services.pipeline.pause(f"feed:{feed.name}", _by(call))
+    return answer(_state(call, feed))
+
+
+@serves("POST", "/v1/feeds/{id:str}/release", guard=ADMIN, audit="U", gives=FeedState, fails=(404,), tag="feeds")
+async def release_feed(call: Call) -> Answer:
+    """Let a feed in again."""
+    feed = _feed(call)
+    await call.api.services.pipeline.release(f"feed:{feed.name}")
+    return answer(_state(call, feed))
+
+
+@serves("POST", "/v1/intake/pause", guard=ADMIN, audit="U", gives=Switch, fails=(403,), tag="feeds")
+async def pause_intake(call: Call) -> Answer:
+    """Hold all feeds of all tenants. Only the first tenant of the site may."""
+    _require_operator(call)
+    value = _by(call)
+    await call.api.services.pipeline.pause(INTAKE, value)
+    return answer(Switch(name=INTAKE, value=value))
+
+
+@serves("POST", "/v1/intake/release", guard=ADMIN, audit="U", gives=Switch, fails=(403,), tag="feeds")
+async def release_intake(call: Call) -> Answer:
+    """Let all feeds in again, but those that are held by themselves."""
+    _require_operator(call)
+    await call.api.services.pipeline.release(INTAKE)
+    return answer(Switch(name=INTAKE, value=""))
+
+
+def _require_operator(call: Call) -> None:
+    if call.tenant != call.api.services.site.main.tenants[0]:
+        raise stop(403, "not_the_operator", "Intake as a whole belongs to the first tenant of the site.")
+
+
+def _feed(call: Call) -> Feed:
+    feeds = call.api.services.site.feeds
+    found = next((feed for feed in feeds if (feed.name, feed.tenant) == (call.id, call.tenant)), None)
+    if found is None:
+        raise not_found()
+    return found
+
+
+def _by(call: Call) -> str:
+    return f"{instant(call.now)} {call.principal.client_id}"
+
+
+def _state(call: Call, feed: Feed) -> FeedState:
+    services = call.api.services
+    held = services.pipeline.switches
+    silent = services.metrics.registry.get_sample_value("isthmus_feed_silent", {"feed": feed.name})
+    return FeedState(
+        name=feed.name,
+        listener=feed.settings.mllp,
+        zone=feed.profile.zone,
+        state="paused" if INTAKE in held or f"feed:{feed.name}" in held else "open",
+        silent=bool(silent),
+        counts=_counts(call, feed.name),
+    )
+
+
+def _counts(call: Call, feed: str) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for family in call.api.services.metrics.registry.collect():
+        if family.name != "isthmus_messages":
+            continue
+        for sample in family.samples:
+            if sample.name.endswith("_total") and sample.labels["feed"] == feed:
+                outcome = sample.labels["outcome"]
+                found[outcome] = found.get(outcome, 0) + int(sample.value)
+    return found
+
+
+ROUTES = (list_feeds, list_switches, pause_feed, release_feed, pause_intake, release_intake)

@@ -1,0 +1,66 @@
+"""/v1/jobs: how far a bulk resend or replay has come."""
+
+from typing import Literal
+
+from gateway.problems import not_found
+from gateway.routes.serving import Answer, Anyone, Call, answer, serves
+from gateway.store import protocol
+from policies.auth import allows
+from transforms.api import v1
+from transforms.api.cloudevent import instant
+
+SCOPES = {"resend": "subscriptions.write", "replay": "messages.replay"}
+
+
+class Job(v1.Wire, frozen=True, omit_defaults=False):
+    """A bulk resend or replay. `done` and `failed` add up to `total` at the end, if nothing changed meanwhile."""
+
+    id: str
+    kind: Literal["resend", "replay"]
+    state: Literal["running", "completed", "failed"]
+    total: int
+    done: int
+    failed: int
+    created_at: str
+
+
+@serves(
+    "GET",
+    "/v1/jobs/{id:str}",
+    guard=Anyone("who started it may see it; the handler asks"),
+    audit="R",
+    gives=Job,
+    fails=(404,),
+    tag="jobs",
+)
+async def read_job(call: Call) -> Answer:
+    """How far one job has come.
+
+    Seen with the scope that started it: `subscriptions.write` for a resend, `messages.replay` for a replay.
+    """
+    job = await call.api.services.store.job(call.tenant, call.id)
+    if job is None or not allows(call.principal, SCOPES[job.kind]):
+        raise not_found()
+    call.saw(job.id)
+    return answer(shown(job))
+
+
+def shown(job: protocol.Job) -> Job:
+    """A job as the API shows it."""
+    return Job(
+        id=job.id,
+        kind=job.kind,
+        state=job.state,
+        total=job.total,
+        done=job.done,
+        failed=job.failed,
+        created_at=instant(job.created_at),
+    )
+
+
+def accepted(job: protocol.Job) -> Answer:
+    """202 with the place to ask how far it has come (RFC 9110 section 15.3.3)."""
+    return answer(shown(job), 202, ((b"location", f"/v1/jobs/{job.id}".encode()),))
+
+
+ROUTES = (read_job,)

@@ -1,0 +1,159 @@
+"""Where a field came from, worked out when someone asks: its clock names the message, the kept bytes name the place.
+
+The message is mapped once more with a trace, by the site files it was mapped with. Where the bytes are gone, or those
+files, the line still names the message, and says that it is not `exact`.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from msgspec import Struct
+
+from canonical.records import Record, Stamp
+from canonical.status import fold
+from gateway.routes.serving import Call
+from gateway.settings import Feed
+from gateway.site import unpacked
+from gateway.store.protocol import Kept
+from policies.auth import allows
+from transforms.api import v1
+from transforms.hl7v2.er7 import Message, Unparseable, parse
+from transforms.hl7v2.header import header
+from transforms.hl7v2.mapping import map_message
+from transforms.hl7v2.names import field_name
+from transforms.hl7v2.rows import Used
+
+PASSTHROUGH = "passthrough.read"
+STRUCTURE = frozenset({"MSH", "EVN"})  # how the message was sent, not what it says
+
+
+class Line(v1.Wire, frozen=True):
+    """One field: the message it is from, the place in it, the mapping that read it."""
+
+    field: str
+    message: str
+    path: str | None = None
+    mapping: str | None = None
+    exact: bool = False
+    value: Any = None
+
+
+class Unmapped(v1.Wire, frozen=True):
+    """A place of a message that holds something which no mapping read."""
+
+    message: str
+    path: str
+    name: str = ""
+    value: str = ""
+
+
+class Lineage(v1.Wire, frozen=True, omit_defaults=False):
+    """The lines of a record; `unmapped` only for those who hold `passthrough.read`."""
+
+    items: list[Line]
+    unmapped: list[Unmapped] = []
+    next: None = None
+
+
+class Reread(Struct, frozen=True):
+    """A message mapped once more."""
+
+    kept: Kept
+    message: Message
+    used: list[Used]
+    is_exact: bool
+
+    def places(self, record: str, field: str) -> Iterator[Used]:
+        """What was read for a field of a record, by any of the patches that are about it."""
+        patches = {str(number) for number, identity in enumerate(self.kept.records) if identity == record}
+        for one in self.used:
+            number, _, name = one.field.partition(".")
+            if number in patches and name == field:
+                yield one
+
+
+async def lineage_of(call: Call, record: Record) -> Lineage:
+    """The lineage of a record as it stands."""
+    spoken = dict(_spoken(record))
+    messages = dict.fromkeys(stamp.message for stamp in spoken.values())
+    reread = {identity: await _reread(call, identity) for identity in messages}
+    items = [line for field, stamp in spoken.items() for line in _lines(record, field, stamp, reread[stamp.message])]
+    seen = [one for one in reread.values() if one] if allows(call.principal, PASSTHROUGH) else []
+    return Lineage(items=items, unmapped=[left for one in seen for left in _unmapped(one)])
+
+
+def _spoken(record: Record) -> Iterator[tuple[str, Stamp]]:
+    """Each field with the stamp of the message that it stands by."""
+    now = fold(record.facts)
+    if now is not None:
+        yield "status", now.stamp
+    for field, at in sorted(record.clocks.items()):
+        if not field.endswith("!"):
+            yield field, record.stamps[at]
+
+
+def _lines(record: Record, field: str, stamp: Stamp, reread: Reread | None) -> Iterator[Line]:
+    name, _, key = field.partition("/")
+    called = v1.CALLED[type(record)].get(name, name) + (f"/{key}" if key else "")
+    value = _value(record, name, key)
+    found = list(dict.fromkeys((one.path, one.by) for one in reread.places(record.id, name))) if reread else []
+    if key:
+        found = [one for one in found if one[0].startswith(key.partition("/")[0])]
+    for path, mapping in found:
+        exact = reread is not None and reread.is_exact
+        yield Line(field=called, message=stamp.message, path=path, mapping=mapping, exact=exact, value=value)
+    if not found:
+        yield Line(field=called, message=stamp.message, value=value)
+
+
+def _value(record: Record, field: str, key: str) -> object:
+    value = getattr(record, field, None)
+    if key and isinstance(value, tuple):
+        return next((one for one in value if getattr(one, "key", None) == key), None)
+    return value or None if isinstance(value, tuple) else value
+
+
+async def _reread(call: Call, identity: str) -> Reread | None:
+    services = call.api.services
+    kept = await services.store.message(call.tenant, identity)
+    if kept is None or not kept.raw or (head := header(kept.raw)) is None:
+        return None
+    feed, is_exact = await _feed(call, kept)
+    if feed is None:
+        return None
+    used: list[Used] = []
+    try:
+        message = parse(kept.raw, feed.profile.charset)
+        map_message(message, head, feed.profile, kept.received_at, trace=used)
+    except Unparseable:
+        return None
+    return Reread(kept, message, used, is_exact)
+
+
+async def _feed(call: Call, kept: Kept) -> tuple[Feed | None, bool]:
+    """The feed as it was when the message was mapped, else as it is now."""
+    site = call.api.services.site
+    now = next((feed for feed in site.feeds if (feed.name, feed.tenant) == (kept.feed, kept.tenant)), None)
+    if kept.site == (site.digest or None):
+        return now, True
+    files = await call.api.services.store.site(kept.site) if kept.site else None
+    then = next((feed for feed in unpacked(files) if feed.name == kept.feed), None) if files else None
+    return then or now, then is not None
+
+
+def _unmapped(reread: Reread) -> Iterator[Unmapped]:
+    read = {_field(one.path) for one in reread.used}
+    version = reread.kept.version
+    for segment in reread.message.segments:
+        for number, text in enumerate(segment.fields):
+            path = f"{segment.path}-{number}"
+            if number and text and segment.name not in STRUCTURE and path not in read:
+                yield Unmapped(
+                    message=reread.kept.id, path=path, name=field_name(segment.name, number, version), value=text
+                )
+
+
+def _field(path: str) -> str:
+    """`PID-3[2].1` -> `PID-3`, `AIP[2]-3.1` -> `AIP[2]-3`."""
+    segment, dash, rest = path.partition("-")
+    return segment + dash + rest.partition(".")[0].partition("[")[0]

@@ -1,0 +1,320 @@
+"""OAuth 2 for clients: tokens by client credentials (RFC 6749), introspection (RFC 7662), revocation (RFC 7009).
+
+With their metadata (RFC 8414, RFC 9728). Failures are told as those standards say; only being throttled is a problem.
+
+An attempt is throttled by client and address before any secret is looked at, because looking is made to be slow.
+"""
+
+import asyncio
+import secrets
+from urllib.parse import parse_qsl
+
+from msgspec import Struct
+
+from gateway.problems import Stop
+from gateway.routes.serving import Answer, Call, Open, Unaudited, answer, serves
+from gateway.store.protocol import StoredClient
+from policies.audit import AuditRecord
+from policies.auth import Client, basic_credentials, granted
+from policies.tokens import ALGORITHM, Claims, TokenRefused, public_jwks
+from policies.tracing import Trace
+
+MICROS = 1_000_000
+FORM = "application/x-www-form-urlencoded"
+MOST_FIELDS = 20
+FRESH = ((b"cache-control", b"no-store"), (b"pragma", b"no-cache"))
+CACHED = ((b"cache-control", b"public, max-age=300"),)
+KNOWS_ITSELF = Open("a client shows its own credentials here")
+PUBLISHED = Open("a client must read it before it can have a token")
+WRITES_ITS_OWN = Unaudited("each attempt leaves a record of its own, with the client it was for")
+HOLDS_NOTHING = Unaudited("it holds nothing about anyone")
+
+
+class OAuthError(Struct, frozen=True, omit_defaults=True):
+    """RFC 6749 section 5.2."""
+
+    error: str
+    error_description: str | None = None
+
+
+class Token(Struct, frozen=True, kw_only=True):
+    """RFC 6749 section 5.1."""
+
+    access_token: str
+    token_type: str = "Bearer"  # noqa: S105 - the name of a scheme
+    expires_in: int
+    scope: str
+
+
+class Introspection(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """RFC 7662 section 2.2: of a token that is not active, that and nothing else."""
+
+    active: bool
+    scope: str | None = None
+    client_id: str | None = None
+    token_type: str | None = None
+    exp: int | None = None
+    iat: int | None = None
+    sub: str | None = None
+    aud: str | None = None
+    iss: str | None = None
+    jti: str | None = None
+
+
+class Denied(Exception):
+    """Ends a request to one of these endpoints with an error of RFC 6749."""
+
+    def __init__(self, error: str, detail: str, status: int = 400, challenge: bool = False) -> None:
+        super().__init__(error)
+        headers = FRESH + (((b"www-authenticate", b'Basic realm="oauth"'),) if challenge else ())
+        self.answer = answer(OAuthError(error, detail), status, headers)
+
+
+@serves(
+    "POST",
+    "/oauth/token",
+    guard=KNOWS_ITSELF,
+    audit=WRITES_ITS_OWN,
+    gives=Token,
+    form=True,
+    fails=(400, 401, 429),
+    tag="oauth",
+)
+async def issue_token(call: Call, form: bytes) -> Answer:
+    """An access token for client credentials (client_secret_basic or client_secret_post)."""
+    try:
+        fields = _fields(call, form)
+        client = await _authenticated(call, fields)
+        if fields.get("grant_type") != "client_credentials":
+            known = "grant_type" in fields
+            raise Denied("unsupported_grant_type" if known else "invalid_request", "Use grant_type=client_credentials.")
+        scopes = granted(client, fields.get("scope"))
+        if scopes is None or (fields.get("scope") and not scopes <= call.api.scopes):
+            raise Denied("invalid_scope", "One of these scopes is not this client's.")
+    except Denied as denied:
+        return denied.answer
+    now, api = call.now / MICROS, call.api
+    token = api.issuer.issue(client.client_id, client.tenant, scopes, now, f"tok_{secrets.token_hex(16)}")
+    await _record(call, client, 0)
+    value = Token(access_token=token, expires_in=int(api.issuer.lifetime), scope=" ".join(sorted(scopes)))
+    return answer(value, headers=FRESH)
+
+
+@serves(
+    "POST",
+    "/oauth/introspect",
+    guard=KNOWS_ITSELF,
+    audit=WRITES_ITS_OWN,
+    gives=Introspection,
+    form=True,
+    fails=(400, 401, 429),
+    tag="oauth",
+)
+async def introspect_token(call: Call, form: bytes) -> Answer:
+    """What a token is good for; of one that is not active, or not of your tenant, only that."""
+    try:
+        fields = _fields(call, form)
+        client = await _authenticated(call, fields)
+        if "token" not in fields:
+            raise Denied("invalid_request", "Send the token.")
+    except Denied as denied:
+        return denied.answer
+    claims = _claims(call, fields["token"])
+    await _record(call, client, 0)
+    if claims is None or claims.tenant != client.tenant:
+        return answer(Introspection(active=False), headers=FRESH)
+    return answer(
+        Introspection(
+            active=True,
+            scope=claims.scope,
+            client_id=claims.client_id,
+            token_type="Bearer",  # noqa: S106 - the name of a scheme
+            exp=int(claims.exp),
+            iat=int(claims.iat),
+            sub=claims.sub,
+            aud=claims.aud if isinstance(claims.aud, str) else claims.aud[0],
+            iss=claims.iss,
+            jti=claims.jti,
+        ),
+        headers=FRESH,
+    )
+
+
+@serves(
+    "POST", "/oauth/revoke", guard=KNOWS_ITSELF, audit=WRITES_ITS_OWN, form=True, fails=(400, 401, 429), tag="oauth"
+)
+async def revoke_token(call: Call, form: bytes) -> Answer:
+    """Take one of your tokens back, at once. A token that is not valid is revoked already, so that is 200 too."""
+    try:
+        fields = _fields(call, form)
+        client = await _authenticated(call, fields)
+        if "token" not in fields:
+            raise Denied("invalid_request", "Send the token.")
+    except Denied as denied:
+        return denied.answer
+    claims = _claims(call, fields["token"])
+    if claims is not None and claims.client_id == client.client_id:
+        await call.api.services.store.set_switch(f"token:{claims.jti}", str(int(claims.exp)))
+        call.api.revocations.revoke_token(claims.jti, claims.exp)
+    await _record(call, client, 0)
+    return Answer(b"{}", headers=FRESH)
+
+
+@serves(
+    "GET",
+    "/.well-known/oauth-authorization-server",
+    guard=PUBLISHED,
+    audit=HOLDS_NOTHING,
+    gives=dict[str, object],
+    tag="oauth",
+)
+async def authorization_server(call: Call) -> Answer:
+    """What this authorization server can do (RFC 8414)."""
+    base = call.api.base_url
+    methods = ["client_secret_basic", "client_secret_post"]
+    return answer(
+        {
+            "issuer": base,
+            "token_endpoint": f"{base}/oauth/token",
+            "jwks_uri": f"{base}/oauth/jwks",
+            "introspection_endpoint": f"{base}/oauth/introspect",
+            "revocation_endpoint": f"{base}/oauth/revoke",
+            "grant_types_supported": ["client_credentials"],
+            "response_types_supported": [],
+            "token_endpoint_auth_methods_supported": methods,
+            "introspection_endpoint_auth_methods_supported": methods,
+            "revocation_endpoint_auth_methods_supported": methods,
+            "scopes_supported": sorted(call.api.scopes),
+            "service_documentation": f"{base}/schema/openapi.json",
+        },
+        headers=CACHED,
+    )
+
+
+@serves(
+    "GET",
+    "/.well-known/oauth-protected-resource",
+    guard=PUBLISHED,
+    audit=HOLDS_NOTHING,
+    gives=dict[str, object],
+    tag="oauth",
+)
+async def protected_resource(call: Call) -> Answer:
+    """Who issues tokens for this API, and how they are sent (RFC 9728)."""
+    base = call.api.base_url
+    return answer(
+        {
+            "resource": base,
+            "authorization_servers": [base],
+            "scopes_supported": sorted(call.api.scopes),
+            "bearer_methods_supported": ["header"],
+            "jwks_uri": f"{base}/oauth/jwks",
+            "resource_signing_alg_values_supported": [ALGORITHM],
+        },
+        headers=CACHED,
+    )
+
+
+@serves("GET", "/oauth/jwks", guard=PUBLISHED, audit=HOLDS_NOTHING, gives=dict[str, object], tag="oauth")
+async def read_jwks(call: Call) -> Answer:
+    """The public keys that tokens are signed with (RFC 7517)."""
+    return answer(public_jwks(call.api.keys), headers=CACHED)
+
+
+def _fields(call: Call, form: bytes) -> dict[str, str]:
+    """The form; a parameter that is sent twice is an error (RFC 6749 section 3.2)."""
+    if (call.header(b"content-type") or "").partition(";")[0].strip().lower() != FORM:
+        raise Denied("invalid_request", f"Send {FORM}.")
+    try:
+        pairs = parse_qsl(form.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=MOST_FIELDS)
+    except ValueError:
+        raise Denied("invalid_request", "The form cannot be read.") from None
+    fields = {name: value for name, value in pairs if value}
+    if len(pairs) != len({name for name, _ in pairs}):
+        raise Denied("invalid_request", "A parameter was sent twice.")
+    return fields
+
+
+async def _authenticated(call: Call, fields: dict[str, str]) -> Client:
+    """The client whose secret was shown, by exactly one of the two methods (RFC 6749 section 2.3)."""
+    header = call.header(b"authorization")
+    if header is not None and "client_secret" in fields:
+        raise Denied("invalid_request", "Show the client's credentials once.")
+    shown = (
+        basic_credentials(header)
+        if header is not None
+        else (fields.get("client_id", ""), fields.get("client_secret", ""))
+    )
+    if shown is None or not shown[0] or not shown[1]:
+        raise Denied("invalid_client", "The client must show its credentials.", 401, challenge=header is not None)
+    if header is not None and fields.get("client_id", shown[0]) != shown[0]:
+        raise Denied("invalid_request", "There are two client ids.")
+    _throttle(call, shown[0])
+    client = await _client(call, shown[0])
+    secrets_ = call.api.secrets
+    if secrets_.known(client, shown[1]) is None:
+        is_right = await asyncio.to_thread(secrets_.check, client, shown[1])
+    else:
+        is_right = secrets_.check(client, shown[1])
+    if client is None or not is_right:
+        await _record(call, client, 8)
+        raise Denied("invalid_client", "These credentials are not valid.", 401, challenge=header is not None)
+    return client
+
+
+def _throttle(call: Call, client_id: str) -> None:
+    now, address = call.now / MICROS, (call.scope.get("client") or ("",))[0]
+    for limits, key in ((call.api.token_limits, (client_id[:200], address)), (call.api.address_limits, ("", address))):
+        verdict = limits.admit(*key, now)
+        if not verdict.allowed:
+            call.api.services.metrics.throttled.child(verdict.limit).inc()
+            raise Stop(limits.refusal(verdict))
+
+
+async def _client(call: Call, client_id: str) -> Client | None:
+    """A client of the site's files, else one that was made through the API or the demo."""
+    declared = call.api.services.site.clients.get(client_id)
+    kept = declared or await call.api.services.store.client(client_id)
+    if kept is None:
+        return None
+    return Client(
+        client_id=kept.client_id,
+        secret_hash=kept.secret_hash,
+        tenant=kept.tenant,
+        scopes=frozenset(kept.scopes),
+        enabled=not (isinstance(kept, StoredClient) and kept.revoked_at is not None),
+    )
+
+
+def _claims(call: Call, token: str) -> Claims | None:
+    try:
+        return call.api.verifier.claims(token, call.now / MICROS)
+    except TokenRefused:
+        return None
+
+
+async def _record(call: Call, client: Client | None, outcome: int) -> None:
+    """Who was given what; an id that nobody has is not repeated, it may be a mistyped secret."""
+    trace: Trace | None = call.scope["state"].get("trace")
+    call.api.services.trail.note(
+        AuditRecord(
+            at=call.now / MICROS,
+            actor=client.client_id if client else "unknown",
+            tenant=client.tenant if client else call.api.services.site.main.tenants[0],
+            action="E",
+            what=call.seen.route.template,
+            outcome=0 if outcome == 0 else 8,
+            source=(call.scope.get("client") or ("",))[0],
+            trace=trace.id if trace else None,
+        )
+    )
+
+
+ROUTES = (
+    issue_token,
+    introspect_token,
+    revoke_token,
+    authorization_server,
+    protected_resource,
+    read_jwks,
+)

@@ -1,0 +1,44 @@
+"""Lists: a page, the cursor to the next, and a Link header that never repeats what was searched for."""
+
+from typing import Any, Generic, TypeVar
+from urllib.parse import urlencode
+
+import msgspec
+from msgspec import Struct
+
+from gateway.cursors import Position
+from gateway.routes.reading import Paged, pairs
+from gateway.routes.serving import Answer, Call, answer
+
+Item = TypeVar("Item")
+MICROS = 1_000_000
+_bind = msgspec.msgpack.Encoder().encode
+
+
+class Page(Struct, Generic[Item], frozen=True, kw_only=True):
+    """A page of a list; `next` is the cursor of the page after it, null at the end."""
+
+    items: list[Item]
+    next: str | None = None
+
+
+def after(call: Call, query: Paged, search: object) -> Position | None:
+    """Where the page asked for begins; `search` is what the cursor is bound to: the same without its page."""
+    if query.cursor is None:
+        return None
+    return call.api.cursors.open(query.cursor, _bound(call, search), call.now / MICROS)
+
+
+def page(call: Call, items: list[Any], end: Position | None, search: object, query: Paged | None = None) -> Answer:
+    """A page as the answer to a search. A `query` that is fit for a URL is repeated in the Link header (RFC 8288)."""
+    cursor = call.api.cursors.seal(end, _bound(call, search), call.now / MICROS) if end else None
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+    if cursor and query is not None:
+        again = [(name, value) for name, value in pairs(call.scope["query_string"]) if name != "cursor"]
+        target = f"{call.scope['path']}?{urlencode([*again, ('cursor', cursor)])}"
+        headers = ((b"link", f'<{target}>; rel="next"'.encode()),)
+    return answer({"items": items, "next": cursor}, headers=headers)
+
+
+def _bound(call: Call, search: object) -> bytes:
+    return _bind((call.tenant, call.scope["path_template"].removesuffix("/_search"), search))

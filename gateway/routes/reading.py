@@ -1,0 +1,182 @@
+"""What callers send, as typed structs: all that is wrong is told at once, with its place and never with its value."""
+
+import re
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
+from typing import Annotated, Any, Literal, TypeAlias, TypeVar, get_args, get_origin
+from urllib.parse import parse_qsl
+
+import msgspec
+from msgspec import NODEFAULT, Meta, Struct
+from msgspec.structs import FieldInfo, fields
+
+from gateway.problems import Wrong, stop, unreadable
+
+Shape = TypeVar("Shape", bound=Struct)
+Place: TypeAlias = Literal["parameter", "pointer"]
+Limit: TypeAlias = Annotated[int, Meta(ge=1, le=500)]
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECOND = timedelta(microseconds=1)
+MOST_PARAMETERS = 100
+A_MOMENT = "An RFC 3339 instant or a date is needed"
+INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:\d\d)", re.ASCII | re.IGNORECASE)
+
+
+class Moment:
+    """An RFC 3339 instant or a date, which is a whole day in UTC: its first and its last microsecond."""
+
+    __slots__ = ("first", "last")
+
+    def __init__(self, text: str) -> None:
+        if len(text) == 10:
+            day = datetime.combine(date.fromisoformat(text), time(), UTC)
+            self.first = (day - EPOCH) // MICROSECOND
+            self.last = self.first + timedelta(days=1) // MICROSECOND - 1
+        elif INSTANT.fullmatch(text):
+            self.first = self.last = (datetime.fromisoformat(text.upper()) - EPOCH) // MICROSECOND
+        else:
+            raise ValueError("neither an instant nor a date")
+
+
+class Query(Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
+    """Base of every search: what GET takes as parameters and `_search` as a JSON object."""
+
+
+class Body(Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
+    """Base of every JSON body."""
+
+
+class Paged(Query, frozen=True):
+    """What every list takes."""
+
+    limit: Limit = 50
+    cursor: str | None = None
+
+
+def decoded(kind: type, value: Any) -> Any:
+    """msgspec's hook for the types that it does not know."""
+    if kind is Moment and isinstance(value, str):
+        with suppress(ValueError, OverflowError):
+            return Moment(value)
+    raise ValueError(A_MOMENT)
+
+
+def from_query(shape: type[Shape], text: bytes) -> Shape:
+    """A query string as a search; what takes several values may be repeated."""
+    given: dict[str, object] = {}
+    lists, repeated = lists_of(shape), []
+    for name, value in pairs(text) if text else ():
+        if name in lists:
+            several = given.setdefault(name, [])
+            several.append(value)  # type: ignore[attr-defined]  # a list, three lines up
+        elif name in given:
+            repeated.append(name)
+        else:
+            given[name] = value
+    if repeated:
+        known = {field.encode_name for field in fields(shape)}
+        raise unreadable(_at("parameter", name, "repeated", "Send it once.") for name in repeated if name in known)
+    return _read(shape, given, "parameter")
+
+
+def pairs(text: bytes) -> list[tuple[str, str]]:
+    """The parameters of a query string, in its order."""
+    try:
+        return parse_qsl(text.decode("ascii"), True, max_num_fields=MOST_PARAMETERS, errors="strict")
+    except ValueError:
+        detail = "The query string is not form-encoded UTF-8, or has too many parameters."
+        raise unreadable([Wrong(code="malformed", parameter="*", detail=detail)]) from None
+
+
+def from_json(shape: type[Shape], media: str | None, body: bytes) -> Shape:
+    """A JSON object as a struct; one value may stand for a list of one."""
+    kind = (media or "").partition(";")[0].strip().lower()
+    if kind != "application/json" and not (kind.startswith("application/") and kind.endswith("+json")):
+        raise stop(415, "unsupported_media_type", "Send application/json.", Accept="application/json")
+    try:
+        given = msgspec.json.decode(body or b"{}")
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise unreadable([Wrong(code="malformed", pointer="", detail="The body is not JSON.")]) from None
+    if not isinstance(given, dict):
+        raise unreadable([Wrong(code="invalid_type", pointer="", detail="Send a JSON object.")])
+    for name in lists_of(shape).intersection(given):
+        if isinstance(given[name], str):
+            given[name] = [given[name]]
+    return _read(shape, given, "pointer")
+
+
+def _read(shape: type[Shape], given: dict[str, object], place: Place) -> Shape:
+    """All at once where nothing is wrong, else field by field, so that everything wrong is told."""
+    is_strict = place == "pointer"
+    try:
+        return msgspec.convert(given, shape, strict=is_strict, dec_hook=decoded)
+    except msgspec.ValidationError:
+        raise unreadable(_complaints(shape, given, place, is_strict)) from None
+
+
+def _complaints(shape: type[Struct], given: dict[str, object], place: Place, is_strict: bool) -> Iterator[Wrong]:
+    known = {field.encode_name: field for field in fields(shape)}
+    for name, field in known.items():
+        if name not in given:
+            if field.default is NODEFAULT and field.default_factory is NODEFAULT:
+                yield _at(place, name, "required", "This is needed.")
+            continue
+        try:
+            msgspec.convert(given[name], field.type, strict=is_strict, dec_hook=decoded)
+        except msgspec.ValidationError as error:
+            yield _wrong(field, str(error), place)
+    if not given.keys() <= known.keys():
+        detail = f"Known here: {', '.join(known)}." if known else "Nothing is taken here."
+        yield _at(place, "", f"unknown_{'member' if place == 'pointer' else 'parameter'}", detail)
+
+
+def _wrong(field: FieldInfo, said: str, place: Place) -> Wrong:
+    """msgspec's complaint where it is about the type; where it repeats what was sent, what would be right."""
+    what, _, inner = said.partition(" - at `$")
+    choices = _choices(field.type)
+    if choices:
+        detail = f"One of: {', '.join(choices)}."
+    elif what.startswith(("Expected", "An RFC 3339")):
+        detail = what.replace("`", "") + "."
+    else:
+        detail = "This value is not among those that are taken."
+    name = field.encode_name
+    if place == "pointer":
+        index = re.match(r"\[(\d+)\]", inner)
+        name += f"/{index[1]}" if index else ""
+    return _at(place, name, "invalid_value", detail)
+
+
+def _at(place: Place, name: str, code: str, detail: str) -> Wrong:
+    if place == "parameter":
+        return Wrong(code=code, parameter=name or "*", detail=detail)
+    return Wrong(code=code, pointer=f"/{name}" if name else "", detail=detail)
+
+
+def _choices(kind: Any) -> list[str]:
+    """The values of a Literal, also inside Optional, Annotated and tuple."""
+    found: list[str] = []
+    for one in get_args(kind):
+        if isinstance(one, str) and get_origin(kind) is not Annotated:
+            found.append(one)
+        elif not isinstance(one, str):
+            found += _choices(one)
+    return found
+
+
+@lru_cache(maxsize=256)
+def lists_of(shape: type[Struct]) -> frozenset[str]:
+    """The names of the fields that take several values."""
+    return frozenset(field.encode_name for field in fields(shape) if get_origin(_bare(field.type)) is tuple)
+
+
+def _bare(kind: Any) -> Any:
+    return get_args(kind)[0] if get_origin(kind) is Annotated else kind
+
+
+def split(values: tuple[str, ...]) -> tuple[str, ...]:
+    """A repeatable parameter whose values may also be separated by commas."""
+    return tuple(part for value in values for one in value.split(",") if (part := one.strip()))

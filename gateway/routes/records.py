@@ -1,0 +1,244 @@
+"""What the five resources have in common: read, search, history and lineage, on whatever kind of record.
+
+Two things are resolved when a record is read and not when it is written: `patient` is the surviving patient after
+merges, and an appointment's `encounter` is the visit that its number names, known by now or not.
+"""
+
+import inspect
+from collections.abc import Iterable
+from typing import Annotated, Any, Literal
+
+from msgspec import Meta, Struct
+from msgspec.structs import replace
+
+from canonical.apply import survivor_link
+from canonical.datatypes import Identifier
+from canonical.records import Appointment, Patient, Record
+from gateway.problems import not_found
+from gateway.routes.lineage import Lineage, lineage_of
+from gateway.routes.paging import Page, after, page
+from gateway.routes.reading import Moment, Paged, split
+from gateway.routes.serving import Answer, Call, Route, Run, answer, versioned
+from gateway.store.protocol import Key, RecordQuery, Store
+from transforms.api import v1
+
+Order = Annotated[
+    Literal["created", "-created", "updated", "-updated"], Meta(description="`-` turns the order round: newest first.")
+]
+DatedOrder = Annotated[
+    Literal["created", "-created", "updated", "-updated", "start", "-start"],
+    Meta(description="`-` turns the order round: newest first."),
+]
+Identifiers = Annotated[
+    tuple[str, ...],
+    Meta(description="`value` or `system|value`, exactly; any of several."),
+]
+Names = Annotated[str | None, Meta(description="All its words must be in a name; case and accents do not matter.")]
+Statuses = Annotated[tuple[str, ...], Meta(description="Any of these; repeat it or separate by commas.")]
+Since = Annotated[Moment | None, Meta(description="Changed at or after this instant or day.")]
+From = Annotated[Moment | None, Meta(description="Starts at or after this instant or day (a day is one of UTC).")]
+To = Annotated[Moment | None, Meta(description="Starts at or before this instant, or on or before this day.")]
+Number = Annotated[str | None, Meta(description="`value` or `system|value`, exactly.")]
+BirthDate = Annotated[str, Meta(pattern=r"^\d{4}(-\d\d(-\d\d)?)?$", description="As precise as it was said.")] | None
+Ref = Annotated[str | None, Meta(description="The id of a record.")]
+
+PRIVATE = ("identifier", "name", "account", "visit", "birth_date")
+LINKED = ("patient", "provider", "location")
+WORDS = (("name", "name"), ("account", "account"), ("visit", "visit"), ("birth_date", "birthdate"))
+
+
+class Search(Paged, frozen=True):
+    """What every kind of record is searched by; all that is given must hold."""
+
+    identifier: Identifiers = ()
+    status: Statuses = ()
+    updated_since: Since = None
+
+
+class Versions(Struct, frozen=True, kw_only=True):
+    """Every version of a record, newest first."""
+
+    items: list[v1.Patient | v1.Provider | v1.Location | v1.Appointment | v1.Encounter]
+    next: None = None
+
+
+class Resolved:
+    """Looks up what is resolved on reading; remembers it for the length of one request."""
+
+    __slots__ = ("_patients", "_store", "_tenant")
+
+    def __init__(self, store: Store, tenant: str) -> None:
+        self._store = store
+        self._tenant = tenant
+        self._patients: dict[str, str] = {}
+
+    async def patient(self, record: Record) -> str | None:
+        """The patient that the record is about, as it stands after all merges."""
+        if isinstance(record, Patient):
+            return record.id
+        named: str | None = getattr(record, "patient", None)
+        if named is None:
+            return None
+        known = self._patients.get(named)
+        if known is None:
+            known = self._patients[named] = await self._survivor(named)
+        return known
+
+    async def _survivor(self, identity: str) -> str:
+        seen = set()
+        while identity not in seen:
+            seen.add(identity)
+            found = await self._store.record(self._tenant, identity)
+            follow = survivor_link(found) if found else None
+            if follow is None:
+                return identity
+            identity = follow
+        return identity
+
+    async def patients(self, records: Iterable[Record]) -> tuple[str, ...]:
+        """Whom a list is about, each once."""
+        return tuple(dict.fromkeys([patient for one in records if (patient := await self.patient(one))]))
+
+    async def encounter(self, record: Record) -> str | None:
+        """The encounter of an appointment, found by its visit number."""
+        if not isinstance(record, Appointment) or record.visit is None:
+            return None
+        found = await self._store.find(self._tenant, "encounter", ("identifier", _text(record.visit)))
+        return found[0] if len(found) == 1 else None
+
+    async def present(self, record: Record) -> v1.Resource:
+        """The record in the form of the API."""
+        return v1.present(record, await self.patient(record), await self.encounter(record))
+
+
+def _text(one: Identifier) -> str:
+    return f"{one.system}|{one.value}"
+
+
+class Resource:
+    """One of the five and its routes."""
+
+    def __init__(self, kind: str, record: type[Record], search: type[Search]) -> None:
+        self.kind = kind
+        self.type = record
+        self.search_type = search
+
+    @property
+    def routes(self) -> tuple[Route, ...]:
+        """All of its routes; each reads, and each leaves a record of what it showed."""
+        name, path, wire = self.kind.capitalize(), f"/v1/{self.kind}s", v1.WIRE[self.type]
+        page_of = Page[wire]  # type: ignore[valid-type]  # one type for each resource, made when the app is wired
+
+        def route(run: Run, method: str, path: str, name: str, **rest: Any) -> Route:
+            about = (inspect.getdoc(run) or "").replace("record", self.kind, 1)
+            guard, tag = f"{self.kind}s.read", f"{self.kind}s"
+            return Route(
+                method=method, path=path, run=run, guard=guard, audit="R", tag=tag, name=name, text=about, **rest
+            )
+
+        one = f"{path}/{{id:str}}"
+        search = {"gives": page_of, "fails": (400, 410)}
+        return (
+            route(self.read, "GET", one, f"read_{name}", gives=wire, fails=(404,), headers=("ETag",)),
+            route(self.search, "GET", path, f"search_{name}s", query=self.search_type, **search),
+            route(self.search_by_body, "POST", f"{path}/_search", f"find_{name}s", body=self.search_type, **search),
+            route(self.history, "GET", f"{one}/history", f"history_of_{name}", gives=Versions, fails=(404,)),
+            route(self.lineage, "GET", f"{one}/lineage", f"lineage_of_{name}", gives=Lineage, fails=(404,)),
+        )
+
+    async def _found(self, call: Call) -> Record:
+        record = await call.api.services.store.record(call.tenant, call.id)
+        if type(record) is not self.type:
+            raise not_found()
+        return record
+
+    async def read(self, call: Call) -> Answer:
+        """Read one record.
+
+        What belongs to another tenant answers as what does not exist. Send If-None-Match to be spared what you have.
+        """
+        record = await self._found(call)
+        resolved = Resolved(call.api.services.store, call.tenant)
+        patient = await resolved.patient(record)
+        encounter = await resolved.encounter(record)
+        call.saw(record.id, patient=patient)
+        return versioned(call, record.version, lambda: v1.present(record, patient, encounter))
+
+    async def search(self, call: Call, query: Search) -> Answer:
+        """Search for a record.
+
+        Where you search by identifier or name, use `_search`: a URL may end in other people's logs. The Link header
+        of a search by one of these is left out; `next` is in the body.
+        """
+        return await self._page(call, query, query)
+
+    async def search_by_body(self, call: Call, body: Search) -> Answer:
+        """Search for a record, with what is searched for in the body."""
+        return await self._page(call, body, None)
+
+    async def _page(self, call: Call, query: Search, in_url: Search | None) -> Answer:
+        store = call.api.services.store
+        asked = asked_for(self.kind, call.tenant, query)
+        wanted = replace(asked, after=after(call, query, asked), limit=query.limit)
+        found = await store.records(await with_aliases(store, wanted))
+        resolved = Resolved(store, call.tenant)
+        items = [await resolved.present(record) for record in found.items]
+        call.saw(*(record.id for record in found.items), count=len(items))
+        call.seen.patients = await resolved.patients(found.items)
+        is_public = not any(getattr(query, name, None) for name in PRIVATE)
+        return page(call, items, found.next, asked, in_url if is_public else None)
+
+    async def history(self, call: Call) -> Answer:
+        """Every version of a record, newest first."""
+        record = await self._found(call)
+        versions = await call.api.services.store.history(call.tenant, call.id)
+        resolved = Resolved(call.api.services.store, call.tenant)
+        items = [await resolved.present(one.record) for one in sorted(versions, key=lambda one: -one.version)]
+        call.saw(record.id, patient=await resolved.patient(record), count=len(items))
+        return answer({"items": items, "next": None})
+
+    async def lineage(self, call: Call) -> Answer:
+        """Where each field of a record came from: the message, the place in it, the mapping that read it.
+
+        A line that is not `exact` names the message alone, or the place where today's mapping would read it.
+        """
+        record = await self._found(call)
+        call.saw(record.id, patient=await Resolved(call.api.services.store, call.tenant).patient(record))
+        return answer(await lineage_of(call, record))
+
+
+def asked_for(kind: str, tenant: str, query: Search) -> RecordQuery:
+    """A search as the store takes it, from its beginning."""
+    keys: list[tuple[Key, ...]] = []
+    if query.identifier:
+        keys.append(tuple(("identifier", one.strip()) for one in query.identifier))
+    for name in LINKED:
+        if value := getattr(query, name, None):
+            keys.append(((name, value),))
+    for name, key in WORDS:
+        if value := getattr(query, name, None):
+            keys.append(((key, value),))
+    start, end = getattr(query, "date_from", None), getattr(query, "date_to", None)
+    order: str = getattr(query, "order", "created")
+    return RecordQuery(
+        tenant=tenant,
+        kind=kind,
+        keys=tuple(keys),
+        statuses=split(query.status),
+        start_from=start.first if start else None,
+        start_before=end.last + 1 if end else None,
+        updated_since=query.updated_since.first if query.updated_since else None,
+        order=order.removeprefix("-"),  # type: ignore[arg-type]  # the search's Literal has the same three
+        descending=order.startswith("-"),
+    )
+
+
+async def with_aliases(store: Store, query: RecordQuery) -> RecordQuery:
+    """A search by patient finds what was said about every patient that was merged into that one."""
+    keys = []
+    for group in query.keys:
+        if len(group) == 1 and group[0][0] == "patient":
+            aliases = await store.aliases(query.tenant, group[0][1])
+            group = tuple(("patient", one) for one in aliases) or group
+        keys.append(group)
+    return replace(query, keys=tuple(keys))

@@ -1,0 +1,348 @@
+"""/v1/subscriptions: a partner's webhooks, made and kept by the partner. A secret is shown once, when it is made."""
+
+import os
+from typing import Annotated, Literal
+
+from msgspec import UNSET, Meta, Struct, UnsetType
+from msgspec.structs import replace
+
+from canonical.events import EVENTS, Event
+from canonical.ids import new_id
+from gateway.fanout import speaks_of
+from gateway.outbound import allow_list, receiver_refusal
+from gateway.problems import Wrong, invalid, not_found, stop
+from gateway.routes.paging import Page
+from gateway.routes.reading import Body
+from gateway.routes.serving import Answer, Call, Empty, answer, changed, etag, require_match, serves, versioned
+from gateway.store import protocol
+from policies.auth import ADMIN, allows
+from policies.signing import new_secret
+from transforms.api import v1
+from transforms.api.cloudevent import instant
+
+READ, WRITE = "subscriptions.read", "subscriptions.write"
+MOST_OF_A_CLIENT = 100
+REFUSALS = {
+    "url_malformed": "This is not a URL that can be called.",
+    "url_credentials": "A URL must not hold credentials; deliveries are signed instead.",
+    "url_scheme": "Use https.",
+    "host_internal": "The host is internal; an operator can allow it under [webhooks].",
+    "address_internal": "The address is internal; an operator can allow it under [webhooks].",
+    "address_none": "The host cannot be resolved.",
+}
+Url = Annotated[str, Meta(min_length=1, max_length=2000, description="Where events are posted: https, public.")]
+Types = Annotated[tuple[str, ...], Meta(max_length=100, description="`appointment.*` or types in full; `*` for all.")]
+Some = Annotated[tuple[str, ...], Meta(max_length=1000)]
+Text = Annotated[str, Meta(max_length=500)]
+
+
+class NewSubscription(Body, frozen=True):
+    """A receiver of events. `after` is the `seq` to begin after; without it, it begins now."""
+
+    url: Url
+    types: Types = ("*",)
+    feeds: Some = ()
+    patients: Some = ()
+    full: bool = False
+    description: Text | None = None
+    after: Annotated[int, Meta(ge=0)] | None = None
+
+
+class SubscriptionChange(Body, frozen=True):
+    """What is to change; what is left out stays."""
+
+    url: Url | UnsetType = UNSET
+    types: Types | UnsetType = UNSET
+    feeds: Some | UnsetType = UNSET
+    patients: Some | UnsetType = UNSET
+    full: bool | UnsetType = UNSET
+    description: Text | UnsetType | None = UNSET
+
+
+class Rotation(Body, frozen=True):
+    """With `overlap` the secret before signs too, until the next rotation; without it, it is void at once."""
+
+    overlap: bool = True
+
+
+class Subscription(v1.Wire, frozen=True, omit_defaults=False):
+    """A subscription. `reason` says why it is disabled; `cursor` is the `seq` it has reached."""
+
+    id: str
+    version_id: str
+    url: str
+    types: tuple[str, ...]
+    feeds: tuple[str, ...]
+    patients: tuple[str, ...]
+    full: bool
+    state: Literal["active", "paused", "disabled"]
+    client: str
+    cursor: int
+    created_at: str
+    updated_at: str
+    reason: str | None = None
+    description: str | None = None
+    secret: str | UnsetType = UNSET
+
+
+class Outcome(Struct, frozen=True, kw_only=True, rename="camel"):
+    """How a test event was received."""
+
+    outcome: str
+    status: int | None = None
+    delivered: bool
+
+
+@serves("GET", "/v1/subscriptions", guard=READ, audit="R", gives=Page[Subscription], tag="subscriptions")
+async def list_subscriptions(call: Call) -> Answer:
+    """Your subscriptions; with `admin`, all of the tenant."""
+    every = await call.api.services.store.subscriptions(call.tenant)
+    mine = [one for one in every if is_mine(call, one)]
+    call.saw(*(one.id for one in mine), count=len(mine))
+    return answer({"items": [shown(one) for one in mine], "next": None})
+
+
+@serves(
+    "POST",
+    "/v1/subscriptions",
+    guard=WRITE,
+    audit="C",
+    gives=Subscription,
+    status=201,
+    fails=(400, 409, 422),
+    tag="subscriptions",
+    headers=("ETag", "Location"),
+)
+async def create_subscription(call: Call, body: NewSubscription) -> Answer:
+    """Subscribe to events.
+
+    The answer holds the secret that deliveries are signed with (Standard Webhooks); it is never shown again. Full
+    events need the read scope of every resource that they are about.
+    """
+    store = call.api.services.store
+    await _check(call, body.url, body.types, body.feeds, body.full)
+    if (
+        sum(one.client == call.principal.client_id for one in await store.subscriptions(call.tenant))
+        >= MOST_OF_A_CLIENT
+    ):
+        raise stop(409, "too_many", f"A client has at most {MOST_OF_A_CLIENT} subscriptions.")
+    now = call.now
+    secret = new_secret(os.urandom(32))
+    subscription = protocol.Subscription(
+        id=new_id("subscription", now, call.principal.client_id, os.urandom(16).hex()),
+        tenant=call.tenant,
+        client=call.principal.client_id,
+        url=body.url,
+        types=body.types,
+        feeds=body.feeds,
+        patients=body.patients,
+        full=body.full,
+        secrets=(secret,),
+        cursor=await store.head() if body.after is None else body.after,
+        created_at=now,
+        updated_at=now,
+        description=body.description,
+    )
+    await store.put_subscription(subscription, None)
+    call.api.services.worker.refresh()
+    call.saw(subscription.id)
+    location = (b"location", f"/v1/subscriptions/{subscription.id}".encode())
+    return answer(shown(subscription, secret), 201, (etag(subscription.version), location))
+
+
+@serves(
+    "GET",
+    "/v1/subscriptions/{id:str}",
+    guard=READ,
+    audit="R",
+    gives=Subscription,
+    fails=(404,),
+    tag="subscriptions",
+    headers=("ETag",),
+)
+async def read_subscription(call: Call) -> Answer:
+    """One subscription."""
+    subscription = await owned(call, call.id)
+    return versioned(call, subscription.version, lambda: shown(subscription))
+
+
+@serves(
+    "PATCH",
+    "/v1/subscriptions/{id:str}",
+    guard=WRITE,
+    audit="U",
+    gives=Subscription,
+    fails=(400, 404, 412, 422, 428),
+    tag="subscriptions",
+    headers=("ETag",),
+)
+async def change_subscription(call: Call, body: SubscriptionChange) -> Answer:
+    """Change a subscription. If-Match is required; what is left out stays."""
+    before = await owned(call, call.id)
+    require_match(call, before.version)
+    given = {name: value for name in body.__struct_fields__ if (value := getattr(body, name)) is not UNSET}
+    after = replace(before, **given)
+    await _check(call, after.url, after.types, after.feeds, after.full)
+    return await _put(call, before, after)
+
+
+@serves(
+    "DELETE", "/v1/subscriptions/{id:str}", guard=WRITE, audit="D", status=204, fails=(404, 412), tag="subscriptions"
+)
+async def delete_subscription(call: Call) -> Answer:
+    """Delete a subscription. What is still on its way to it is dropped."""
+    subscription = await owned(call, call.id)
+    if call.header(b"if-match"):
+        require_match(call, subscription.version)
+    await call.api.services.store.delete_subscription(call.tenant, subscription.id)
+    call.api.services.worker.refresh()
+    return Empty()
+
+
+@serves(
+    "POST",
+    "/v1/subscriptions/{id:str}/rotate",
+    guard=WRITE,
+    audit="U",
+    gives=Subscription,
+    fails=(400, 404, 412),
+    tag="subscriptions",
+)
+async def rotate_secret(call: Call, body: Rotation) -> Answer:
+    """Make a new secret, shown in the answer and never again."""
+    before = await owned(call, call.id)
+    secret = new_secret(os.urandom(32))
+    kept = before.secrets[:1] if body.overlap else ()
+    return await _put(call, before, replace(before, secrets=(secret, *kept)), secret)
+
+
+@serves(
+    "POST",
+    "/v1/subscriptions/{id:str}/pause",
+    guard=WRITE,
+    audit="U",
+    gives=Subscription,
+    fails=(404, 412),
+    tag="subscriptions",
+)
+async def pause_subscription(call: Call) -> Answer:
+    """Hold deliveries. Events wait, in order, until it is released."""
+    before = await owned(call, call.id)
+    return await _put(call, before, replace(before, state="paused", reason=None))
+
+
+@serves(
+    "POST",
+    "/v1/subscriptions/{id:str}/release",
+    guard=WRITE,
+    audit="U",
+    gives=Subscription,
+    fails=(404, 412),
+    tag="subscriptions",
+)
+async def release_subscription(call: Call) -> Answer:
+    """Go on with deliveries, also after the subscription was disabled."""
+    before = await owned(call, call.id)
+    return await _put(call, before, replace(before, state="active", reason=None))
+
+
+@serves(
+    "POST", "/v1/subscriptions/{id:str}/test", guard=WRITE, audit="E", gives=Outcome, fails=(404,), tag="subscriptions"
+)
+async def test_subscription(call: Call) -> Answer:
+    """Send one signed event of the type `subscription.test` now, and say how it was received."""
+    subscription = await owned(call, call.id)
+    now = call.now
+    event = Event(
+        id=new_id("event", now, subscription.id, "test", os.urandom(8).hex()),
+        type="subscription.test",
+        tenant=call.tenant,
+        subject=subscription.id,
+        at=now,
+        version=subscription.version,
+    )
+    outcome = await call.api.services.worker.test(subscription, event)
+    return answer(Outcome(outcome=outcome.code, status=outcome.status, delivered=outcome.kind == "delivered"))
+
+
+def is_mine(call: Call, subscription: protocol.Subscription) -> bool:
+    """A client sees its own subscriptions, an admin all of the tenant."""
+    return subscription.client == call.principal.client_id or ADMIN in call.principal.scopes
+
+
+async def owned(call: Call, identity: str) -> protocol.Subscription:
+    """A subscription that the caller may see."""
+    subscription = await call.api.services.store.subscription(call.tenant, identity)
+    if subscription is None or not is_mine(call, subscription):
+        raise not_found()
+    call.saw(subscription.id)
+    return subscription
+
+
+async def _put(
+    call: Call, before: protocol.Subscription, after: protocol.Subscription, secret: str | None = None
+) -> Answer:
+    again = replace(after, version=before.version + 1, updated_at=call.now)
+    if not await call.api.services.store.put_subscription(again, before.version):
+        raise changed()
+    call.api.services.worker.refresh()
+    return answer(shown(again, secret), headers=(etag(again.version),))
+
+
+async def _check(call: Call, url: str, types: tuple[str, ...], feeds: tuple[str, ...], full: bool) -> None:
+    """Everything that is wrong with a subscription, at once."""
+    site = call.api.services.site
+    wrong = []
+    refusal = await receiver_refusal(url, allow_list(site.main.webhooks.allow))
+    if refusal:
+        detail = REFUSALS.get(refusal, "This URL is not taken.")
+        wrong.append(Wrong(code=refusal, pointer="/url", detail=detail))
+    covered = {kind for kind in EVENTS if speaks_of(types, kind)}
+    unknown = [n for n, one in enumerate(types) if not any(speaks_of((one,), kind) for kind in EVENTS)]
+    wrong += [Wrong(code="unknown_type", pointer=f"/types/{n}", detail="No event has this type.") for n in unknown]
+    known = {feed.name for feed in site.feeds if feed.tenant == call.tenant}
+    wrong += [
+        Wrong(code="unknown_feed", pointer=f"/feeds/{n}", detail="There is no such feed.")
+        for n, one in enumerate(feeds)
+        if one not in known
+    ]
+    needed = {f"{kind.partition('.')[0]}s.read" for kind in covered} & call.api.scopes if full else set()
+    missing = sorted(scope for scope in needed if not allows(call.principal, scope))
+    if missing:
+        wrong.append(Wrong(code="scope_missing", pointer="/full", detail=f"Full events need {', '.join(missing)}."))
+    if wrong:
+        raise invalid(wrong)
+
+
+def shown(subscription: protocol.Subscription, secret: str | None = None) -> Subscription:
+    """A subscription as the API shows it; its secret only where it was made just now."""
+    return Subscription(
+        id=subscription.id,
+        version_id=str(subscription.version),
+        url=subscription.url,
+        types=subscription.types,
+        feeds=subscription.feeds,
+        patients=subscription.patients,
+        full=subscription.full,
+        state=subscription.state,
+        client=subscription.client,
+        cursor=subscription.cursor,
+        created_at=instant(subscription.created_at),
+        updated_at=instant(subscription.updated_at),
+        reason=subscription.reason,
+        description=subscription.description,
+        secret=secret if secret is not None else UNSET,
+    )
+
+
+ROUTES = (
+    list_subscriptions,
+    create_subscription,
+    read_subscription,
+    change_subscription,
+    delete_subscription,
+    rotate_secret,
+    pause_subscription,
+    release_subscription,
+    test_subscription,
+)

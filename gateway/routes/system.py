@@ -1,0 +1,58 @@
+"""What operators and tools ask: is it alive, is it ready, what does it count, what is its contract."""
+
+from typing import Literal
+
+from msgspec import Struct
+
+from gateway.problems import unavailable
+from gateway.routes.serving import Answer, Call, Open, Unaudited, answer, serves
+
+PROBED = Open("probes and scrapers have no token, and it holds codes and counts alone")
+HOLDS_NOTHING = Unaudited("it holds nothing about anyone")
+EXPOSITION = "text/plain; version=0.0.4; charset=utf-8"
+
+
+class Health(Struct, frozen=True, kw_only=True):
+    """How it is, and by part."""
+
+    status: Literal["alive", "ready"]
+    checks: dict[str, str]
+
+
+@serves("GET", "/health/live", guard=PROBED, audit=HOLDS_NOTHING, gives=Health, tag="system")
+async def live(call: Call) -> Answer:
+    """The process answers."""
+    return answer(Health(status="alive", checks={}))
+
+
+@serves("GET", "/health/ready", guard=PROBED, audit=HOLDS_NOTHING, gives=Health, fails=(503,), tag="system")
+async def ready(call: Call) -> Answer:
+    """It can do its work: the store answers, audit is kept, and it is not about to leave. A held intake is no fault."""
+    services = call.api.services
+    try:
+        await services.store.head()
+        store = "ok"
+    except Exception:  # whatever it is, it is not ready
+        store = "unreachable"
+    leaving = call.api.bell.leaving.is_set()
+    intake = "draining" if leaving else "paused" if "intake" in services.pipeline.switches else "ok"
+    audit = "failing" if services.trail.is_failing else "ok"
+    checks = {"store": store, "intake": intake, "audit": audit}
+    if store != "ok" or audit != "ok" or leaving:
+        raise unavailable("It is not ready; `checks` say why.", checks=checks)
+    return answer(Health(status="ready", checks=checks))
+
+
+@serves("GET", "/metrics", guard=PROBED, audit=HOLDS_NOTHING, gives=str, media="text/plain", tag="system")
+async def metrics(call: Call) -> Answer:
+    """What is counted, in Prometheus text format. Labels are codes; there is no PHI in it."""
+    return Answer(call.api.services.metrics.render(), media=EXPOSITION.encode())
+
+
+@serves("GET", "/schema/openapi.json", guard=PROBED, audit=HOLDS_NOTHING, gives=dict[str, object], tag="system")
+async def openapi(call: Call) -> Answer:
+    """This document."""
+    return Answer(call.api.document, headers=((b"cache-control", b"public, max-age=300"),))
+
+
+ROUTES = (live, ready, metrics, openapi)

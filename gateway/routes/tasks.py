@@ -1,0 +1,138 @@
+"""/v1/tasks: work that waits for a person."""
+
+from typing import Annotated, Literal
+
+from msgspec import Meta
+from msgspec.structs import replace
+
+from canonical import tasks
+from gateway.problems import Wrong, invalid, not_found, stop
+from gateway.routes.paging import Page, after, page
+from gateway.routes.reading import Body, Paged
+from gateway.routes.serving import Answer, Call, answer, changed, etag, require_match, serves, versioned
+from transforms.api import v1
+from transforms.api.cloudevent import instant
+
+Status = Literal["ready", "in-progress", "completed", "cancelled"]
+MOVES: dict[str, set[str]] = {
+    "ready": {"in-progress", "completed", "cancelled"},
+    "in-progress": {"ready", "completed", "cancelled"},
+    "completed": set(),
+    "cancelled": set(),
+}
+
+
+class TaskSearch(Paged, frozen=True):
+    """Which tasks are wanted."""
+
+    status: Status | None = None
+    queue: Annotated[str | None, Meta(description=f"One of {', '.join(tasks.QUEUES)}.")] = None
+
+
+class Task(v1.Wire, frozen=True):
+    """A task. `code` is a stable public code; `subject` is the id of what it is about."""
+
+    id: str
+    version_id: str
+    queue: str
+    code: str
+    subject: str
+    title: str
+    status: str
+    priority: int
+    created_at: str
+    updated_at: str
+    due_at: str | None = None
+    owner: str | None = None
+    resolution: str | None = None
+    note: str | None = None
+
+
+class TaskChange(Body, frozen=True):
+    """What a person decides about a task."""
+
+    status: Status | None = None
+    owner: Annotated[str, Meta(max_length=200)] | None = None
+    resolution: Annotated[str, Meta(max_length=200)] | None = None
+    note: Annotated[str, Meta(max_length=4000)] | None = None
+
+
+@serves("GET", "/v1/tasks", guard="tasks.read", audit="R", gives=Page[Task], fails=(400, 410), tag="tasks")
+async def list_tasks(call: Call, query: TaskSearch) -> Answer:
+    """The tasks of a status or a queue."""
+    asked = (query.status, query.queue)
+    found = await call.api.services.store.tasks(call.tenant, *asked, after(call, query, asked), query.limit)
+    call.saw(*(task.id for task in found.items), count=len(found.items))
+    return page(call, [shown(task) for task in found.items], found.next, asked, query)
+
+
+@serves(
+    "GET", "/v1/tasks/{id:str}", guard="tasks.read", audit="R", gives=Task, fails=(404,), tag="tasks", headers=("ETag",)
+)
+async def read_task(call: Call) -> Answer:
+    """One task."""
+    task = await _task(call)
+    return versioned(call, task.version, lambda: shown(task))
+
+
+@serves(
+    "PATCH",
+    "/v1/tasks/{id:str}",
+    guard="tasks.write",
+    audit="U",
+    gives=Task,
+    fails=(400, 404, 409, 412, 422, 428),
+    tag="tasks",
+    headers=("ETag",),
+)
+async def change_task(call: Call, body: TaskChange) -> Answer:
+    """Take, complete or cancel a task.
+
+    If-Match is required. Completing needs a `resolution`.
+    """
+    task = await _task(call)
+    require_match(call, task.version)
+    status = body.status or task.status
+    if status != task.status and status not in MOVES.get(task.status, ()):
+        raise stop(409, "invalid_transition", f"A task that is {task.status} cannot become {status}.")
+    if status == "completed" and not (body.resolution or task.resolution):
+        raise invalid([Wrong(code="required", pointer="/resolution", detail="Say how it was resolved.")])
+    given = {name: value for name in ("owner", "resolution", "note") if (value := getattr(body, name)) is not None}
+    again = replace(task, status=status, version=task.version + 1, updated_at=call.now, **given)
+    if not await call.api.services.store.put_task(again, task.version):
+        raise changed()
+    if status == "completed" and task.status != "completed":
+        pipeline = call.api.services.pipeline
+        await pipeline.announce([pipeline.event("task.completed", task.tenant, task.id)])
+    return answer(shown(again), headers=(etag(again.version),))
+
+
+async def _task(call: Call) -> tasks.Task:
+    task = await call.api.services.store.task(call.tenant, call.id)
+    if task is None:
+        raise not_found()
+    call.saw(task.id, task.subject)
+    return task
+
+
+def shown(task: tasks.Task) -> Task:
+    """A task as the API shows it."""
+    return Task(
+        id=task.id,
+        version_id=str(task.version),
+        queue=task.queue,
+        code=task.code,
+        subject=task.subject,
+        title=task.title,
+        status=task.status,
+        priority=task.priority,
+        created_at=instant(task.created_at),
+        updated_at=instant(task.updated_at or task.created_at),
+        due_at=instant(task.due_at) if task.due_at else None,
+        owner=task.owner,
+        resolution=task.resolution,
+        note=task.note,
+    )
+
+
+ROUTES = (list_tasks, read_task, change_task)

@@ -1,0 +1,20 @@
+"""The scopes of the API: what a client may be allowed to do, in a sentence each."""
+
+from policies.auth import ADMIN
+
+SCOPES = {
+    "appointments.read": "Read and search appointments.",
+    "encounters.read": "Read and search encounters.",
+    "patients.read": "Read and search patients.",
+    "providers.read": "Read and search providers.",
+    "locations.read": "Read and search locations.",
+    "events.read": "Follow the feed of events.",
+    "messages.read": "Read messages as they were received.",
+    "messages.replay": "Map messages again.",
+    "tasks.read": "Read tasks.",
+    "tasks.write": "Take, complete and cancel tasks.",
+    "subscriptions.read": "Read one's own subscriptions and their deliveries.",
+    "subscriptions.write": "Make and change one's own subscriptions, and send deliveries again.",
+    "passthrough.read": "See in a lineage what no mapping read.",
+    ADMIN: "Everything in one's own tenant, and holding feeds.",
+}

@@ -1,0 +1,128 @@
+"""The trail of who did what: reads leave a record that is kept within 50 ms, changes wait until theirs is.
+
+When records cannot be kept they wait in memory and every change is refused meanwhile; past a bound reads are refused
+too. So nothing about a person is shown or changed without a trace for longer than the bound takes to fill.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from hashlib import sha256
+
+from gateway.store.protocol import AuditRow, Kept, Store, Unavailable
+from policies.audit import AuditRecord, digest, encode
+from policies.metrics import Metrics
+from policies.redact import log
+
+MICROS = 1_000_000
+FLUSH_AFTER = 0.03
+RETRY_AFTER = 1.0
+MOST_WAITING = 20_000
+MOST_AT_ONCE = 2_000
+
+
+class Trail:
+    """Collects audit records and hands them to the store in groups: one link of the chain for each group."""
+
+    def __init__(self, store: Store, clock: Callable[[], int], metrics: Metrics) -> None:
+        self.store = store
+        self.clock = clock
+        self.metrics = metrics
+        self.is_failing = False
+        self._waiting: list[AuditRecord] = []
+        self._turn = asyncio.Lock()
+        self._timer: asyncio.TimerHandle | None = None
+        self._flushing: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Nothing runs until there is something to keep."""
+
+    async def stop(self) -> None:
+        """Keep what waits."""
+        if self._timer:
+            self._timer.cancel()
+        if self._flushing:
+            await self._flushing
+        await self.flush()
+
+    @property
+    def is_full(self) -> bool:
+        """Whether not even reads may go on."""
+        return len(self._waiting) >= MOST_WAITING
+
+    def note(self, record: AuditRecord) -> None:
+        """Leave a record; it is kept within 50 ms."""
+        self._waiting.append(record)
+        if self._timer is None:
+            self._set(RETRY_AFTER if self.is_failing else FLUSH_AFTER)
+
+    async def write(self, record: AuditRecord) -> None:
+        """Leave a record and wait until it is kept; Unavailable when it cannot be now (it is tried again)."""
+        self._waiting.append(record)
+        await self.flush()
+        if self.is_failing:
+            raise Unavailable("audit")
+
+    async def flush(self) -> None:
+        """Keep what waits, in its order; what cannot be kept goes on waiting."""
+        async with self._turn:
+            while self._waiting:
+                group = self._waiting[:MOST_AT_ONCE]
+                try:
+                    await self.store.audit([row(record) for record in group])
+                except Exception as error:
+                    self._fail(error)
+                    break
+                del self._waiting[: len(group)]
+                self.is_failing = False
+            self.metrics.audit_backlog.set(len(self._waiting))
+
+    def _fail(self, error: Exception) -> None:
+        if not self.is_failing:
+            log("audit.unavailable", level="error", error=error, backlog=len(self._waiting))
+        self.is_failing = True
+        if self._timer is None:
+            self._set(RETRY_AFTER)
+
+    def _set(self, seconds: float) -> None:
+        self._timer = asyncio.get_running_loop().call_later(seconds, self._begin)
+
+    def _begin(self) -> None:
+        self._timer = None
+        self._flushing = asyncio.get_running_loop().create_task(self.flush())
+
+
+def row(record: AuditRecord) -> AuditRow:
+    """A record as the store keeps it."""
+    body = encode(record)
+    return AuditRow(
+        at=int(record.at * MICROS),
+        tenant=record.tenant,
+        actor=record.actor,
+        action=record.action,
+        what=record.what,
+        body=body,
+        digest=digest(body),
+    )
+
+
+def group_rows(messages: Sequence[Kept], at: int) -> list[AuditRow]:
+    """What one commit of messages leaves: a record for each feed, over the hashes of its messages in their order."""
+    feeds: dict[tuple[str, str], list[Kept]] = {}
+    for kept in messages:
+        feeds.setdefault((kept.tenant, kept.feed), []).append(kept)
+    return [
+        row(
+            AuditRecord(
+                at=at / MICROS,
+                actor=f"feed:{feed}",
+                tenant=tenant,
+                action="C",
+                what="message",
+                outcome=0,
+                records=tuple(kept.id for kept in group),
+                count=len(group),
+                content=sha256(b"".join(kept.hash for kept in group)).hexdigest(),
+            )
+        )
+        for (tenant, feed), group in feeds.items()
+    ]
