@@ -10,6 +10,7 @@ import secrets
 import signal
 import sys
 import time
+from typing import TYPE_CHECKING
 
 import uvloop
 from granian.constants import HTTPModes, Interfaces
@@ -28,6 +29,9 @@ from gateway.worker import Worker
 from policies.metrics import Metrics
 from policies.redact import log, setup
 from policies.tracing import Tracer
+
+if TYPE_CHECKING:
+    from policies.otel import Export
 
 
 def micros() -> int:
@@ -127,7 +131,8 @@ class Gateway:
         log("gateway.stopped")
 
 
-def _exporter(endpoint: str | None):  # noqa: ANN202 - policies.otel is only imported where export is on
+def _exporter(endpoint: str | None) -> "Export | None":
+    """Where spans go; OpenTelemetry is only imported where export is on."""
     if not endpoint:
         return None
     from policies.otel import otlp

@@ -35,13 +35,13 @@ def ours(raw: bytes) -> None:
 
 def python_hl7(raw: bytes) -> None:
     """python-hl7's parse; it keeps fields as strings until they are asked for."""
-    hl7.parse(raw.decode("utf-8", "replace").replace("\n", "\r"))
+    hl7.parse(raw.decode("utf-8-sig", "replace").replace("\n", "\r"))
 
 
 def hl7apy(raw: bytes) -> None:
     """hl7apy's parse, without validation and without its groups, which is its fastest way."""
     try:
-        parse_message(raw.decode("utf-8", "replace").replace("\n", "\r"), validation_level=2, find_groups=False)
+        parse_message(raw.decode("utf-8-sig", "replace").replace("\n", "\r"), validation_level=2, find_groups=False)
     except Exception:  # hl7apy refuses some real messages; what it spent on them counts all the same
         return
 
