@@ -3,7 +3,6 @@
 python -m tests.benchmarks.phases [MESSAGES]
 """
 
-import asyncio
 import os
 import secrets
 import sys

@@ -13,6 +13,7 @@ from time import perf_counter, process_time
 
 from msgspec.structs import replace
 
+from canonical.records import Location, Patient, Provider
 from canonical.settle import Working
 from gateway.store.protocol import Batch
 from gateway.store.sqlite import SqliteStore
@@ -40,7 +41,7 @@ def group(first: int, size: int) -> Batch:
     return batch
 
 
-def of(number: int) -> tuple[made.Patient, made.Provider, made.Location]:
+def of(number: int) -> tuple[Patient, Provider, Location]:
     """Who message `number` is about."""
     return (
         made.patient(number % PEOPLE, "Doe", "Jane"),
