@@ -47,8 +47,13 @@ def words(text: str) -> list[str]:
     """The words of a name, without case and accents: `O'Brien-Müller` is `obrien`, `muller`."""
     folded = text.casefold()
     if not folded.isascii():
-        folded = "".join(one for one in unicodedata.normalize("NFKD", folded) if not unicodedata.combining(one))
+        folded = _bare(_bare(folded))  # compatibility caseless matching (Unicode D146) takes two rounds
     return WORD.findall(folded.replace("'", "").replace("\u2019", ""))
+
+
+def _bare(text: str) -> str:
+    decomposed = unicodedata.normalize("NFKD", text).casefold()
+    return "".join(one for one in decomposed if not unicodedata.combining(one))
 
 
 def asked(groups: Iterable[tuple[Key, ...]]) -> list[tuple[Key, ...]]:

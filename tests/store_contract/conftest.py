@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from gateway.store.protocol import Store
+from canonical.events import Event
+from gateway.store.protocol import Batch, Store
 from gateway.store.sqlite import SqliteStore
 
 Open = Callable[[Path, bytes | None], Store]
@@ -14,7 +15,7 @@ BACKENDS: dict[str, Open] = {"sqlite": SqliteStore}
 KEY = bytes(range(32))
 
 
-@pytest.fixture(params=BACKENDS.values(), ids=BACKENDS)
+@pytest.fixture(params=list(BACKENDS.values()), ids=list(BACKENDS))
 def backend(request: pytest.FixtureRequest) -> Open:
     """How a store of this backend is made, from a directory of its own and a site key."""
     made: Open = request.param
@@ -28,3 +29,9 @@ async def store(backend: Open, tmp_path: Path) -> AsyncIterator[Store]:
     await store.open()
     yield store
     await store.close()
+
+
+async def keep(store: Store, batch: Batch) -> list[Event]:
+    """Commit a batch in a unit of its own."""
+    async with store.unit() as unit:
+        return await unit.commit(batch)

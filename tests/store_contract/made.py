@@ -1,6 +1,7 @@
 """Made-up messages, records and events: each call gives what a test names and something plausible for the rest."""
 
 from hashlib import sha256
+from typing import Any
 
 from msgspec.structs import replace
 
@@ -9,7 +10,7 @@ from canonical.events import Event
 from canonical.ids import new_id
 from canonical.records import Appointment, Fact, Location, Patient, Provider, Record, Stamp
 from canonical.tasks import Task
-from gateway.store.protocol import AuditRow, Kept, Written
+from gateway.store.protocol import AuditRow, Kept, MessageQuery, RecordQuery, Store, Written
 from policies.audit import digest
 
 T0 = 1_800_000_000_000_000  # 2027-01-15T08:00:00Z
@@ -21,7 +22,7 @@ def identifier(value: str, system: str = MRN, kind: str = "MR") -> Identifier:
     return Identifier(value=value, system=system, type=kind)
 
 
-def message(number: int, tenant: str = "main", **given: object) -> Kept:
+def message(number: int, tenant: str = "main", **given: Any) -> Kept:
     """Message `number`: its control id is M<number>."""
     raw = f"MSH|^~\\&|EHR|HOSP|ISTHMUS|HOSP|20270115||SIU^S12|M{number}|P|2.5.1\rSCH|{number}\r".encode()
     kept = Kept(
@@ -45,7 +46,7 @@ def message(number: int, tenant: str = "main", **given: object) -> Kept:
     return replace(kept, **given)
 
 
-def patient(number: int, *names: str, tenant: str = "main", **given: object) -> Patient:
+def patient(number: int, *names: str, tenant: str = "main", **given: Any) -> Patient:
     """Patient `number`, known by the MRN P<number>."""
     made = Patient(
         id=new_id("patient", T0 + number, tenant, number),
@@ -61,7 +62,7 @@ def patient(number: int, *names: str, tenant: str = "main", **given: object) -> 
     return replace(made, **given)
 
 
-def appointment(number: int, of: str | None = None, tenant: str = "main", **given: object) -> Appointment:
+def appointment(number: int, of: str | None = None, tenant: str = "main", **given: Any) -> Appointment:
     """Appointment `number`, on day `number` of 2027, as a feed would have it."""
     stamp = Stamp(0, T0 + number, new_id("message", T0 + number, tenant, number))
     fields = ("start", "end", "zone", "identifiers", "appointment_type", "reasons", "patient", "participants")
@@ -125,7 +126,7 @@ def new(record: Record) -> Written:
     return Written(kind=type(record).__name__.lower(), before=None, after=record, fresh=True)
 
 
-def changed(before: Record, **fields: object) -> Written:
+def changed(before: Record, **fields: Any) -> Written:
     """The next version of a record."""
     later = {"version": before.version + 1, "updated_at": before.updated_at + 1_000_000}
     after = replace(before, **{**later, **fields})
@@ -143,7 +144,7 @@ def merged(source: Patient, survivor: Patient) -> Written:
     return changed(source, status="merged", links=(Link(type="replaced-by", other=survivor.id),))
 
 
-def event(number: int, kind: str = "appointment.created", tenant: str = "main", **given: object) -> Event:
+def event(number: int, kind: str = "appointment.created", tenant: str = "main", **given: Any) -> Event:
     """An event; its seq is the store's to give."""
     subject = new_id("appointment", T0 + number, tenant, number)
     made = Event(
@@ -152,7 +153,7 @@ def event(number: int, kind: str = "appointment.created", tenant: str = "main", 
     return replace(made, **given)
 
 
-def task(number: int, tenant: str = "main", **given: object) -> Task:
+def task(number: int, tenant: str = "main", **given: Any) -> Task:
     """A task about message `number`."""
     made = Task(
         id=new_id("task", T0 + number, tenant, number),
@@ -173,3 +174,25 @@ def audit_row(number: int, tenant: str = "main") -> AuditRow:
     return AuditRow(
         at=T0 + number, tenant=tenant, actor="client", action="R", what="/v1/x", body=body, digest=digest(body)
     )
+
+
+async def found(store: Store, tenant: str = "main", **query: Any) -> list[str]:
+    """The ids of the messages that a search finds, page by page."""
+    ids: list[str] = []
+    after = None
+    while True:
+        page = await store.messages(MessageQuery(tenant=tenant, after=after, **query))
+        ids += [one.id for one in page.items]
+        if (after := page.next) is None:
+            return ids
+
+
+async def records(store: Store, kind: str, tenant: str = "main", **query: Any) -> list[str]:
+    """The ids of the records that a search finds, page by page."""
+    ids: list[str] = []
+    after = None
+    while True:
+        page = await store.records(RecordQuery(tenant=tenant, kind=kind, after=after, **query))
+        ids += [one.id for one in page.items]
+        if (after := page.next) is None:
+            return ids

@@ -44,7 +44,7 @@ class Messages(Database):
         top = (place or self._first(SQL["last"])) // LOT
         low = self._first(SQL["since"], query.tenant, query.received_from) // LOT if query.received_from else 0
         rows: list[Row] = []
-        span = 4
+        span = 1
         while top >= low and len(rows) <= query.limit:
             bottom = max(low, top - span + 1)
             rows += await self._search(*message_search(query, place, self.digests, (top, bottom)))

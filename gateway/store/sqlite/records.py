@@ -80,9 +80,9 @@ class Records(Database):
             self.digests(tenant, f"record:{kind}", "identifier", f"{one.system}|{one.value.strip()}")
             for kind, one in lookups
         }
-        for lot in chunks(list(digests)):
-            for row in self._all(SQL["loaded"], lot):
-                self._know(working, self._record(*row))
+        rows = {row[0]: row[1:] for lot in chunks(list(digests)) for row in self._all(SQL["loaded"], lot)}
+        for n in sorted(rows):
+            self._know(working, self._record(*rows[n]))
         for record in list(working.records.values()):
             self._follow(tenant, working, record)
 

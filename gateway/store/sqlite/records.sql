@@ -42,7 +42,7 @@ SELECT coalesce(max(n), 0) FROM records
 
 -- name: loaded
 -- The records under many keys.
-SELECT DISTINCT r.id, r.version, r.body FROM record_keys k JOIN records r ON r.n = k.record
+SELECT r.n, r.id, r.version, r.body FROM record_keys k JOIN records r ON r.n = k.record
 WHERE k.digest IN (:many)
 
 -- name: places

@@ -1,0 +1,150 @@
+"""The feed of events has no gap, and a task is open once for one thing."""
+
+import asyncio
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from gateway.store.protocol import Batch, Store
+from tests.store_contract import made
+from tests.store_contract.conftest import keep
+
+SEVERAL = [
+    made.event(1),
+    made.event(2, "appointment.cancelled"),
+    made.event(3, "patient.merged"),
+    made.event(4, "feed.silent"),
+]
+
+
+async def test_events_come_back_with_their_seq(store: Store) -> None:
+    """Seq grows by one in the order of the batch, and the feed shows what commit gave."""
+    first = await keep(store, Batch(events=SEVERAL[:2]))
+    second = await keep(store, Batch(events=SEVERAL[2:]))
+
+    assert [1, 2, 3, 4] == [one.seq for one in (*first, *second)]
+    assert SEVERAL == [replace(one, seq=0) for one in (*first, *second)]
+    assert [*first, *second] == await store.events("main", 0, 10)
+    assert 4 == await store.head()
+
+
+async def test_a_failed_unit_leaves_no_gap(store: Store) -> None:
+    """The seq that a failed unit would have used is the next one's."""
+    await keep(store, Batch(messages=[made.message(1)], events=[made.event(1)]))
+    with pytest.raises(Exception, match="kept"):
+        await keep(store, Batch(messages=[made.message(1)], events=[made.event(2)]))
+    await keep(store, Batch(events=[made.event(3)]))
+
+    assert [1, 2] == [one.seq for one in await store.events("main", 0, 10)]
+
+
+async def test_the_feed_never_shows_a_gap(store: Store) -> None:
+    """Whoever reads while others commit sees every seq up to the last it sees."""
+    seen: list[int] = []
+
+    async def write(first: int) -> None:
+        for number in range(first, first + 10):
+            await keep(store, Batch(events=[made.event(number * 10), made.event(number * 10 + 1)]))
+
+    async def read() -> None:
+        while len(seen) < 80:
+            seen.extend(one.seq for one in await store.events("main", seen[-1] if seen else 0, 7))
+            await asyncio.sleep(0)
+
+    await asyncio.gather(read(), *(write(first) for first in (0, 100, 200, 300)))
+
+    assert list(range(1, 81)) == seen
+
+
+async def test_a_feed_belongs_to_its_tenant(store: Store) -> None:
+    """A tenant sees its own events only; their seq is of the whole store."""
+    await keep(store, Batch(events=[made.event(1), made.event(2, tenant="other"), made.event(3)]))
+
+    assert [1, 3] == [one.seq for one in await store.events("main", 0, 10)]
+    assert [2] == [one.seq for one in await store.events("other", 0, 10)]
+
+
+@pytest.mark.parametrize(
+    ("types", "expected"),
+    [
+        ((), [1, 2, 3, 4]),
+        (("*",), [1, 2, 3, 4]),
+        (("appointment.*",), [1, 2]),
+        (("appointment.cancelled",), [2]),
+        (("patient.*", "feed.silent"), [3, 4]),
+        (("patient.*", "appointment.*"), [1, 2, 3]),
+        (("appointment",), []),
+        (("app*",), []),
+        (("nothing.*",), []),
+    ],
+)
+async def test_types_narrow_the_feed(store: Store, types: tuple[str, ...], expected: list[int]) -> None:
+    """A pattern is a type, a family, or everything."""
+    await keep(store, Batch(events=SEVERAL))
+
+    assert expected == [one.seq for one in await store.events("main", 0, 10, types)]
+    assert expected[1:2] == [one.seq for one in await store.events("main", (expected or [9])[0], 1, types)]
+
+
+async def test_a_task_is_open_once(store: Store) -> None:
+    """Raising what is open already adds nothing; another tenant's, queue's or code's is another task."""
+    first, again = made.task(1), replace(made.task(2), subject=made.task(1).subject)
+    others = [replace(again, id=f"tsk_{n}", **other) for n, other in enumerate(OTHERS)]
+    await keep(store, Batch(tasks=[first]))
+    await keep(store, Batch(tasks=[again, *others]))
+    page = await store.tasks("main", None, None, None, 10)
+
+    assert {first.id, *(one.id for one in others if one.tenant == "main")} == {one.id for one in page.items}
+
+
+OTHERS: list[dict[str, Any]] = [{"tenant": "other"}, {"queue": "delivery"}, {"code": "PAT-MULTI"}, {"subject": "msg_x"}]
+
+
+async def test_a_closed_task_that_is_raised_again_is_open_again(store: Store) -> None:
+    """A replay that fails as before opens the same task anew; one of another message opens a new one."""
+    done = replace(made.task(1), status="completed", version=2, owner="ann", resolution="fixed")
+    other = replace(made.task(2), subject=made.task(1).subject)
+    await keep(store, Batch(tasks=[made.task(1)]))
+    assert await store.put_task(done, 1)
+    await keep(store, Batch(tasks=[made.task(1)]))
+    await keep(store, Batch(tasks=[other]))
+
+    assert replace(made.task(1), version=3) == await store.task("main", done.id)
+    assert None is await store.task("main", other.id)
+
+
+async def test_a_task_is_changed_by_who_saw_its_last_version(store: Store) -> None:
+    """Of two people with the same version in hand one succeeds."""
+    await keep(store, Batch(tasks=[made.task(1)]))
+    ann = replace(made.task(1), status="in-progress", version=2, owner="ann", note="called the ward", updated_at=9)
+    bob = replace(made.task(1), status="cancelled", version=2, owner="bob")
+
+    assert [True, False] == [await store.put_task(ann, 1), await store.put_task(bob, 1)]
+    assert ann == await store.task("main", ann.id)
+    assert not await store.put_task(replace(ann, tenant="other"), 2)
+    assert None is await store.task("other", ann.id)
+
+
+async def test_tasks_are_listed_by_how_long_they_wait(store: Store) -> None:
+    """Oldest first, page by page, by status and queue."""
+    tasks = [replace(made.task(n), queue=("delivery", "registration")[n % 2], created_at=n // 3) for n in range(20)]
+    await keep(store, Batch(tasks=tasks))
+    await store.put_task(replace(tasks[0], status="completed", version=2), 1)
+    expected = sorted(tasks, key=lambda one: (one.created_at, one.id))
+    open_deliveries = [one.id for one in expected if one.queue == "delivery" and one.id != tasks[0].id]
+
+    assert [one.id for one in expected] == await listed(store, None, None)
+    assert open_deliveries == await listed(store, "ready", "delivery")
+    assert [tasks[0].id] == await listed(store, "completed", None)
+
+
+async def listed(store: Store, status: str | None, queue: str | None) -> list[str]:
+    """All tasks, three at a time."""
+    ids: list[str] = []
+    after = None
+    while True:
+        page = await store.tasks("main", status, queue, after, 3)
+        ids += [one.id for one in page.items]
+        if (after := page.next) is None:
+            return ids
