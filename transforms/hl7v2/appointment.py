@@ -100,9 +100,10 @@ def contacts(sch: Segment, reading: Reading) -> tuple[Contact, ...] | UnsetType:
     """Who placed, who fills and who entered the booking: person, telephone, address, place (SCH-12 to SCH-22)."""
     found: list[Contact] = []
     for role, who, *where in CONTACTS:
-        if any(sch.get(index) for index in (who, *where)):
+        if any(index and sch.get(index) for index in (who, *where)):
             found += _contacts(sch, role, who, where, reading)
         if role != "placer" and not sch.get(who):
+            reading.at = f"{sch.path}-{who}"
             reading.remark(f"SCH-{who}", "DQ-REQUIRED-MISSING", SHOULD_BE_SENT)
     return tuple(found) if found else UNSET
 

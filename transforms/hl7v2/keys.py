@@ -20,17 +20,17 @@ def keys_of(mapped: Mapped) -> Iterator[Key]:
     """The keys of what a message was mapped to."""
     for patch in mapped.patches:
         if patch.type != "location":
-            yield from _identifiers("identifier", (*patch.anchors, *patch.also))
+            yield from _identifiers((*patch.anchors, *patch.also))
         if patch.type in KEYED:
             yield from _fields(patch)
     for merge in mapped.merges:
-        yield from _identifiers("identifier", merge.source)
+        yield from _identifiers(merge.source)
 
 
-KEYED = {
-    "patient": (("accounts", "account"), ("coverage_members", "identifier")),
-    "appointment": (("based_on", "order"), ("visit", "visit"), ("parents", "identifier"), ("group", "identifier")),
-    "encounter": (("account", "account"), ("preadmit_number", "identifier")),
+KEYED = {  # fields that hold identifiers, and what they are searched by besides
+    "patient": (("accounts", "account"), ("coverage_members", "")),
+    "appointment": (("based_on", "order"), ("visit", ""), ("parents", ""), ("group", "")),
+    "encounter": (("account", "account"), ("preadmit_number", "")),
 }
 
 
@@ -38,8 +38,10 @@ def _fields(patch: Patch) -> Iterator[Key]:
     fields = patch.fields
     for field, kind in KEYED[patch.type]:
         held = fields.get(field)
-        if held:
-            yield from _identifiers(kind, held if isinstance(held, tuple) else (held,))
+        numbers = held if isinstance(held, tuple) else (held,) if isinstance(held, Identifier) else ()
+        yield from _identifiers(numbers)
+        if kind:
+            yield from ((kind, one.value) for one in numbers)
     if birth := fields.get("birth_date"):
         yield "birthdate", str(birth)
     names = fields.get("names")
@@ -53,10 +55,10 @@ def _words(name: Name) -> Iterator[Key]:
             yield "name", word
 
 
-def _identifiers(kind: str, identifiers: Iterable[Identifier]) -> Iterator[Key]:
+def _identifiers(identifiers: Iterable[Identifier]) -> Iterator[Key]:
     for one in identifiers:
-        yield kind, one.value
-        yield kind, f"{one.system}|{one.value}"
+        yield "identifier", one.value
+        yield "identifier", f"{one.system}|{one.value}"
 
 
 def keys_of_unmapped(reading: Reading) -> list[Key]:

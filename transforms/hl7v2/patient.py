@@ -182,7 +182,10 @@ def numbers(pid: Segment, reading: Reading) -> tuple[tuple[Identifier, ...], tup
     if ssn := take(text, pid, 19, reading):
         also.append(Identifier(value=ssn.partition(reading.dialect.component)[0], system=SSN, type="SS"))
     reading.field = None
-    fields: dict[str, object] = {"coverage_members": tuple(members)} if members else {}
+    fields: dict[str, object] = {}
+    if members:
+        fields["coverage_members"] = tuple(members)
+        reading.used("coverage_members", f"{pid.path}-3", "identifier")
     return tuple(anchors), tuple(dict.fromkeys(also)), fields
 
 

@@ -5,6 +5,7 @@ A field that cannot be read costs itself only: it becomes a problem, and the res
 
 from msgspec import Struct
 
+from canonical.patches import SELF
 from canonical.problems import Problem, Severity
 
 from .actors import Cast
@@ -89,6 +90,13 @@ class Reading:
         if len(self.problems) == since:
             return ()
         return tuple(problem for problem in self.problems[since:] if problem.severity != "information")
+
+    def introduced(self, reference: str, by: str) -> None:
+        """Leave a trace that the place being read is where the record behind a reference comes from."""
+        if self.trace is not None:
+            number = reference[len(SELF) :]
+            for field in ("identifiers", *self.cast.patches[int(number)].fields):
+                self.used(f"{number}.{field}", self.at, by)
 
     def number(self, patch: int, since: int) -> None:
         """What was traced from that number on is about this patch: `start` becomes `2.start`."""

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from canonical.datatypes import Identifier, Participant, Service
 from canonical.patches import Edit
 
-from .actors import Person
+from .actors import Person, Spot
 from .codes import APPOINTMENT_STATUSES, PARTICIPATIONS, RESOURCE_KINDS
 from .converters import coded, codes_of, concept, concepts, text
 from .er7 import Segment
@@ -158,9 +158,8 @@ class Walk:
     def _places(self, ail: Segment, layout: Layout) -> list[Participant]:
         """AIL-3."""
         shared = self._shared(ail, layout)
-        cast = self.reading.cast
         return [
-            replace(shared, kind="location", actor=cast.location(one), display=one.display)
+            replace(shared, kind="location", actor=place_of(one, self.reading), display=one.display)
             for one in take(spots, ail, 3, self.reading) or ()
         ]
 
@@ -233,12 +232,23 @@ def moved(start: str, minutes: int) -> str:
 
 def actor(person: Person, reading: Reading) -> dict[str, object]:
     """A person as a participant."""
+    reference = reading.cast.provider(person)
+    if reference:
+        reading.introduced(reference, "person")
     return {
         "kind": "provider",
-        "actor": reading.cast.provider(person),
+        "actor": reference,
         "identifiers": person.identifiers,
         "display": person.display,
     }
+
+
+def place_of(spot: Spot, reading: Reading) -> str | None:
+    """The reference to a place."""
+    reference = reading.cast.location(spot)
+    if reference:
+        reading.introduced(reference, "spot")
+    return reference
 
 
 def united(mentions: Sequence[Person]) -> list[Person]:

@@ -73,6 +73,7 @@ def _fields(
     said, overbooked = status(action, sch, reading)
     if overbooked is not None:
         fields["overbooked"] = overbooked or None
+        reading.used("overbooked", f"{sch.path}-25", "status")
     SCH.read(sch, reading, fields)
     if action.code not in ENDED:
         REASON.read(sch, reading, fields)
@@ -83,6 +84,7 @@ def _fields(
         PV1.read(pv1, reading, fields)
     if patients:
         fields["patient"] = patients[0].actor if len(patients) == 1 else None
+        reading.used("patient", "PID-3", "patient")
     return said, fields
 
 
@@ -152,6 +154,7 @@ def _replace(patch: Patch, reading: Reading) -> None:
         said = Said(status="cancelled", reason=REPLACED)
         old = Patch(type="appointment", anchors=others, said=said, event="appointment.cancelled", successor=number)
         patch.fields["replaces"] = reading.cast.add(old)
+        reading.used("replaces", "SCH-24", "replaced")
 
 
 def block(action: Action, reading: Reading, mapped: Mapped) -> None:

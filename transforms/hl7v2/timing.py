@@ -23,6 +23,13 @@ PATHS: Final = (
     *("TQ1-7", "SCH-11.4", "AIS-4", "AIP-6", "AIL-6", "AIG-8"),
     *("TQ1-8", "SCH-11.5", "SCH-9", "SCH-10", "TQ1-6", "SCH-11.3", "AIS-7"),
 )
+SOURCES: Final = {
+    "start": ("start",),
+    "end": ("start", "minutes_duration"),
+    "zone": ("start",),
+    "minutes_duration": ("start", "end"),
+    "duration_source": ("start", "end", "minutes_duration"),
+}
 STARTS: Final = {"AIS": 4, "AIG": 8, "AIL": 6, "AIP": 6}  # the start of each resource; its duration stands three after
 LONGEST: Final = 60 * 24 * 366  # minutes: what is longer than a year is no appointment
 
@@ -37,6 +44,17 @@ _AMOUNT = "the duration is not a number of minutes"
 
 def timing(sch: Segment, reading: Reading, _: dict[str, object]) -> dict[str, object]:
     """The five fields, all or none; without a start only a declared duration, which a waiting list needs."""
+    before = len(reading.trace or ())
+    said = _timing(sch, reading)
+    for field in said if reading.trace is not None else ():
+        found = reading.trace[before:] if reading.trace else ()
+        if all(used.field != field for used in found):  # worked out from the others
+            for used in [used for used in found if used.field in SOURCES[field]]:
+                reading.used(field, used.path, "derived")
+    return said
+
+
+def _timing(sch: Segment, reading: Reading) -> dict[str, object]:
     tq1 = reading.message.first("TQ1")
     legacy = _legacy(sch, reading)
     if (tq1 and tq1.get(7) == NULL) or legacy[3] == NULL:
@@ -88,6 +106,10 @@ def _start(tq1: Segment | None, legacy: list[str], sch: Segment, reading: Readin
         stated.append(found)
     first = min(_resources(reading), key=_micros, default=None)
     if not stated:
+        if first:
+            for name, index in STARTS.items():
+                if name in reading.message.named:
+                    reading.used("start", f"{name}-{index}", "earliest")
         return first
     if stated[-1].micros != stated[0].micros:
         reading.complain("DQ-TIME-CONFLICT", _CONFLICT, at="SCH-11")
@@ -134,10 +156,13 @@ def _last(start: Point, reading: Reading) -> Point | None:
 def _point(text: str, path: str, reading: Reading) -> Point | None:
     reading.at = path
     try:
-        return point(text, reading)
+        found = point(text, reading)
     except BadField as bad:
         reading.complain(bad.code, bad.detail, bad.severity)
         return None
+    if found and reading.field:
+        reading.used(reading.field, path, "instant")
+    return found
 
 
 def quietly(text: str, reading: Reading) -> Point | None:
@@ -175,6 +200,8 @@ def _declared(sch: Segment, tq1: Segment | None, legacy: list[str], reading: Rea
 def duration(amount: str, unit: str, path: str, reading: Reading) -> int | None:
     """A length of time in whole minutes; without a unit minutes are assumed."""
     minutes, wrong = _minutes(amount, unit, reading.dialect)
+    if reading.trace is not None and reading.field:
+        reading.used(reading.field, path, "duration")
     if wrong:
         reading.at = path
         if wrong == _NO_UNIT:
