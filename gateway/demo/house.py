@@ -1,6 +1,7 @@
 """The demo's folder: a site as a user would write it, its key and its clients, made once and kept from then on.
 
-Secrets stand in demo.json alone, which only its owner may read; the site holds their hashes.
+Secrets stand in demo.json and in the file that outlives it, which only their owner may read; the site holds hashes.
+demo.json is there from when everything can be used.
 """
 
 import os
@@ -12,6 +13,7 @@ from msgspec import Struct
 
 from policies.auth import hash_secret
 
+SECRETS = ".clients.json"
 READS = ("appointments", "encounters", "patients", "providers", "locations", "events", "subscriptions")
 SCOPES = {"admin": ("admin",), "partner": (*(f"{one}.read" for one in READS), "subscriptions.write")}
 
@@ -86,13 +88,15 @@ def prepare(folder: Path) -> dict[str, Credentials]:
     for path, text in ((site / "isthmus.toml", MAIN), (site / "peers" / "east.toml", PEER)):
         if not path.exists():
             path.write_text(text, encoding="utf-8")
-    known = _known(folder / "demo.json")
-    return {name: _client(site, name, known.get(name)) for name in SCOPES}
+    known = _known(folder / SECRETS)
+    clients = {name: _client(site, name, known.get(name)) for name in SCOPES}
+    write_private(folder / SECRETS, msgspec.json.encode(clients))
+    return clients
 
 
 def _known(path: Path) -> dict[str, Credentials]:
     try:
-        return msgspec.json.decode(path.read_bytes(), type=Demo).clients
+        return msgspec.json.decode(path.read_bytes(), type=dict[str, Credentials])
     except (OSError, msgspec.DecodeError):
         return {}
 
@@ -107,6 +111,11 @@ def _client(site: Path, name: str, known: Credentials | None) -> Credentials:
     hashed = hash_secret(fresh.client_secret, secrets.token_bytes(16))
     path.write_text(CLIENT.format(name=name, secret=hashed, scopes=scopes), encoding="utf-8")
     return fresh
+
+
+def withdraw(folder: Path) -> None:
+    """What an earlier run announced holds no longer."""
+    (folder / "demo.json").unlink(missing_ok=True)
 
 
 def announce(folder: Path, demo: Demo) -> None:

@@ -24,6 +24,7 @@ READS_A_POLL = 5
 EARLY = 30.0
 LONGEST_BODY = 1_000_000
 WORDS = {200: "OK", 400: "Bad Request", 401: "Unauthorized", 413: "Content Too Large", 503: "Service Unavailable"}
+GONE = (asyncio.IncompleteReadError, asyncio.LimitOverrunError, ConnectionError, asyncio.CancelledError)
 
 
 class Counters(Struct):
@@ -77,7 +78,7 @@ class Inbox:
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """HTTP/1.1 with as much as a sender of webhooks needs."""
-        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError, asyncio.LimitOverrunError):
+        with contextlib.suppress(*GONE):
             while True:
                 head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
                 lines = [line.partition(":") for line in head.split("\r\n")[1:] if line]

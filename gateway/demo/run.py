@@ -19,7 +19,7 @@ from msgspec.structs import replace
 from gateway.app import Gateway
 from gateway.demo.child import Orders
 from gateway.demo.ehr import Counters as Ehr
-from gateway.demo.house import Credentials, Demo, announce, prepare
+from gateway.demo.house import Credentials, Demo, announce, prepare, withdraw
 from gateway.demo.partner import Counters as Partner
 from gateway.demo.show import Tally, View
 from gateway.settings import Site
@@ -115,6 +115,7 @@ def run(options: Options) -> int:
     folder = options.data
     folder.mkdir(parents=True, exist_ok=True)
     clients = prepare(folder)
+    withdraw(folder)
     with ExitStack() as stack:
         log = sys.stderr if options.headless else stack.enter_context((folder / "isthmus.log").open("a"))
         setup(log)

@@ -23,6 +23,7 @@ WHY = {
     "S15": "PTREQ^Cancelled at patient's wish^L",
     "S26": "NOSHOW^Did not come^L",
 }
+DESK = "77^Desk^Front^^^^^^EASTSTAFF"
 
 
 class Booking(Struct):
@@ -128,7 +129,7 @@ def schedule(event: str, one: Booking, status: str = "") -> list[str]:
     fields[6] = WHY[event]
     fields[8] = f"{service}^{text(name)}^L"
     fields[9:11] = [str(one.clinic.minutes), "min^minute^ISO+"]
-    fields[16], fields[20] = "77^DESK^FRONT", "77^DESK^FRONT"
+    fields[16], fields[20] = DESK, DESK
     fields[25] = f"{(status or SCHEDULED[event])}^^HL70278"
     end = one.start.timestamp() + one.clinic.minutes * 60
     until = local(datetime.fromtimestamp(end, one.start.tzinfo))

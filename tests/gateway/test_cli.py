@@ -256,10 +256,9 @@ def test_send_to_nobody(booking: Path, capsys: pytest.CaptureFixture[str]) -> No
 
 def test_demo_site_is_made_once(tmp_path: Path) -> None:
     """A second start keeps the key, the clients and what the user changed."""
-    from gateway.demo.house import Demo, announce, prepare
+    from gateway.demo.house import prepare
 
     first = prepare(tmp_path)
-    announce(tmp_path, Demo(http="http://127.0.0.1:1", mllp="127.0.0.1:2", clients=first))
     key = (tmp_path / "site" / "site.key").read_bytes()
     east = tmp_path / "site" / "peers" / "east.toml"
     east.write_text(east.read_text() + "\n# mine\n")
@@ -267,7 +266,7 @@ def test_demo_site_is_made_once(tmp_path: Path) -> None:
     assert first == prepare(tmp_path)
     assert key == (tmp_path / "site" / "site.key").read_bytes()
     assert east.read_text().endswith("# mine\n")
-    assert 0o600 == (tmp_path / "demo.json").stat().st_mode & 0o777
+    assert 0o600 == (tmp_path / ".clients.json").stat().st_mode & 0o777
     assert 0o600 == (tmp_path / "site" / "site.key").stat().st_mode & 0o777
     site = load(tmp_path / "site")
     for name, who in first.items():
