@@ -14,6 +14,7 @@ from canonical.events import Event
 from canonical.outcome import Outcome
 from canonical.records import Record
 from connectors.webhook.client import Answered, Post
+from gateway.fanout import delivery_of
 from gateway.outbound import Send
 from gateway.services import Clock
 from gateway.store.protocol import Attempt, Delivery, DeliveryState, Store, Subscription
@@ -22,6 +23,8 @@ from policies.metrics import Metrics
 from policies.retry import Decision, Schedule, decide
 from policies.tracing import Trace, Tracer
 from transforms.api.cloudevent import cloud_event, encode
+
+Present = Callable[[Record, str | None], object]
 
 MICROS = 1_000_000
 AGENT = "Isthmus-Webhook/1"
@@ -40,7 +43,7 @@ class Result(Struct, frozen=True, kw_only=True):
 
 
 class Courier:
-    """Delivers. `present` gives a record the form of an API version, for subscriptions that ask for full events."""
+    """Delivers. `present` gives a record (and its surviving patient) the form of an API version, for full events."""
 
     def __init__(
         self,
@@ -51,7 +54,7 @@ class Courier:
         schedule: Schedule,
         metrics: Metrics | None = None,
         tracer: Tracer | None = None,
-        present: Callable[[Record], object] | None = None,
+        present: Present | None = None,
     ) -> None:
         self._store, self._post, self._clock, self._dice, self._schedule = store, post, clock, dice, schedule
         self._metrics, self._tracer, self._present = metrics, tracer, present
@@ -66,6 +69,12 @@ class Courier:
         self._observe(result, event, trace)
         return result
 
+    async def send(self, subscription: Subscription, event: Event) -> Outcome:
+        """Send an event outside any order, and keep nothing of it: how a receiver is tried out."""
+        now = self._clock()
+        delivery = delivery_of(subscription, event, now)
+        return await self._post(signed(subscription, delivery, encode(cloud_event(event)), now, None))
+
     def not_made(self, subscription: Subscription, delivery: Delivery) -> Result:
         """What follows when a fault of ours kept an attempt from being made: it is put off, and uses up no try."""
         now = self._clock()
@@ -76,7 +85,7 @@ class Courier:
         if not subscription.full or self._present is None:
             return None
         found = await self._store.version(event.tenant, event.subject, event.version)
-        return None if found is None else self._present(found)
+        return None if found is None else self._present(found, event.patient)
 
     def _record(
         self, subscription: Subscription, delivery: Delivery, outcome: Outcome, began: int, ended: int

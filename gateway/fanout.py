@@ -10,7 +10,7 @@ from gateway.store.protocol import Delivery, Subscription
 
 def deliveries_of(subscription: Subscription, events: Iterable[Event], now: int) -> list[Delivery]:
     """What a subscription is to receive of these events."""
-    return [_delivery(subscription, event, now) for event in events if wants(subscription, event)]
+    return [delivery_of(subscription, event, now) for event in events if wants(subscription, event)]
 
 
 def wants(subscription: Subscription, event: Event) -> bool:
@@ -31,7 +31,8 @@ def speaks_of(patterns: tuple[str, ...], kind: str) -> bool:
     )
 
 
-def _delivery(subscription: Subscription, event: Event, now: int) -> Delivery:
+def delivery_of(subscription: Subscription, event: Event, now: int) -> Delivery:
+    """An event on its way to a subscription."""
     return Delivery(
         id=new_id("delivery", event.at, event.id, subscription.id),
         tenant=event.tenant,

@@ -11,6 +11,7 @@ from gateway.store.protocol import Move, Store, Subscription
 
 EVENTS_AT_ONCE = 500
 CURSOR_LAG = 1000  # a cursor that only passes what its subscription does not want is written this seldom
+PATIENCE = 20_000
 EVERYTHING = "deliveries"
 
 
@@ -22,6 +23,7 @@ class Receiver:
         self.position = subscription.cursor
         self.flying = 0
         self.rests_until = 0
+        self.asked_at = 0
 
 
 class Receivers:
@@ -102,11 +104,14 @@ class Receivers:
         return {one.subscription.id: room for one in in_turn if (room := self._room(one, now))}
 
     def _room(self, receiver: Receiver, now: int) -> int:
-        """None until a quarter is free, so that claims go in groups: each is a commit."""
+        """How many more; a little room waits a moment for more of it, since each claim is a commit."""
         subscription = receiver.subscription
         is_held = subscription.state != "active" or f"subscription:{subscription.id}" in self._switches
         free = 0 if is_held or receiver.rests_until > now else self._most - receiver.flying
-        return free if free * 4 >= self._most else 0
+        if free * 2 < self._most and now - receiver.asked_at < PATIENCE:
+            return 0
+        receiver.asked_at = now
+        return free
 
     def are_at_ease(self, tenant: str) -> bool:
         """Whether every receiver of a tenant has had what was due and could take more."""

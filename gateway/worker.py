@@ -15,9 +15,7 @@ from msgspec.structs import replace
 
 from canonical.events import Event
 from canonical.outcome import Outcome
-from canonical.records import Record
-from gateway.delivery import MICROS, Courier, Result
-from gateway.fanout import deliveries_of
+from gateway.delivery import MICROS, Courier, Present, Result
 from gateway.outbound import Send, allow_list, client, outbound
 from gateway.parking import disable, raise_task
 from gateway.receivers import Receiver, Receivers
@@ -30,6 +28,7 @@ from policies.metrics import Metrics
 from policies.redact import log
 from policies.retry import Schedule
 from policies.tracing import Tracer
+from transforms.api import v1
 
 if TYPE_CHECKING:
     from gateway.pipeline import Pipeline
@@ -56,7 +55,7 @@ class Worker:
         *,
         metrics: Metrics | None = None,
         tracer: Tracer | None = None,
-        present: Callable[[Record], object] | None = None,
+        present: Present | None = None,
     ) -> None:
         self.store, self.clock, self.settings = store, clock, settings
         self.on_events: list[Callable[[Sequence[Event]], None]] = []
@@ -82,7 +81,7 @@ class Worker:
         tracer: Tracer,
         metrics: Metrics,
         pipeline: "Pipeline | None" = None,
-        present: Callable[[Record], object] | None = None,
+        present: Present = v1.present,
     ) -> Self:
         """The worker with its real client; whoever hears the pipeline's events hears the worker's too."""
 
@@ -119,9 +118,8 @@ class Worker:
         self.refresh()
 
     async def test(self, subscription: Subscription, event: Event) -> Outcome:
-        """Post one event now, beside the queue; nothing of it is kept."""
-        (delivery,) = deliveries_of(replace(subscription, types=("*",), feeds=(), patients=()), [event], event.at)
-        return (await self._courier.deliver(subscription, delivery, event)).outcome
+        """Send one event now, whatever the subscription's state, and keep nothing of it."""
+        return await self._courier.send(subscription, event)
 
     # -- running
 
@@ -259,6 +257,8 @@ class Worker:
     async def _conclude(self) -> bool:
         """Keep what has landed, in one transaction; what a person must hear of goes first, and is harmless twice."""
         results, now = self._results[:], self.clock()
+        if not results:
+            return True
         ends = {(one.subscription.id, one.decision.verb): one for one in results if one.decision.verb in CODES}
         for (_, verb), result in ends.items():
             await self._tell(result.subscription, CODES[verb], now)

@@ -23,6 +23,7 @@ EVENT = Event(
     type="appointment.created",
     tenant="main",
     subject="apt_1",
+    patient="pat_1",
     at=5,
     seq=7,
     version=1,
@@ -45,8 +46,8 @@ class Wire:
         return self.outcome
 
 
-def present(record: Record) -> object:
-    return {"id": record.id, "status": record.status}
+def present(record: Record, patient: str | None) -> object:
+    return {"id": record.id, "status": record.status, "patient": patient}
 
 
 async def delivered(
@@ -74,7 +75,9 @@ async def test_headers(store: SqliteStore) -> None:
     assert "application/json" == sent.headers["content-type"]
 
 
-@pytest.mark.parametrize(("full", "data"), [(False, None), (True, {"id": "apt_1", "status": "booked"})])
+@pytest.mark.parametrize(
+    ("full", "data"), [(False, None), (True, {"id": "apt_1", "status": "booked", "patient": "pat_1"})]
+)
 async def test_data(store: SqliteStore, full: bool, data: object) -> None:
     """The record comes along, as it was at the event, only for a subscription to full events."""
     async with store.unit() as unit:

@@ -1,17 +1,22 @@
 """From the feed of events to a partner's process: what arrives, in what order, and what becomes of what does not."""
 
 import asyncio
+import json
 import random
 from collections import defaultdict
 
+import msgspec
 import pytest
 from msgspec.structs import replace
 
+from canonical.events import Event
+from canonical.records import Appointment
 from gateway.resend import resend, resend_one
 from gateway.settings import Webhooks
-from gateway.store.protocol import DeliveryQuery, Subscription
+from gateway.store.protocol import Batch, DeliveryQuery, Subscription, Written
 from gateway.store.sqlite import SqliteStore
 from tests.gateway.conftest import QUICK, SECRETS, TRACEPARENT, House, Partner, micros
+from transforms.api import v1
 
 
 def query(subscription: Subscription, **given: object) -> DeliveryQuery:
@@ -46,6 +51,23 @@ async def test_an_event_arrives(house: House, partner: Partner) -> None:
     assert ("delivered", 1, 204) == (delivery.state, delivery.attempts, attempt.status)
 
 
+async def test_a_full_event_arrives(house: House, partner: Partner) -> None:
+    """A subscription to full events receives the record in the form of /v1."""
+    await house.subscribe(partner.url, full=True)
+    appointment = Appointment(id="apt_1", tenant="main", version=1, status="booked", created_at=1, updated_at=1)
+    created = Event(
+        id="evt_1", type="appointment.created", tenant="main", subject="apt_1", at=micros(), patient="pat_1", version=1
+    )
+    kept = Written(kind="appointment", before=None, after=appointment, fresh=True)
+    async with house.store.unit() as unit:
+        await unit.commit(Batch(records=[kept], events=[created]))
+    house.worker.wake()
+    await house.until(partner.received)
+
+    (taken,) = partner.received()
+    assert json.loads(msgspec.json.encode(v1.present(appointment, "pat_1"))) == taken["event"]["data"]
+
+
 async def test_filters(house: House, partner: Partner) -> None:
     """A subscription receives only what it asked for."""
     await house.subscribe(partner.url, types=("patient.*",))
@@ -54,6 +76,17 @@ async def test_filters(house: House, partner: Partner) -> None:
     await house.until(partner.received)
 
     assert ["patient.updated"] == [one["event"]["type"] for one in partner.received()]
+
+
+async def test_trying_out(house: House, partner: Partner) -> None:
+    """A receiver can be sent an event by itself; how it was received is the answer, and nothing is kept."""
+    subscription = await house.subscribe(partner.url, state="paused")
+    event = Event(id="evt_1", type="subscription.test", tenant="main", subject=subscription.id, at=micros())
+
+    assert "http_204" == (await house.worker.test(subscription, event)).code
+    partner.behaves(status=500)
+    assert "http_500" == (await house.worker.test(subscription, event)).code
+    assert [] == (await house.store.deliveries(query(subscription))).items
 
 
 async def test_two_secrets(house: House, partner: Partner) -> None:
