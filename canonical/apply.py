@@ -11,7 +11,7 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
-from canonical.datatypes import Identifier, Link
+from canonical.datatypes import Identifier, Link, Placement
 from canonical.ids import RecordType
 from canonical.patches import Merge, Patch, Said
 from canonical.problems import Problem
@@ -40,16 +40,38 @@ class Cause(Struct, frozen=True, kw_only=True):
         return Stamp(self.rank, self.clock, self.message)
 
 
-# Entries are of four types without a common base for what names them: hence Any in this table and its functions.
+# Entries are of five types without a common base for what names them: hence Any in this table and its functions.
+class Entries(Struct, frozen=True):
+    """A list whose entries have registers of their own: how an entry is named, where it stands among the others.
+
+    In a `grouped` list one register may hold several entries: `PV1-8` those named `PV1-8/1` and `PV1-8/2`.
+    """
+
+    named: Callable[[Any], str]
+    place: Callable[[Any], Any]
+    grouped: bool = False
+
+    def of(self, register: str, held: Iterable[str]) -> list[str]:
+        """Those of the names that a register holds."""
+        if not self.grouped:
+            return [register] if register in held else []
+        return [name for name in held if name == register or name.rpartition("/")[0] == register]
+
+
 def _segment_key(entry: Any) -> str:
     return entry.key or ""
 
 
-def _segment_place(entry: Any) -> tuple[int, int, str]:
-    """Entries stand in the order of their segments and set ids, whoever set them first."""
+def _segment_place(entry: Any) -> tuple[int, int, int, str]:
+    """Entries stand in the order of their segments, fields and set ids, whoever set them first."""
     key = _segment_key(entry)
-    segment, _, number = key.partition("/")
-    return SEGMENTS.get(segment, len(SEGMENTS)), int(number) if number.isdecimal() else 0, key
+    where, _, number = key.partition("/")
+    segment, _, field = where.partition("-")
+    return SEGMENTS.get(segment, len(SEGMENTS)), _number(field), _number(number), key
+
+
+def _number(text: str) -> int:
+    return int(text) if text.isdecimal() else 0
 
 
 def identifier_key(one: Identifier) -> str:
@@ -65,13 +87,22 @@ def _link_key(link: Link) -> str:
     return f"{link.type}/{link.other}"
 
 
+def _placement_key(placement: Placement) -> str:
+    return placement.kind
+
+
+def _placement_place(placement: Placement) -> int:
+    return PLACEMENTS.index(placement.kind)
+
+
 SEGMENTS = {name: place for place, name in enumerate(("PID", "AIS", "AIG", "AIL", "AIP", "PV1", "ROL"))}
-# The lists whose entries have registers of their own (`identifiers/urn:x|1`): how an entry is named, where it stands.
-LISTS: dict[str, tuple[Callable[[Any], str], Callable[[Any], Any]]] = {
-    "identifiers": (identifier_key, _identifier_place),
-    "links": (_link_key, _link_key),
-    "participants": (_segment_key, _segment_place),
-    "services": (_segment_key, _segment_place),
+PLACEMENTS = ("assigned", "temporary", "pending", "prior", "prior-temporary")
+LISTS = {
+    "identifiers": Entries(identifier_key, _identifier_place),
+    "links": Entries(_link_key, _link_key),
+    "participants": Entries(_segment_key, _segment_place, grouped=True),
+    "placements": Entries(_placement_key, _placement_place),
+    "services": Entries(_segment_key, _segment_place),
 }
 
 
@@ -114,22 +145,19 @@ class Draft:
             self.values[field] = value
 
     def entry(self, field: str, key: str, value: object) -> None:
-        """One entry of a list was set, or (None) removed."""
+        """One entry of a list was set, or several (a tuple), or (None) removed."""
         if self.clocks.get(field) not in self.newer and self.turn(f"{field}/{key}"):
-            self._put(field, key, value)
+            self._put(field, key, value if isinstance(value, tuple) else () if value is None else (value,))
 
-    def _put(self, field: str, key: str, value: object) -> None:
-        entries = self._entries(field)
-        if value is None:
-            entries.pop(key, None)
-        else:
-            entries[key] = value
+    def _put(self, field: str, key: str, values: Sequence[object]) -> None:
+        entries, kind = self._entries(field), LISTS[field]
+        for name in kind.of(key, entries):
+            del entries[name]
+        entries.update((kind.named(one), one) for one in values)
 
     def _entries(self, field: str) -> dict[str, Any]:
         if field not in self.lists:
-            named, _ = LISTS[field]
-            held: Any = self.values.get(field, getattr(self.base, field)) or ()
-            self.lists[field] = {named(one) or f"?{place}": one for place, one in enumerate(held)}
+            self.lists[field] = _by_name(field, self.values.get(field, getattr(self.base, field)))
         return self.lists[field]
 
     def _list(self, field: str, value: object) -> None:
@@ -138,14 +166,14 @@ class Draft:
             return
         single = [register for register in self.clocks if register.startswith(f"{field}/")]
         kept = [register.partition("/")[2] for register in single if self.clocks[register] in self.newer]
-        held = self._entries(field) if kept else {}
+        held = dict(self._entries(field)) if kept else {}
         self.clocks = {
             register: at for register, at in self.clocks.items() if register not in single or at in self.newer
         }
         self.lists.pop(field, None)
         self.values[field] = value
         for key in kept:
-            self._put(field, key, held.get(key))
+            self._put(field, key, [held[name] for name in LISTS[field].of(key, held)])
 
     def say(self, fact: Fact) -> None:
         """A status was stated."""
@@ -169,7 +197,7 @@ class Draft:
         if self.problems:
             self._forget()
         for field, entries in self.lists.items():
-            self.values[field] = tuple(sorted(entries.values(), key=LISTS[field][1]))
+            self.values[field] = tuple(sorted(entries.values(), key=LISTS[field].place))
         self.values["problems"] = self.problems
         if self.facts is not base.facts and (now := fold(self.facts)):
             self.values |= {"status": now.status, "status_reason": now.reason, "source_status": now.source}
@@ -200,6 +228,10 @@ class Draft:
         if field in LISTS:
             registers += [register for register in self.clocks if register.startswith(f"{field}/")]
         return any(not self.stamps[self.clocks[one]].yields_to(stamp) for one in registers if one in self.clocks)
+
+
+def _by_name(field: str, held: Any) -> dict[str, Any]:
+    return {LISTS[field].named(one) or f"?{place}": one for place, one in enumerate(held or ())}
 
 
 def _compact(stamps: list[Stamp], clocks: dict[str, int]) -> tuple[tuple[Stamp, ...], dict[str, int]]:
@@ -270,8 +302,8 @@ def join(survivor: Record, source: Record, cause: Cause) -> Record:
         draft.under(source.stamps[at])
         field, _, key = register.partition("/")
         if key and not key.startswith("replaced-by/"):
-            named, _ = LISTS[field]
-            draft.entry(field, key, {named(one): one for one in getattr(source, field)}.get(key))
+            held = _by_name(field, getattr(source, field))
+            draft.entry(field, key, tuple(held[name] for name in LISTS[field].of(key, held)))
         elif field.endswith("!"):
             draft.complain(one for one in source.problems if one.field == (field[:-1] or None))
         elif not key:

@@ -5,7 +5,7 @@ A field that is missing from a patch was not sent, `None` deletes, anything else
 
 from msgspec import Struct
 
-from canonical.datatypes import Concept, Identifier, Participant, Service
+from canonical.datatypes import Concept, Identifier, Participant, Placement, Service
 from canonical.ids import RecordType
 from canonical.problems import Problem
 
@@ -23,11 +23,14 @@ class Said(Struct, frozen=True, kw_only=True):
 
 
 class Edit(Struct, frozen=True, kw_only=True):
-    """One action-mode change of a list (S18-S22, AIx-2): the entry with this key is set, or removed."""
+    """One change of a list (S18-S22, AIx-2; the fields of PV1): what stands under this key is set, or removed.
 
-    field: str  # participants | services
+    A tuple sets all participants of one field at once: `PV1-8` holds those with the keys `PV1-8/1`, `PV1-8/2`.
+    """
+
+    field: str  # participants | services | placements
     key: str
-    value: Participant | Service | None
+    value: Participant | Service | Placement | tuple[Participant, ...] | None
 
 
 class Patch(Struct, kw_only=True):

@@ -8,7 +8,7 @@ from typing import Final
 
 from canonical.patches import Mapped
 
-from . import siu, times
+from . import adt, siu, times
 from .actions import Events
 from .er7 import Message
 from .header import Header
@@ -17,7 +17,7 @@ from .keys import keys_of, keys_of_unmapped
 from .profile import Profile
 from .rows import BadField, Reading, Used
 
-EVENTS: Final[Events] = {**siu.EVENTS}
+EVENTS: Final[Events] = {**siu.EVENTS, **adt.EVENTS}
 AHEAD: Final = 300_000_000  # microseconds that a sender's clock may be ahead of ours
 CLOCK: Final = (("EVN", 6), ("EVN", 2), ("MSH", 7))
 

@@ -1,0 +1,201 @@
+"""Merges, moves, renames and links of patients, accounts and visits: MRG and its events (2.5.1 ch. 3.3; DOMAIN 2.4).
+
+A merge says that two are one from now on; a move gives something to another patient; a change of a number renames. What
+is named and unknown leaves a tombstone, so that messages which are late find their way.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from msgspec.structs import replace
+
+from canonical.datatypes import Identifier
+from canonical.patches import Mapped, Merge, Patch, Said, Tie
+
+from . import encounter
+from .actions import Action
+from .authority import SSN
+from .codes import MEMBER_TYPES
+from .er7 import Segment
+from .identity import identifier, identifiers
+from .patient import about
+from .rows import Reading, take
+from .visits import each_patient, stay
+
+ACTIVE: Final = Said(status="active")
+UNKNOWN: Final = Said(status="unknown", weak=True)
+NOTHING_MERGED: Final = "no number of the record that is merged away: nothing was merged"
+NOTHING_MOVED: Final = "MRG-1 and PID-3 have no number in common: no number was moved"
+NO_ACCOUNT: Final = "the event is about an account, and one of its two numbers is missing"
+NO_OTHER: Final = "a link needs two patients, each with a number in PID-3"
+LEAVES: Final = {"A46": (4, 2), "A48": (2, 4)}  # MRG-4 is the prior external number, MRG-2 the alternate one
+
+
+def merge_patients(action: Action, reading: Reading, mapped: Mapped) -> None:
+    """A18, A30, A34, A36, A39, A40: in each group the patient of MRG is the one of PID."""
+    for pid, who in each_patient(reading, mapped, said=ACTIVE):
+        for mrg in about(reading, pid, "MRG"):
+            former, further = _former(mrg, reading)
+            if former:
+                who.retires += further
+                mapped.merges.append(Merge(source=former, survivor=len(reading.cast.patches)))
+            else:
+                reading.complain("DQ-REQUIRED-MISSING", NOTHING_MERGED, at=f"{mrg.path}-1")
+        reference = reading.cast.add(who)
+        if action.code == "A36":
+            _accounts(action, reading, pid, reference)
+
+
+def merge_accounts(action: Action, reading: Reading, mapped: Mapped) -> None:
+    """A35, A41, A49: what was on the account of MRG-3 is on that of PID-18."""
+    for pid, who in each_patient(reading, mapped):
+        _accounts(action, reading, pid, reading.cast.add(who))
+
+
+def _accounts(action: Action, reading: Reading, pid: Segment, patient: str) -> None:
+    now = encounter.typed(_number(pid, 18, reading), "AN")
+    for mrg in about(reading, pid, "MRG"):
+        before = encounter.typed(_number(mrg, 3, reading), "AN")
+        if not now or not before:
+            reading.complain("DQ-REQUIRED-MISSING", NO_ACCOUNT, at=f"{mrg.path}-3" if now else f"{pid.path}-18")
+        elif not _same(now, before):
+            patch = Patch(
+                type="encounter",
+                anchors=(before,),
+                also=(now,),
+                fields={"account": now, "patient": patient},
+                said=UNKNOWN,
+                event=action.event if action.event.startswith("encounter.") else None,
+                retires=(before,),
+                every=True,
+            )
+            reading.cast.add(patch)
+
+
+def move_account(action: Action, reading: Reading, mapped: Mapped) -> None:
+    """A44: the visits on an account belong to the patient of PID from now on."""
+    for pid, who in each_patient(reading, mapped):
+        patient = reading.cast.add(who)
+        moved = [_number(pid, 18, reading), *(_number(mrg, 3, reading) for mrg in about(reading, pid, "MRG"))]
+        accounts = _once(encounter.typed(one, "AN") for one in moved)
+        if not accounts:
+            reading.complain("DQ-REQUIRED-MISSING", NO_ACCOUNT, at=f"{pid.path}-18")
+            continue
+        patch = Patch(
+            type="encounter",
+            anchors=accounts,
+            fields={"account": accounts[0], "patient": patient},
+            said=UNKNOWN,
+            event=action.event,
+            retires=accounts[1:],
+            every=True,
+        )
+        reading.cast.add(patch)
+
+
+def move_visits(action: Action, reading: Reading, mapped: Mapped) -> None:
+    """A45: each visit of a (MRG, PV1) pair belongs to the patient and the account of PID from now on."""
+    for pid, who in each_patient(reading, mapped):
+        patient = reading.cast.add(who)
+        account = _number(pid, 18, reading)
+        for mrg, pv1 in _pairs(pid, reading):
+            left = _number(mrg, 3, reading)
+            drops = (left,) if left and account and not _same(left, account) else ()
+            stay(action, reading, mapped, pid, pv1, patient, former=_visit(mrg, 5, reading), drops=drops)
+
+
+def merge_visits(action: Action, reading: Reading, mapped: Mapped) -> None:
+    """A42, A50, A51: the visit of MRG-5 (A51: MRG-6) is the one of PV1, or is known by that number from now on."""
+    index = 6 if action.code == "A51" else 5
+    for pid, who in each_patient(reading, mapped):
+        patient = reading.cast.add(who)
+        for mrg, pv1 in _pairs(pid, reading):
+            former = _visit(mrg, index, reading)
+            place = stay(action, reading, mapped, pid, pv1, patient, former=former) if former else None
+            if place is None:
+                reading.complain("DQ-REQUIRED-MISSING", NOTHING_MERGED, at=f"{mrg.path}-{index}")
+                continue
+            survivor = int(place[1:])
+            if retired := reading.cast.patches[survivor].retires:
+                mapped.merges.append(Merge(source=retired, survivor=survivor, type="encounter"))
+
+
+def rename_patient(action: Action, reading: Reading, mapped: Mapped) -> None:
+    """A46, A47, A48: the patient of MRG has the numbers of PID now; the others become old ones."""
+    for pid, who in each_patient(reading, mapped, event=action.event):
+        kept = {(one.system, one.value) for one in (*who.anchors, *who.also)}
+        former: list[Identifier] = []
+        for mrg in about(reading, pid, "MRG"):
+            fields = LEAVES.get(action.code, ())
+            found = [one for index in fields for one in take(identifiers, mrg, index, reading) or ()]
+            former += found or _former(mrg, reading)[0]
+        gone = tuple(one for one in _once(former) if (one.system, one.value) not in kept)
+        if gone:
+            who.anchors += gone
+            who.retires = gone
+            mapped.merges.append(Merge(source=gone, survivor=len(reading.cast.patches)))
+        else:
+            reading.complain("DQ-REQUIRED-MISSING", NOTHING_MERGED, at="MRG-1")
+        reading.cast.add(who)
+
+
+def move_identifiers(action: Action, reading: Reading, mapped: Mapped) -> None:
+    """A43: the numbers that PID-3 and MRG-1 share leave the patient whom the rest of MRG-1 names, for that of PID-3."""
+    for pid, who in each_patient(reading, mapped, event=action.event):
+        listed = {(one.system, one.value): one for one in who.anchors}
+        sources: list[Patch] = []
+        for mrg in about(reading, pid, "MRG"):
+            former, _ = _former(mrg, reading)
+            moved = tuple(listed[one.system, one.value] for one in former if (one.system, one.value) in listed)
+            left = tuple(one for one in former if (one.system, one.value) not in listed)
+            stays = tuple(one for one in who.anchors if one not in moved)
+            if moved and left and stays:
+                who = replace(who, anchors=stays, also=(*who.also, *moved))
+                sources.append(Patch(type="patient", anchors=left, drops=moved, event=action.event))
+            else:
+                reading.complain("DQ-REQUIRED-MISSING", NOTHING_MOVED, at=f"{mrg.path}-1")
+        reading.cast.patches += [who, *sources]
+
+
+def link(action: Action, reading: Reading, mapped: Mapped) -> None:
+    """A24, A37: two patients are, or are no longer, thought to be one person; both records stay."""
+    linked = action.code == "A24"
+    places = [int(reading.cast.add(who)[1:]) for _, who in each_patient(reading, mapped)]
+    if len(places) < 2 and not mapped.anchor_missing:
+        reading.complain("DQ-REQUIRED-MISSING", NO_OTHER, at="PID-3")
+    mapped.ties += [Tie(one=places[0], other=other, linked=linked) for other in places[1:]]
+
+
+def _former(mrg: Segment, reading: Reading) -> tuple[tuple[Identifier, ...], tuple[Identifier, ...]]:
+    """The numbers that find the patient who is merged away, and further ones: MRG-1, else MRG-4 and MRG-2."""
+    reading.field = "identifiers"
+    listed, external, alternate = (take(identifiers, mrg, index, reading) or () for index in (1, 4, 2))
+    reading.field = None
+    found = _once(one for one in listed if one.type not in MEMBER_TYPES and one.type != "SS" and one.system != SSN)
+    older = _once((*external, *alternate))
+    return (found, older) if found else (older, ())
+
+
+def _number(segment: Segment, index: int, reading: Reading) -> Identifier | None:
+    return take(identifier, segment, index, reading) or None
+
+
+def _visit(mrg: Segment, index: int, reading: Reading) -> tuple[Identifier, ...]:
+    return _once((encounter.typed(_number(mrg, index, reading), "VN"),))
+
+
+def _pairs(pid: Segment, reading: Reading) -> Iterator[tuple[Segment, Segment]]:
+    """Each MRG with the PV1 that follows it."""
+    visits = about(reading, pid, "PV1")
+    for mrg in about(reading, pid, "MRG"):
+        if pv1 := next((one for one in visits if one.number > mrg.number), None):
+            yield mrg, pv1
+
+
+def _once(numbers: Iterable[Identifier | None]) -> tuple[Identifier, ...]:
+    """Each number once, by what it is matched on."""
+    return tuple({(one.system, one.value): one for one in numbers if one}.values())
+
+
+def _same(one: Identifier, other: Identifier) -> bool:
+    return (one.system, one.value) == (other.system, other.value)

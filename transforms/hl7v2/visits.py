@@ -1,0 +1,141 @@
+"""A message about visits, put together: the patients it names, and for each the encounter that it speaks of."""
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from canonical.datatypes import Identifier
+from canonical.patches import Edit, Mapped, Patch, Said
+from canonical.problems import Problem
+
+from . import encounter
+from .actions import Action
+from .converters import coded
+from .er7 import Segment
+from .patient import ACTIVE, about, patient
+from .rows import Reading, take
+
+NO_PATIENT: Final = Problem(
+    code="DQ-REQUIRED-MISSING",
+    path="PID-3",
+    detail="the message names no patient: PID-3 holds no number",
+    severity="error",
+)
+UNNUMBERED: Final = "no number in PID-3: this patient and what is said about them was left out"
+NO_VISIT: Final = "the event is about a visit, and the message has none"
+
+# Fields and places that an event empties unless the message says otherwise.
+EMPTIES: Final = {
+    "A13": ("end", "discharge_disposition", "discharged_to"),
+    "A22": ("leave_expected_return",),
+    "A25": ("planned_end",),
+    "A52": ("leave_expected_return",),
+}
+VACATES: Final = {
+    "A02": ("pending",),
+    "A12": ("prior",),
+    "A26": ("pending",),
+    "A32": ("temporary",),
+    "A33": ("pending", "temporary"),
+}
+IMPLIES: Final = {"A06": ("I", "Inpatient"), "A07": ("O", "Outpatient")}
+
+# What a cancel can undo: it has no effect on a visit that has come to its state by another event (DOMAIN 2.2).
+CANCELS: Final = {
+    "A11": ("A01", "A04", "A06", "A07", "A13", "A22", "A52"),
+    "A13": ("A03",),
+    "A27": ("A05", "A14"),
+    "A38": ("A05", "A14"),
+    "A52": ("A21",),
+    "A53": ("A22",),
+}
+_reason = coded("0062")
+
+
+def each_patient(
+    reading: Reading, mapped: Mapped, event: str | None = None, said: Said = ACTIVE
+) -> Iterator[tuple[Segment, Patch]]:
+    """Every patient of the message that a number names; a message without any is parked."""
+    pids = reading.message.all("PID")
+    numbered = 0
+    for pid in pids:
+        found = patient(reading, pid, event, said)
+        if found:
+            numbered += 1
+            yield pid, found
+        elif len(pids) > 1:
+            reading.complain("DQ-REQUIRED-MISSING", UNNUMBERED, at=f"{pid.path}-3")
+    if not numbered:
+        mapped.anchor_missing = NO_PATIENT
+
+
+def visits(action: Action, reading: Reading, mapped: Mapped) -> None:
+    """The patients of the message, each with the visit in the PV1 that follows; A17 has two."""
+    for pid, who in each_patient(reading, mapped):
+        reference = reading.cast.add(who)
+        pv1 = next(iter(about(reading, pid, "PV1")), None)
+        if pv1 is not None and encounter.is_about_a_visit(pv1, reading):
+            stay(action, reading, mapped, pid, pv1, reference)
+        elif action.code != "A08":
+            reading.complain("DQ-REQUIRED-MISSING", NO_VISIT, at="PV1")
+
+
+def stay(
+    action: Action,
+    reading: Reading,
+    mapped: Mapped,
+    pid: Segment,
+    pv1: Segment,
+    patient: str,
+    former: Sequence[Identifier] = (),
+    drops: Sequence[Identifier] = (),
+) -> str | None:
+    """What is said about one visit; `former` are numbers it was known by. None when nothing tells it from others."""
+    problems, traced = len(reading.problems), len(reading.trace or ())
+    reading.zone = encounter.zone_of(pv1, reading)
+    fields = encounter.fields(pid, pv1, reading)
+    own = encounter.numbers(pv1, reading)
+    known = {(one.system, one.value) for one in own}
+    retires = tuple(one for one in former if (one.system, one.value) not in known)
+    anchors = tuple(dict.fromkeys((*own, *retires, *encounter.weaker(fields))))
+    anchors = anchors or encounter.derived(pv1, reading.cast.patches[int(patient[1:])].anchors[0], reading)
+    if not anchors:
+        return None
+    said = _said(action, fields, mapped.clock, reading)
+    edits = [*encounter.placements(pv1, said.status, reading), *encounter.participants(pv1, reading)]
+    _follow(action, fields, edits)
+    patch = Patch(
+        type="encounter",
+        anchors=anchors,
+        fields={"patient": patient, **fields},
+        said=said,
+        edits=tuple(edits),
+        event=action.event,
+        retires=retires,
+        drops=tuple(drops),
+        problems=reading.wrong(problems),
+    )
+    reading.number(len(reading.cast.patches), traced)
+    return reading.cast.add(patch)
+
+
+def _said(action: Action, fields: dict[str, object], clock: int, reading: Reading) -> Said:
+    """The status that the event stands for; an event that is about something else only says it of a visit unknown."""
+    if action.code == "A04":
+        return Said(status=encounter.registered(fields, clock))
+    if action.status is None:
+        return Said(status=encounter.state(fields, clock), weak=True)
+    evn = reading.message.first("EVN")
+    reason = take(_reason, evn, 4, reading) or None if evn and action.status == "cancelled" else None
+    return Said(status=action.status, cancels=CANCELS.get(action.code, ()), reason=reason)
+
+
+def _follow(action: Action, fields: dict[str, object], edits: list[Edit]) -> None:
+    """What follows from the event itself, unless the message says otherwise."""
+    for field in EMPTIES.get(action.code, ()):
+        fields.setdefault(field, None)
+    if action.code in IMPLIES and not fields.get("class_"):
+        fields["class_"] = encounter.event_class(*IMPLIES[action.code])
+    spoken = {edit.key for edit in edits}
+    edits += [
+        Edit(field="placements", key=kind, value=None) for kind in VACATES.get(action.code, ()) if kind not in spoken
+    ]
