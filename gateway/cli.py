@@ -9,6 +9,7 @@ import asyncio
 import socket
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
@@ -98,7 +99,8 @@ def serve(arguments: argparse.Namespace) -> int:
     _must_be_free(site)
     from gateway.app import run
 
-    return run(site)
+    with _said_of(site):
+        return run(site)
 
 
 def check(arguments: argparse.Namespace) -> int:
@@ -118,6 +120,23 @@ def _tls(feed: Feed) -> str:
     if not settings.certificate:
         return "no TLS"
     return "mTLS" if settings.client_ca else "TLS"
+
+
+@contextmanager
+def _said_of(site: Site) -> Iterator[None]:
+    """What is wrong with the data is said in a sentence."""
+    from gateway.store.sqlite.database import DirectoryInUse, NewerSchema
+    from gateway.store.vault import WrongKey
+
+    path = site.main.store.path
+    try:
+        yield
+    except DirectoryInUse:
+        raise Stop(f"{path}: another Isthmus is running on this data") from None
+    except NewerSchema:
+        raise Stop(f"{path}: this data was written by a newer release") from None
+    except WrongKey:
+        raise Stop(f"{path}: this data was sealed with another site key (store.key-file)") from None
 
 
 def _must_be_free(site: Site, http: str = "server.http", mllp: str = "feed.mllp") -> None:
@@ -167,8 +186,10 @@ def demo(arguments: argparse.Namespace) -> int:
         quiet_peers=arguments.quiet_peers,
     )
     prepare(options.data)
-    _must_be_free(site_of(options), "--http", "--mllp")
-    return run(options)
+    site = site_of(options)
+    _must_be_free(site, "--http", "--mllp")
+    with _said_of(site):
+        return run(options)
 
 
 # -- messages

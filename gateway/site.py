@@ -22,6 +22,7 @@ import msgspec
 from msgspec.structs import replace
 
 from canonical.datatypes import Coding
+from gateway.scopes import SCOPES
 from gateway.settings import ClientSettings, Codes, Feed, FeedSettings, Main, Peer, Setting, Site, feed_of
 
 Table = TypeVar("Table", bound=Setting)
@@ -189,6 +190,8 @@ def _check_clients(reader: _Reader, clients: list[tuple[str, Path, ClientSetting
             reader.complain(path, "client-id", "is used by another client")
         if client.tenant not in main.tenants:
             reader.complain(path, "tenant", "is not one of isthmus.toml's tenants")
+        for scope in sorted(set(client.scopes) - set(SCOPES)):
+            reader.complain(path, "scopes", f"there is no scope {scope}")
         if not SECRET_HASH.fullmatch(client.secret_hash):
             reader.complain(path, "secret-hash", "is not a hash that `isthmus secret` prints")
         seen.add(client.client_id)

@@ -1,6 +1,7 @@
 """The command line: what each command prints, what it returns, and that nothing of it ends in a traceback."""
 
 import asyncio
+import fcntl
 import io
 import json
 import socket
@@ -72,6 +73,14 @@ def test_messages_of_a_file(content: str, count: int) -> None:
     assert count == len(messages(content.encode()))
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_lines_of_an_editor(end: str) -> None:
+    """The line ends of a text file stand for carriage returns; a line feed inside a field stays one."""
+    assert [BOOKING.encode()] == messages(BOOKING.replace("\r", end).encode())
+    inside = BOOKING.replace("MRI scan", "MRI\nscan").encode()
+    assert [inside] == messages(inside)
+
+
 def test_check_prints_a_summary(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A good site is described, feed by feed."""
     assert 0 == main(["check", str(site)])
@@ -122,6 +131,19 @@ def test_demo_says_that_a_port_is_taken(tmp_path: Path, capsys: pytest.CaptureFi
 
     assert "--mllp" in capsys.readouterr().err
     assert not (tmp_path / "demo" / "demo.json").exists()
+
+
+def test_serve_says_that_the_data_is_taken(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Of two gateways on one folder of data the second is turned away, in one sentence."""
+    free = '[server]\nhttp = "127.0.0.1:0"\n'
+    (site / "isthmus.toml").write_text(free)
+    (site / "data").mkdir()
+    with (site / "data" / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+
+        assert 1 == main(["serve", str(site)])
+
+    assert capsys.readouterr().err.endswith("another Isthmus is running on this data\n")
 
 
 def test_secret_fits_its_hash(capsys: pytest.CaptureFixture[str]) -> None:

@@ -94,6 +94,7 @@ def test_all_problems_at_once(tmp_path: Path) -> None:
         ({"codes__HL70278": "local,code\nA,B\n"}, "codes/HL70278.csv: line 1: the header must be "),
         ({"codes__HL70278": "local,code,system,display\nA\n"}, "codes/HL70278.csv: line 2: local and code"),
         ({"clients__desk": CLIENT.replace("scrypt", "plain")}, "clients/desk.toml: secret-hash: is not a hash"),
+        ({"clients__desk": CLIENT.replace("s.read", ".read")}, "clients/desk.toml: scopes: there is no scope appoint"),
         ({"clients__a": CLIENT, "clients__b": CLIENT}, "clients/b.toml: client-id: is used by another client"),
     ],
 )

@@ -1,0 +1,227 @@
+"""Docs that cannot rot: what they list is what there is, what they link to exists, and what they show runs."""
+
+import json
+import re
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from gateway import reference_commands, reference_settings
+from gateway.answers import code_for
+from gateway.api import ROUTES
+from gateway.frames import messages
+from gateway.intake import Verdict
+from gateway.pipeline import STATES
+from gateway.reference_commands import commands
+from gateway.reference_settings import PAGES
+from gateway.settings import SENTENCES, FeedSettings, Main, Peer, Setting, feed_of
+from gateway.translate import translate
+from policies.metrics import Metrics
+from policies.signing import Hmac, new_secret, sign
+
+ROOT = Path(__file__).parent.parent
+PAGES_OF_DOCS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+LINK = re.compile(r"(?<!!)\[[^\]]+\]\(([^)\s]+)\)")
+HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
+ROUTE = re.compile(r"\b(GET|POST|PUT|PATCH|DELETE) +(/[\w/{}.-]*)")
+SECRET = new_secret(b"s" * 32)
+
+
+def blocks(language: str) -> list[tuple[str, str]]:
+    """Every block of a language, with its page and place."""
+    return [
+        (f"{page.relative_to(ROOT)}:{place}", code)
+        for page in PAGES_OF_DOCS
+        for place, (kind, code) in enumerate(BLOCK.findall(page.read_text(encoding="utf-8")), 1)
+        if kind == language
+    ]
+
+
+def code_of(text: str) -> str:
+    """Only what stands in code: indented or fenced lines, and between backticks."""
+    fenced = "\n".join(code for _, code in BLOCK.findall(text))
+    indented = "\n".join(line for line in text.splitlines() if line.startswith("    "))
+    return "\n".join([fenced, indented, *re.findall(r"`([^`\n]+)`", text)])
+
+
+def everywhere(pattern: str) -> set[str]:
+    """What the code in all docs names by this pattern."""
+    return {found for page in PAGES_OF_DOCS for found in re.findall(pattern, code_of(page.read_text(encoding="utf-8")))}
+
+
+def anchors(page: Path) -> set[str]:
+    """The anchors that a page's headings make, as a renderer names them."""
+    headings = HEADING.findall(page.read_text(encoding="utf-8"))
+    return {re.sub(r"[^\w -]", "", heading.lower()).strip().replace(" ", "-") for heading in headings}
+
+
+# -- what is listed is what there is
+
+
+@pytest.mark.parametrize(
+    ("path", "rendered"),
+    [
+        (reference_settings.PATH, reference_settings.render),
+        (reference_commands.PATH, reference_commands.render),
+    ],
+)
+def test_reference_pages_are_up_to_date(path: str, rendered: object) -> None:
+    """What `make docs` writes is what is committed."""
+    assert callable(rendered)
+    assert rendered() == (ROOT / path).read_text(encoding="utf-8")
+
+
+def tables(table: type[Setting] = Setting) -> Iterator[type[Setting]]:
+    """Every table of a settings file."""
+    for one in table.__subclasses__():
+        yield one
+        yield from tables(one)
+
+
+def test_every_setting_has_a_sentence() -> None:
+    """No setting without a sentence, no sentence without a setting, no table outside the reference."""
+    ours = {table for table in tables() if table.__module__ == "gateway.settings"}
+    listed = {table for _, parts in PAGES for _, table in parts}
+    inner = {"server", "store", "intake", "tracing", "webhooks", "feed", "authorities"}
+
+    assert ours == listed == set(SENTENCES)
+    for table in ours:
+        settings = {field for field in table.__struct_fields__ if field not in inner}
+        assert settings == set(SENTENCES[table]), table.__name__
+        assert all(sentence.endswith(".") for sentence in SENTENCES[table].values())
+
+
+def test_commands_are_real() -> None:
+    """Every command that docs and README name exists, and the commands of the reference are all of them."""
+    known = set(commands())
+
+    assert everywhere(r"(?m)(?:^|\s|/)isthmus ([a-z]+)\b") <= known
+    assert known == set(re.findall(r"^## isthmus (\w+)$", reference_commands.render(), re.MULTILINE))
+
+
+def test_make_targets_are_real() -> None:
+    """Every make target that is named exists."""
+    targets = set(re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+
+    assert {"demo", "test"} <= everywhere(r"(?m)(?:^|\s)make (\w+)\b") <= targets
+
+
+def test_metrics_are_all_listed() -> None:
+    """The guide lists every metric of ours by the name that it is scraped under, and no other."""
+    families = [family for family in Metrics().registry.collect() if not family.name.startswith("process")]
+    names = {f"{one.name}_total" if one.type == "counter" else one.name for one in families}
+    page = (ROOT / "docs" / "guides" / "operations.md").read_text(encoding="utf-8")
+
+    assert names == set(re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE))
+
+
+def test_routes_are_real() -> None:
+    """Every call of the API that docs show is one that it has."""
+    known = {(route.method, re.sub(r"\{[^}]*\}", "{}", route.path)) for route in ROUTES}
+    shown = {
+        (method, re.sub(r"\{[^}]*\}", "{}", path.rstrip(".")))
+        for page in PAGES_OF_DOCS
+        for method, path in ROUTE.findall(page.read_text(encoding="utf-8"))
+    }
+
+    assert shown
+    assert shown <= known, shown - known
+
+
+def test_acknowledgements_are_as_the_guide_says() -> None:
+    """The table of what a sender hears is what the gateway answers."""
+    page = (ROOT / "docs" / "guides" / "feeds.md").read_text(encoding="utf-8")
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in page.splitlines() if line.startswith("| ")]
+    told = {(row[2].partition(",")[0], row[3][:2]) for row in rows if len(row) == 5}
+    verdicts: list[Verdict] = ["mapped", "unmapped", "parked", "failed", "refused"]
+
+    assert {(STATES[one], code_for(one, FeedSettings(), ())) for one in verdicts} <= told
+
+
+# -- what is linked exists
+
+
+@pytest.mark.parametrize("page", PAGES_OF_DOCS, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_somewhere(page: Path) -> None:
+    """A relative link names a file that is there, and a heading that is in it."""
+    for link in LINK.findall(page.read_text(encoding="utf-8")):
+        if "://" in link:
+            continue
+        path, _, anchor = link.partition("#")
+        target = page.parent / path if path else page
+        assert target.exists(), link
+        assert not anchor or anchor in anchors(target), link
+
+
+# -- what is shown runs
+
+
+@pytest.mark.parametrize(("place", "code"), blocks("python"), ids=lambda value: value.partition("\n")[0])
+def test_python_compiles(place: str, code: str) -> None:
+    """Every block of Python is Python."""
+    compile(code, place, "exec")
+
+
+@pytest.mark.parametrize(("place", "code"), blocks("json"), ids=lambda value: value.partition("\n")[0])
+def test_json_can_be_read(place: str, code: str) -> None:
+    """Every block of JSON is JSON."""
+    assert json.loads(code), place
+
+
+@pytest.mark.parametrize(("place", "code"), blocks("toml"), ids=lambda value: value.partition("\n")[0])
+def test_settings_that_are_shown_are_settings(place: str, code: str) -> None:
+    """Every settings file in the docs would be accepted."""
+    found = tomllib.loads(code)
+    kind: type[Setting] = Main if {"server", "store"} & set(found) else Peer
+
+    assert isinstance(msgspec.convert(found, kind, dec_hook=lambda kind, value: kind(value)), kind), place
+
+
+@pytest.fixture
+def is_genuine() -> object:
+    """The verification that the webhook guide gives to partners."""
+    (code,) = (code for place, code in blocks("python") if "webhooks.md" in place)
+    names: dict[str, object] = {}
+    exec(code, names)
+    return names["is_genuine"]
+
+
+@pytest.mark.parametrize(
+    ("change", "body", "now", "expected"),
+    [
+        ({}, b'{"a":1}', 1000, True),
+        ({}, b'{"a":1}', 1290, True),
+        ({}, b'{"a":1}', 1310, False),
+        ({}, b'{"a":1}', 690, False),
+        ({}, b'{"a":2}', 1000, False),
+        ({"webhook-id": "dlv_2"}, b'{"a":1}', 1000, False),
+        ({"webhook-timestamp": "x"}, b'{"a":1}', 1000, False),
+        ({"webhook-signature": "v1,AAAA"}, b'{"a":1}', 1000, False),
+        ({"webhook-signature": ""}, b'{"a":1}', 1000, False),
+    ],
+)
+def test_verification_of_the_guide(
+    is_genuine: object, change: dict[str, str], body: bytes, now: float, expected: bool
+) -> None:
+    """The code in the guide takes what we sign, also while a secret is rotated, and nothing else."""
+    assert callable(is_genuine)
+    signers = [Hmac(new_secret(b"n" * 32)), Hmac(SECRET)]
+    headers = sign(signers, "dlv_1", 1000, b'{"a":1}') | change
+
+    assert expected == is_genuine(SECRET, headers, body, now)
+
+
+def test_first_message_of_the_start_page() -> None:
+    """The message that newcomers send is applied, and the problem they are promised is found."""
+    page = (ROOT / "docs" / "start.md").read_text(encoding="utf-8")
+    (text,) = re.findall(r"<<'HL7'\n(.*?)^HL7$", page, re.MULTILINE | re.DOTALL)
+    (raw,) = messages(text.encode())
+
+    found = translate(raw, feed_of("east", Peer(zone="America/New_York"), {}))
+
+    assert "applied" == found.state
+    assert ["PID-7"] == [one.path for one in found.problems if one.severity == "error"]
