@@ -24,7 +24,7 @@ from gateway.demo.partner import Counters as Partner
 from gateway.demo.show import Tally, View
 from gateway.settings import Site
 from gateway.site import load
-from policies.redact import setup
+from policies.redact import log, setup
 
 PATIENCE = 3.0
 READY_WITHIN = 30.0
@@ -117,12 +117,12 @@ def run(options: Options) -> int:
     clients = prepare(folder)
     withdraw(folder)
     with ExitStack() as stack:
-        log = sys.stderr if options.headless else stack.enter_context((folder / "isthmus.log").open("a"))
-        setup(log)
-        return uvloop.run(_demo(options, clients, log))
+        lines = sys.stderr if options.headless else stack.enter_context((folder / "isthmus.log").open("a"))
+        setup(lines)
+        return uvloop.run(_demo(options, clients, lines))
 
 
-async def _demo(options: Options, clients: dict[str, Credentials], log: TextIO) -> int:
+async def _demo(options: Options, clients: dict[str, Credentials], lines: TextIO) -> int:
     told = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, told.set)
@@ -132,7 +132,7 @@ async def _demo(options: Options, clients: dict[str, Credentials], log: TextIO) 
     gateway.pipeline.on_events.append(tally.hear)
     here = demo_of(gateway, clients)
     await ready(here.http)
-    peers = [] if options.quiet_peers else [Peer("partner", log), Peer("ehr", log)]
+    peers = [] if options.quiet_peers else [Peer("partner", lines), Peer("ehr", lines)]
     try:
         for peer in peers:
             await peer.start(_orders(here))
@@ -189,6 +189,7 @@ async def _listen(peer: Peer, tally: Tally) -> None:
             tally.ehr = msgspec.json.decode(line, type=Ehr)
         else:
             tally.partner = msgspec.json.decode(line, type=Partner)
+    log(f"demo.{peer.name}_ended", level="warning")
 
 
 async def _show(options: Options, here: Demo, tally: Tally, told: asyncio.Event) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import TextIO
 
 from canonical.events import Event
+from gateway.demo.day import AGAIN, BAD, LATE
 from gateway.demo.ehr import Counters as Ehr
 from gateway.demo.partner import Counters as Partner
 
@@ -21,6 +22,7 @@ UP, CLEAR, BOLD, DIM, GREEN, YELLOW, PLAIN = (
     "\x1b[33m",
     "\x1b[0m",
 )
+ODDITIES = {AGAIN: "sent twice", BAD: "with a bad field", LATE: "late"}
 
 
 class Tally:
@@ -42,7 +44,7 @@ class Tally:
         """What is shown: whose, what, and a remark."""
         ehr, partner, records = self.ehr, self.partner, self.records
         acks = "  ".join(f"{code} {count}" for code, count in sorted(ehr.acks.items())) or "none yet"
-        odd = ", ".join(f"{count} {what}" for what, count in sorted(ehr.odd.items())) or "all in order"
+        odd = "  ".join(f"{count} {ODDITIES[what]}" for what, count in sorted(ehr.odd.items())) or "all in order"
         heard = (
             f"{records['patient']} patients  {records['appointment']} appointments  {records['encounter']} encounters"
         )
@@ -50,7 +52,7 @@ class Tally:
         read = f"{partner.polls} polls  {partner.events} events  {partner.reads} appointments read"
         return [
             ("EHR", f"{ehr.sent} messages  {acks}", f"{ehr.clock}  ack {ehr.milliseconds:.1f} ms"),
-            ("", odd, f"{ehr.again} sent again" if ehr.again else ""),
+            ("", odd, f"{ehr.again} without an answer, sent again" if ehr.again else ""),
             ("Isthmus", heard, f"{self.events} events"),
             ("Partner", f"webhooks {hooks}", f"{partner.milliseconds:.0f} ms after the event"),
             ("", read, f"last: {partner.last}" if partner.last else ""),
