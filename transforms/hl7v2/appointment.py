@@ -14,9 +14,10 @@ from canonical.records import Appointment
 from .converters import coded, concept, repeated, text
 from .er7 import Segment
 from .identity import entity_as, identifier
+from .memory import remembered
 from .notes import PATHS as NOTE_PATHS
 from .notes import general_notes
-from .people import house_addresses, people, spots, staff_telecoms
+from .people import addresses, people, spots, telecoms
 from .rows import Joint, Reading, Row, Rule, Table, take
 from .timing import FIELDS as TIMING_FIELDS
 from .timing import PATHS as TIMING_PATHS
@@ -98,13 +99,20 @@ def priority(sch: Segment, reading: Reading) -> Concept | UnsetType | None:
 
 def contacts(sch: Segment, reading: Reading) -> tuple[Contact, ...] | UnsetType:
     """Who placed, who fills and who entered the booking: person, telephone, address, place (SCH-12 to SCH-22)."""
+    return _clerks(reading.delimiters.field.join(sch.fields[12:23]), reading)
+
+
+@remembered
+def _clerks(text: str, reading: Reading) -> tuple[Contact, ...] | UnsetType:
+    """SCH-12 to SCH-22 as one text: the same few people book all day."""
+    sch = Segment("SCH", [""] * 12 + text.split(reading.delimiters.field), 0)
     found: list[Contact] = []
     for role, who, *where in CONTACTS:
         if any(index and sch.get(index) for index in (who, *where)):
             found += _contacts(sch, role, who, where, reading)
         if role != "placer" and not sch.get(who):
-            reading.at = f"{sch.path}-{who}"
-            reading.remark(f"SCH-{who}", "DQ-REQUIRED-MISSING", SHOULD_BE_SENT)
+            reading.at = f"SCH-{who}"
+            reading.remark(reading.at, "DQ-REQUIRED-MISSING", SHOULD_BE_SENT)
     return tuple(found) if found else UNSET
 
 
@@ -118,8 +126,8 @@ def _contacts(sch: Segment, role: str, who: int, where: list[int], reading: Read
         role=role,
         name=first.name if first else None,
         identifiers=first.identifiers if first else (),
-        telecoms=take(staff_telecoms, sch, phone, reading) or (),
-        address=next(iter((take(house_addresses, sch, address, reading) if address else None) or ()), None),
+        telecoms=take(telecoms, sch, phone, reading) or (),
+        address=next(iter((take(addresses, sch, address, reading) if address else None) or ()), None),
         location=at.display if at else None,
     )
     more = [Contact(role=role, name=one.name, identifiers=one.identifiers) for one in mentioned[1:]]

@@ -13,7 +13,7 @@ from canonical.datatypes import Coding, Concept
 from canonical.problems import Severity
 
 from .codes import GENDERS, V2_TABLE, coding_system
-from .dialect import Dialect
+from .dialect import NULL, Dialect
 from .escapes import unescape
 from .reading import BadField, Reading
 
@@ -30,8 +30,11 @@ def text(text: str, reading: Reading) -> str | None:
     """ST, ID, IS: what a person reads, on one line or several."""
     dialect = reading.dialect
     if dialect.escape in text:
-        complain_of_escapes(text, reading)
-    return dialect.leaf(text)
+        text, understood = unescape(text, dialect.delimiters, dialect.charset)
+        if not understood:
+            reading.complain(*ESCAPE)
+    text = text.strip()
+    return text if text and text != NULL else None
 
 
 note_text = text

@@ -16,15 +16,19 @@ Key = tuple[str, str]
 ORDERS = (("ORC", 2), ("ORC", 3), ("OBR", 2), ("OBR", 3))
 
 
-def keys_of(mapped: Mapped) -> Iterator[Key]:
+def keys_of(mapped: Mapped) -> list[Key]:
     """The keys of what a message was mapped to."""
+    keys: list[Key] = []
     for patch in mapped.patches:
-        if patch.type != "location":
-            yield from _identifiers((*patch.anchors, *patch.also))
+        if patch.type == "location":
+            continue
+        _numbers(keys, patch.anchors)
+        _numbers(keys, patch.also)
         if patch.type in KEYED:
-            yield from _fields(patch)
+            _fields(keys, patch)
     for merge in mapped.merges:
-        yield from _identifiers(merge.source)
+        _numbers(keys, merge.source)
+    return keys
 
 
 KEYED = {  # fields that hold identifiers, and what they are searched by besides
@@ -34,31 +38,30 @@ KEYED = {  # fields that hold identifiers, and what they are searched by besides
 }
 
 
-def _fields(patch: Patch) -> Iterator[Key]:
+def _numbers(keys: list[Key], identifiers: Iterable[Identifier]) -> None:
+    for one in identifiers:
+        keys += (("identifier", one.value), ("identifier", f"{one.system}|{one.value}"))
+
+
+def _fields(keys: list[Key], patch: Patch) -> None:
     fields = patch.fields
     for field, kind in KEYED[patch.type]:
-        held = fields.get(field)
-        numbers = held if isinstance(held, tuple) else (held,) if isinstance(held, Identifier) else ()
-        yield from _identifiers(numbers)
-        if kind:
-            yield from ((kind, one.value) for one in numbers)
+        if held := fields.get(field):
+            numbers = held if isinstance(held, tuple) else (held,)
+            _numbers(keys, numbers)
+            if kind:
+                keys += [(kind, one.value) for one in numbers]
     if birth := fields.get("birth_date"):
-        yield "birthdate", str(birth)
+        keys.append(("birthdate", str(birth)))
     names = fields.get("names")
     for name in names if isinstance(names, tuple) else ():
-        yield from _words(name)
+        _words(keys, name)
 
 
-def _words(name: Name) -> Iterator[Key]:
+def _words(keys: list[Key], name: Name) -> None:
     for part in (name.family, *name.given):
-        for word in (part or "").casefold().split():
-            yield "name", word
-
-
-def _identifiers(identifiers: Iterable[Identifier]) -> Iterator[Key]:
-    for one in identifiers:
-        yield "identifier", one.value
-        yield "identifier", f"{one.system}|{one.value}"
+        if part:
+            keys += [("name", word) for word in part.casefold().split()]
 
 
 def keys_of_unmapped(reading: Reading) -> list[Key]:

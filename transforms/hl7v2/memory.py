@@ -30,6 +30,8 @@ def remembered(convert: Callable[[str, Reading], T]) -> Callable[[str, Reading],
     known: dict[tuple[str, Dialect], tuple[T, tuple[Complaint, ...]]] = {}
 
     def recall(text: str, reading: Reading) -> T:
+        if reading.trace is not None:
+            return convert(text, reading)
         key = (text, reading.dialect)
         found = known.get(key)
         if found is None:
@@ -37,11 +39,11 @@ def remembered(convert: Callable[[str, Reading], T]) -> Callable[[str, Reading],
                 known.clear()
             found = known[key] = _learn(convert, text, reading)
         value, complaints = found
-        for one in complaints:
-            if one.about:
-                reading.remark(one.about, one.code, one.detail)
+        for code, detail, severity, at, about in complaints:
+            if about:
+                reading.remark(about, code, detail, at or None)
             else:
-                reading.complain(one.code, one.detail, one.severity, one.at or None)
+                reading.complain(code, detail, severity, at or None)
         return value
 
     recall.__name__ = convert.__name__
@@ -54,12 +56,11 @@ def _learn(convert: Callable[[str, Reading], T], text: str, reading: Reading) ->
     reading.noted, reading.problems = {}, []
     try:
         value = convert(text, reading)
-        remarks = [Complaint(code, detail, "information", "", about) for about, (code, detail) in reading.noted.items()]
-        complaints = [
-            Complaint(one.code, one.detail, one.severity, one.path[len(at) :], "")
+        remarks = {id(problem): about for about, problem in reading.noted.items()}
+        said = [
+            Complaint(one.code, one.detail, one.severity, one.path.removeprefix(at), remarks.get(id(one), ""))
             for one in reading.problems
-            if (one.code, one.detail) not in reading.noted.values()
         ]
     finally:
         reading.at, reading.noted, reading.problems = at, noted, problems
-    return value, (*remarks, *complaints)
+    return value, tuple(said)

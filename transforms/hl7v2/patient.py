@@ -19,7 +19,7 @@ from .converters import coded, flag, gender, integer, repeated, text
 from .er7 import Segment
 from .identity import identifiers
 from .instants import instant, partial_date
-from .people import addresses, names, people, telecoms
+from .people import addresses, home_telecoms, names, people, telecoms, work_telecoms
 from .rows import Reading, Row, Rule, Table, take
 
 ACTIVE: Final = Said(status="active", weak=True)
@@ -35,8 +35,8 @@ def all_names(segment: Segment, reading: Reading) -> tuple[Name, ...] | UnsetTyp
     """PID-5, then PID-9 as names no longer in use."""
     known = take(names, segment, 5, reading)
     aliases = take(names, segment, 9, reading)
-    if known is UNSET and not aliases:
-        return UNSET
+    if not aliases:
+        return known or () if known is not UNSET else UNSET
     return (*_values(known), *(replace(one, use="old") for one in _values(aliases)))
 
 
@@ -46,20 +46,19 @@ def all_addresses(segment: Segment, reading: Reading) -> tuple[Address, ...] | U
     if known is UNSET:
         return UNSET
     county = take(text, segment, 12, reading)
-    return tuple(one if one.district or not county else replace(one, district=county) for one in _values(known))
+    if not county:
+        return known or ()
+    return tuple(one if one.district else replace(one, district=county) for one in known or ())
 
 
 def all_telecoms(segment: Segment, reading: Reading) -> tuple[Telecom, ...] | UnsetType:
     """PID-13 at home and PID-14 at work, unless XTN-2 says otherwise; PID-40 from 2.7 on."""
-    home, work, more = (take(telecoms, segment, index, reading) for index in (13, 14, 40))
-    if home is UNSET and work is UNSET and more is UNSET:
-        return UNSET
-    numbers = [*_used_at("home", home), *_used_at("work", work), *_values(more)]
-    return tuple(dict.fromkeys(numbers))
-
-
-def _used_at(place: str, known: tuple[Telecom, ...] | UnsetType | None) -> list[Telecom]:
-    return [one if one.use or one.system == "email" else replace(one, use=place) for one in _values(known)]
+    home = take(home_telecoms, segment, 13, reading)
+    work = take(work_telecoms, segment, 14, reading)
+    more = take(telecoms, segment, 40, reading)
+    if work is UNSET and more is UNSET:
+        return home or () if home is not UNSET else UNSET
+    return tuple(dict.fromkeys((*_values(home), *_values(work), *_values(more))))
 
 
 def practitioners(segment: Segment, reading: Reading) -> tuple[str, ...] | UnsetType:
@@ -108,6 +107,9 @@ PD1 = Table(
 )
 
 
+_relationship, _contact_role = coded("0063"), coded("0131")
+
+
 def contacts(segment: Segment, reading: Reading) -> tuple[Contact, ...]:
     """Every NK1 of this patient, in the sender's order."""
     return tuple(one for nk1 in about(reading, segment, "NK1") if (one := _contact(nk1, reading)))
@@ -115,8 +117,8 @@ def contacts(segment: Segment, reading: Reading) -> tuple[Contact, ...]:
 
 def _contact(nk1: Segment, reading: Reading) -> Contact | None:
     called = _values(take(names, nk1, 2, reading))
-    home, work = take(addresses, nk1, 4, reading), [take(telecoms, nk1, index, reading) for index in (5, 6)]
-    relationship, role = (take(coded(table), nk1, index, reading) for table, index in (("0063", 3), ("0131", 7)))
+    home = take(addresses, nk1, 4, reading)
+    relationship, role = take(_relationship, nk1, 3, reading), take(_contact_role, nk1, 7, reading)
     if not called and not relationship:
         return None
     codings = role.codings if role else ()
@@ -124,7 +126,10 @@ def _contact(nk1: Segment, reading: Reading) -> Contact | None:
         role=codings[0].code if codings else "N",
         name=called[0] if called else None,
         relationship=relationship or None,
-        telecoms=(*_used_at("home", work[0]), *_used_at("work", work[1])),
+        telecoms=(
+            *_values(take(home_telecoms, nk1, 5, reading)),
+            *_values(take(work_telecoms, nk1, 6, reading)),
+        ),
         address=next(iter(_values(home)), None),
         identifiers=tuple(_values(take(identifiers, nk1, 33, reading))),
     )
@@ -145,10 +150,10 @@ def patient(reading: Reading, pid: Segment, event: str | None = None, said: Said
     if not anchors:
         return None
     PID.read(pid, reading, fields)
-    for table in (PD1, NK1):
-        found = about(reading, pid, table.segment)
-        if found:
-            table.read(found[0] if table is not NK1 else pid, reading, fields)
+    if found := about(reading, pid, "PD1"):
+        PD1.read(found[0], reading, fields)
+    if about(reading, pid, "NK1"):
+        NK1.read(pid, reading, fields)
     reading.number(len(reading.cast.patches), traced)
     return Patch(
         type="patient",
@@ -167,7 +172,9 @@ def numbers(pid: Segment, reading: Reading) -> tuple[tuple[Identifier, ...], tup
     PID-2 and PID-4, which are older than PID-3, find a patient only where PID-3 does not.
     """
     reading.field = "identifiers"
-    listed, external, alternate = (_values(take(identifiers, pid, index, reading)) for index in (3, 2, 4))
+    listed = _values(take(identifiers, pid, 3, reading))
+    external = _values(take(identifiers, pid, 2, reading))
+    alternate = _values(take(identifiers, pid, 4, reading))
     anchors: list[Identifier] = []
     also: list[Identifier] = []
     members: list[Identifier] = []

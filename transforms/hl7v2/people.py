@@ -3,6 +3,8 @@
 Staff and places repeat across messages and are remembered; what is a patient's own is not.
 """
 
+from collections.abc import Callable
+
 from canonical.datatypes import Address, Identifier, Name, Telecom
 
 from .actors import Person, Spot
@@ -79,10 +81,18 @@ def address(text: str, reading: Reading) -> Address | None:
 
 
 addresses = repeated(address)
-house_addresses = remembered(addresses)
 
 
-def telecom(text: str, reading: Reading) -> Telecom | None:
+def telecom_at(place: str | None) -> Callable[[str, Reading], Telecom | None]:
+    """The converter of an XTN in a field whose numbers are used at home or at work, where XTN-2 does not say."""
+
+    def telecom(text: str, reading: Reading) -> Telecom | None:
+        return _telecom(text, place, reading)
+
+    return telecom
+
+
+def _telecom(text: str, place: str | None, reading: Reading) -> Telecom | None:
     """XTN: an address in XTN-4, a number in parts (XTN-5 to -8), as typed (XTN-1), or unformatted (XTN-12)."""
     dialect = reading.dialect
     if dialect.escape in text:
@@ -100,11 +110,13 @@ def telecom(text: str, reading: Reading) -> Telecom | None:
         value += f" ext. {extension}" if extension else ""
     if not value:
         return None
-    return Telecom(system=system, value=value, use="mobile" if equipment == "CP" else TELECOM_USES.get(purpose))
+    known = "mobile" if equipment == "CP" else TELECOM_USES.get(purpose)
+    return Telecom(system=system, value=value, use=known or (place if system != "email" else None))
 
 
+telecom = telecom_at(None)
 telecoms = repeated(telecom)
-staff_telecoms = remembered(telecoms)
+home_telecoms, work_telecoms = repeated(telecom_at("home")), repeated(telecom_at("work"))
 
 
 def person(text: str, reading: Reading) -> Person | None:

@@ -61,7 +61,7 @@ class Reading:
         self.dialect = dialect(profile, message.delimiters, message.charset, house)
         self.zone = self.dialect.zone
         self.cast = Cast()
-        self.noted: dict[str, tuple[str, str]] = {}
+        self.noted: dict[str, Problem] = {}
         self.received_at = received_at
         self.msh_offset = msh_offset
         self.problems: list[Problem] = []
@@ -71,14 +71,14 @@ class Reading:
 
     def complain(self, code: str, detail: str = "", severity: Severity = "warning", at: str | None = None) -> None:
         """Note a problem of the field being read; `at` is a place inside it (`.3`, `[2].1`) or a whole path."""
-        path = self.at if at is None else self.at + at if at[0] in ".[" else at
+        path = self.at if at is None else self.at + at if at[0] in ".[-" else at
         self.problems.append(Problem(code=code, path=path, detail=detail, severity=severity, field=self.field))
 
-    def remark(self, about: str, code: str, detail: str) -> None:
+    def remark(self, about: str, code: str, detail: str, at: str | None = None) -> None:
         """Note something worth knowing about the sender's ways, once a message."""
         if about not in self.noted:
-            self.noted[about] = (code, detail)
-            self.complain(code, detail, "information")
+            self.complain(code, detail, "information", at)
+            self.noted[about] = self.problems[-1]
 
     def used(self, field: str, path: str, by: str) -> None:
         """Leave a trace that this field came from there."""

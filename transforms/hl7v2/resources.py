@@ -4,14 +4,14 @@ In snapshot mode the segments of a message are the whole list; in action mode AI
 (DOMAIN 2.3). Entries are known by segment and set id (`AIP/1`), in a group after the first also by that (`AIP/2.1`).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeVar
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from canonical.datatypes import Identifier, Participant, Service
+from canonical.datatypes import Concept, Identifier, Participant, Service
 from canonical.patches import Edit
 
 from .actors import Person, Spot
@@ -21,10 +21,12 @@ from .er7 import Segment
 from .instants import instant
 from .notes import notes_of
 from .people import people, same, spots
-from .rows import Reading, take
+from .rows import NULL, BadField, Reading
 from .times import rfc3339
 from .timing import duration
 
+T = TypeVar("T")
+EMPTY: Final = [""] * 16  # so that a field which was not sent reads as empty
 REMOVING: Final = frozenset({"S20", "S21", "S22"})
 
 _SEGMENT_ACTION = "AIx-2 does not say which of the resources the event is about; it was taken to be about all"
@@ -57,11 +59,12 @@ PATHS: Final = tuple(f"{name}-{index}" for name, layout in LAYOUTS.items() for i
 
 
 class Entry(NamedTuple):
-    """One entry of a list as the message has it: the list, its key there, the action code, the value."""
+    """One entry of a list as the message has it: the list, its key there, the action code, what it is, the value."""
 
     field: str
     key: str
     action: str
+    kind: str
     value: Participant | Service
 
 
@@ -69,17 +72,18 @@ def resources(reading: Reading, start: str | None) -> list[Entry]:
     """Every service and resource in the order of the message; `start` is what offsets are counted from."""
     walk = Walk(reading, start)
     for segment in reading.message.segments:
-        if segment.name == "RGS":
+        name = segment.name
+        if name == "RGS":
             walk.enter(segment)
-        elif segment.name in LAYOUTS:
-            walk.take(segment)
+        elif name in READERS:
+            walk.visit(segment)
     reading.field = None
     return _once(walk.found)
 
 
 def _once(entries: list[Entry]) -> list[Entry]:
     """Without the people of AIG whom AIP names as well."""
-    general = [one for one in entries if one.key.startswith("AIG") and getattr(one.value, "kind", "") == "provider"]
+    general = [one for one in entries if one.kind == "provider" and one.key.startswith("AIG")]
     if not general:
         return entries
     named = {number.value for one in entries if one.key.startswith("AIP") for number in _numbers(one)}
@@ -93,7 +97,7 @@ def _numbers(entry: Entry) -> tuple[Identifier, ...]:
 class Walk:
     """The way through the resource segments of one message: the group in force holds until the next RGS."""
 
-    __slots__ = ("action", "found", "group", "prefix", "reading", "seen", "start")
+    __slots__ = ("action", "fields", "found", "group", "key", "path", "prefix", "reading", "seen", "segment", "start")
 
     def __init__(self, reading: Reading, start: str | None) -> None:
         self.reading = reading
@@ -103,121 +107,135 @@ class Walk:
         self.group: str | None = None
         self.prefix = ""
         self.action = ""
+        self.path = ""
 
     def enter(self, rgs: Segment) -> None:
         """A group begins: RGS-3 or RGS-1 names it, RGS-2 is the action of segments without one."""
         leaf = self.reading.dialect.leaf
-        number = self._number(rgs)
+        self.segment, self.fields = rgs, rgs.fields + EMPTY
+        number = self._number()
         self.prefix = "" if number == "1" else f"{number}."
-        self.group = leaf(rgs.get(3).partition(self.reading.dialect.component)[0]) or leaf(rgs.get(1))
-        self.action = (leaf(rgs.get(2)) or "").upper()
+        self.group = leaf(self.fields[3].partition(self.reading.dialect.component)[0]) or leaf(self.fields[1])
+        self.action = self.fields[2].strip().upper()
 
-    def take(self, segment: Segment) -> None:
+    def visit(self, segment: Segment) -> None:
         """One resource segment; a repeating resource makes several entries."""
+        self.segment, self.fields, self.path = segment, segment.fields + EMPTY, segment.path
         reading, name = self.reading, segment.name
-        key = f"{name}/{self.prefix}{self._number(segment)}"
+        key = f"{name}/{self.prefix}{self._number()}"
         if key in self.seen:
             key = f"{key}#{segment.occurrence}"
         self.seen.add(key)
-        action = (reading.dialect.leaf(segment.get(2)) or "").upper() or self.action
+        self.key = key
+        action = self.fields[2].strip().upper() or self.action
         reading.field = field = "services" if name == "AIS" else "participants"
-        layout = LAYOUTS[name]
-        values = READERS[name](self, segment, layout)
-        for place, value in enumerate(values):
-            named = f"{key}~{place + 1}" if place else key
-            self.found.append(Entry(field, named, action, replace(value, key=named)))
-        if not values:
-            reading.complain("DQ-REQUIRED-MISSING", _REQUIRED, at=f"{segment.path}-3")
+        before = len(self.found)
+        for kind, value in READERS[name](self, LAYOUTS[name]):
+            self.found.append(Entry(field, value.key or key, action, kind, value))
+        if len(self.found) == before:
+            reading.complain("DQ-REQUIRED-MISSING", _REQUIRED, at=f"{self.path}-3")
 
-    def _number(self, segment: Segment) -> str:
-        return (self.reading.dialect.leaf(segment.get(1)) or str(segment.occurrence)).lstrip("0") or "0"
+    def _number(self) -> str:
+        return self.fields[1].strip().lstrip("0") or str(self.segment.occurrence)
 
-    def _service(self, ais: Segment, layout: Layout) -> list[Service]:
-        """AIS-3, with the codes that supplement it (AIS-11, AIS-12)."""
-        reading = self.reading
-        code = take(concept, ais, 3, reading)
-        if not code:
-            return []
-        more = [take(concepts, ais, index, reading) or () for index in (11, 12) if ais.get(index)]
-        service = Service(
-            code=code,
-            start=self._start(ais, layout),
-            minutes=self._minutes(ais, layout),
-            status=take(_status, ais, layout.start + 6, reading) or None,
-            supplemental=tuple(dict.fromkeys(one for some in more for one in some)),
-            group=self.group,
-            notes=notes_of(ais, reading, "service"),
-        )
-        return [service]
-
-    def _people(self, aip: Segment, layout: Layout) -> list[Participant]:
-        """AIP-3: its repetitions are the numbers of one person, or else several people."""
-        shared = self._shared(aip, layout)
-        return [replace(shared, **actor(one, self.reading)) for one in united(take(people, aip, 3, self.reading) or ())]
-
-    def _places(self, ail: Segment, layout: Layout) -> list[Participant]:
-        """AIL-3."""
-        shared = self._shared(ail, layout)
-        return [
-            replace(shared, kind="location", actor=place_of(one, self.reading), display=one.display)
-            for one in take(spots, ail, 3, self.reading) or ()
-        ]
-
-    def _general(self, aig: Segment, layout: Layout) -> list[Participant]:
-        """AIG-3: a device, unless AIG-4 says that it is a person or a room."""
-        thing = take(concept, aig, 3, self.reading)
-        if not thing:
-            return []
-        shared = self._shared(aig, layout)
-        said = [*codes_of(shared.role), *([shared.role.text] if shared.role and shared.role.text else [])]
-        kinds = (RESOURCE_KINDS.get(one.upper()) for one in said)
-        identifiers = tuple(
-            Identifier(value=one.code, system=one.system or f"{self.reading.dialect.urn}resource")
-            for one in thing.codings
-        )
-        kind = next((kind for kind in kinds if kind), "device")
-        return [replace(shared, kind=kind, identifiers=identifiers, display=thing.text)]
-
-    def _shared(self, segment: Segment, layout: Layout) -> Participant:
-        """What all resources have in common: role, time, status, substitution, notes."""
-        reading = self.reading
-        status = take(_status, segment, layout.start + 6, reading) or None
-        stands = next(
-            (APPOINTMENT_STATUSES[one] for one in map(str.upper, codes_of(status)) if one in APPOINTMENT_STATUSES), ""
-        )
-        group = self.group or (take(text, segment, layout.group, reading) or None)
-        return Participant(
-            kind="device",
-            role=take(concept, segment, layout.role, reading) or None,
-            status=PARTICIPATIONS.get(stands),
-            source_status=status,
-            start=self._start(segment, layout),
-            minutes=self._minutes(segment, layout),
-            quantity=(take(text, segment, layout.quantity, reading) or None) if layout.quantity else None,
-            substitution=take(text, segment, layout.start + 5, reading) or None,
-            group=group,
-            notes=notes_of(segment, reading, "participant"),
-        )
-
-    def _start(self, segment: Segment, layout: Layout) -> str | None:
-        """The start as sent, else the offset from the start of the appointment."""
-        reading = self.reading
-        if segment.get(layout.start):
-            return take(instant, segment, layout.start, reading) or None
-        amount = segment.get(layout.start + 1)
-        if not amount or not self.start:
+    def _field(self, convert: Callable[[str, Reading], T | None], index: int) -> T | None:
+        """A field as its value, where something that can be read stands in it."""
+        raw = self.fields[index]
+        if not raw or raw == NULL:
             return None
-        offset = duration(amount, segment.get(layout.start + 2), f"{segment.path}-{layout.start + 1}", reading)
+        reading = self.reading
+        reading.at = f"{self.path}-{index}"
+        try:
+            value = convert(raw, reading)
+        except BadField as bad:
+            reading.complain(bad.code, bad.detail, bad.severity)
+            return None
+        if reading.trace is not None and reading.field:
+            reading.used(reading.field, reading.at, getattr(convert, "__name__", "rule"))
+        return value
+
+    def _service(self, layout: Layout) -> Iterator[tuple[str, Service]]:
+        """AIS-3, with the codes that supplement it (AIS-11, AIS-12)."""
+        if code := self._field(concept, 3):
+            more = (*(self._field(concepts, 11) or ()), *(self._field(concepts, 12) or ()))
+            yield (
+                "service",
+                Service(
+                    code=code,
+                    start=self._start(layout),
+                    minutes=self._minutes(layout),
+                    status=self._field(_status, layout.start + 6),
+                    supplemental=tuple(dict.fromkeys(more)),
+                    group=self.group,
+                    notes=notes_of(self.segment, self.reading, "service"),
+                    key=self.key,
+                ),
+            )
+
+    def _people(self, layout: Layout) -> Iterator[tuple[str, Participant]]:
+        """AIP-3: its repetitions are the numbers of one person, or else several people."""
+        shared = self._shared(layout)
+        for place, one in enumerate(united(self._field(people, 3) or ())):
+            yield "provider", Participant(**actor(one, self.reading), **shared, key=self._key(place))
+
+    def _places(self, layout: Layout) -> Iterator[tuple[str, Participant]]:
+        """AIL-3."""
+        shared = self._shared(layout)
+        for place, one in enumerate(self._field(spots, 3) or ()):
+            reference = place_of(one, self.reading)
+            yield (
+                "location",
+                Participant(kind="location", actor=reference, display=one.display, **shared, key=self._key(place)),
+            )
+
+    def _general(self, layout: Layout) -> Iterator[tuple[str, Participant]]:
+        """AIG-3: a device, unless AIG-4 says that it is a person or a room."""
+        if thing := self._field(concept, 3):
+            shared = self._shared(layout)
+            kind = resource_kind(shared["role"])
+            numbers = tuple(
+                Identifier(value=one.code, system=one.system or f"{self.reading.dialect.urn}resource")
+                for one in thing.codings
+            )
+            yield kind, Participant(kind=kind, identifiers=numbers, display=thing.text, **shared, key=self.key)
+
+    def _key(self, place: int) -> str:
+        return f"{self.key}~{place + 1}" if place else self.key
+
+    def _shared(self, layout: Layout) -> dict[str, Any]:
+        """What all resources have in common: role, time, status, substitution, notes."""
+        status = self._field(_status, layout.start + 6)
+        return {
+            "role": self._field(concept, layout.role),
+            "status": participation(status) if status else None,
+            "source_status": status,
+            "start": self._start(layout),
+            "minutes": self._minutes(layout),
+            "quantity": self._field(text, layout.quantity) if layout.quantity else None,
+            "substitution": self._field(text, layout.start + 5),
+            "group": self.group or self._field(text, layout.group),
+            "notes": notes_of(self.segment, self.reading, "participant"),
+        }
+
+    def _start(self, layout: Layout) -> str | None:
+        """The start as sent, else the offset from the start of the appointment."""
+        at = layout.start
+        if self.fields[at]:
+            return self._field(instant, at)
+        if not self.fields[at + 1] or not self.start:
+            return None
+        offset = self._length(at + 1)
         return moved(self.start, offset) if offset else self.start
 
-    def _minutes(self, segment: Segment, layout: Layout) -> int | None:
-        amount = segment.get(layout.start + 3)
-        if not amount:
-            return None
-        return duration(amount, segment.get(layout.start + 4), f"{segment.path}-{layout.start + 3}", self.reading)
+    def _minutes(self, layout: Layout) -> int | None:
+        return self._length(layout.start + 3) if self.fields[layout.start + 3] else None
+
+    def _length(self, index: int) -> int | None:
+        fields = self.fields
+        return duration(fields[index], fields[index + 1], f"{self.path}-{index}", self.reading)
 
 
-READERS: Final[dict[str, Callable[[Walk, Segment, Layout], Sequence[Participant | Service]]]] = {
+READERS: Final[dict[str, Callable[[Walk, Layout], Iterator[tuple[str, Participant | Service]]]]] = {
     "AIS": Walk._service,
     "AIG": Walk._general,
     "AIL": Walk._places,
@@ -225,12 +243,24 @@ READERS: Final[dict[str, Callable[[Walk, Segment, Layout], Sequence[Participant 
 }
 
 
+def resource_kind(role: Concept | None) -> str:
+    """What AIG-4 says a general resource is."""
+    said = (*codes_of(role), role.text or "") if role else ()
+    return next((kind for one in said if (kind := RESOURCE_KINDS.get(one.upper()))), "device")
+
+
+def participation(status: Concept) -> str | None:
+    """The status of one resource (table 0278) as a participation."""
+    stands = (APPOINTMENT_STATUSES.get(one.upper()) for one in codes_of(status))
+    return next((PARTICIPATIONS[one] for one in stands if one), None)
+
+
 def moved(start: str, minutes: int) -> str:
     """An instant some minutes later."""
     return rfc3339(datetime.fromisoformat(start) + timedelta(minutes=minutes))
 
 
-def actor(person: Person, reading: Reading) -> dict[str, object]:
+def actor(person: Person, reading: Reading) -> dict[str, Any]:
     """A person as a participant."""
     reference = reading.cast.provider(person)
     if reference:

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from msgspec.structs import replace
 
-from canonical.datatypes import Coding, Concept, Participant, Service
+from canonical.datatypes import Coding, Concept, Participant
 from canonical.patches import Edit, Mapped, Patch, Said
 from canonical.problems import Problem
 
@@ -121,7 +121,7 @@ def _attending(entries: Sequence[Entry], reading: Reading) -> list[Participant]:
     if pv1 is None or not pv1.get(7):
         return []
     reading.field = "participants"
-    found = [one for one in take(people, pv1, 7, reading) or () if not any(_is(one, entry.value) for entry in entries)]
+    found = [one for one in take(people, pv1, 7, reading) or () if not any(_is(one, entry) for entry in entries)]
     reading.field = None
     shared = Participant(kind="provider", role=ATTENDING)
     return [
@@ -130,9 +130,10 @@ def _attending(entries: Sequence[Entry], reading: Reading) -> list[Participant]:
     ]
 
 
-def _is(person: Person, booked: Participant | Service) -> bool:
+def _is(person: Person, entry: Entry) -> bool:
     """Whether this person is booked already: by a number, or by name where one of the two has none."""
-    if not isinstance(booked, Participant) or booked.kind != "provider":
+    booked = entry.value
+    if entry.kind != "provider" or not isinstance(booked, Participant):
         return False
     if person.identifiers and booked.identifiers:
         return not {one.value for one in person.identifiers}.isdisjoint(one.value for one in booked.identifiers)
