@@ -8,6 +8,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from hashlib import blake2b
 from itertools import chain
 
@@ -24,23 +25,24 @@ WORD = re.compile(r"\w+")
 class Digests:
     """Digests of search keys under one secret: 64 bits, as the integer that an index compares fastest."""
 
-    __slots__ = ("_base",)
-
     def __init__(self, secret: bytes) -> None:
         self._base = blake2b(digest_size=8, key=secret)
+        # A group names the same patients, doctors and places again and again.
+        self._digest = lru_cache(1 << 14)(self._make)
 
     def __call__(self, tenant: str, scope: str, kind: str, value: str) -> int:
         """The digest of a key; `scope` tells a patient's identifier from a message's."""
-        return next(self.of(tenant, scope, [(kind, value)]))
+        return self._digest(tenant, scope, kind, value)
 
-    def of(self, tenant: str, scope: str, keys: Iterable[Key]) -> Iterator[int]:
-        """The digests of several keys, in their order."""
-        base = self._base.copy()
-        base.update(f"{tenant}\x1f{scope}\x1f".encode())
-        for kind, value in keys:
-            digest = base.copy()
-            digest.update(f"{kind}\x1f{value}".encode())
-            yield int.from_bytes(digest.digest(), "big", signed=True)
+    def of(self, tenant: str, scope: str, keys: Iterable[Key]) -> set[int]:
+        """The digests of several keys."""
+        digest = self._digest
+        return {digest(tenant, scope, kind, value) for kind, value in keys}
+
+    def _make(self, tenant: str, scope: str, kind: str, value: str) -> int:
+        digest = self._base.copy()
+        digest.update(f"{tenant}\x1f{scope}\x1f{kind}\x1f{value}".encode())
+        return int.from_bytes(digest.digest(), "big", signed=True)
 
 
 def words(text: str) -> list[str]:
@@ -82,9 +84,14 @@ def message_keys(kept: Kept) -> set[Key]:
     return keys
 
 
+def identifier_keys(record: Record) -> set[Key]:
+    """What a record is found by for good: identifiers accumulate, and none is ever taken away."""
+    return set(_identifiers("identifier", record.identifiers))
+
+
 def record_keys(record: Record) -> set[Key]:
     """What a record is found by."""
-    keys = set(_identifiers("identifier", record.identifiers))
+    keys = identifier_keys(record)
     if further := FURTHER.get(type(record)):
         keys.update(further(record))
     return keys

@@ -79,6 +79,23 @@ async def test_a_rare_key_is_found_among_many(store: Store) -> None:
     assert [one.id for one in reversed(many)] == await made.found(store, keys=(("name", "common"),), limit=701)
 
 
+async def test_an_identifier_finds_the_messages_that_have_it(store: Store) -> None:
+    """Kept with the records that hold it or without them: what has the identifier is found, and only that."""
+    person = made.patient(1, identifiers=(made.identifier("P1"), made.identifier("900", "urn:ssn")))
+    mrn, ssn = ("identifier", f"{made.MRN}|P1"), ("identifier", "urn:ssn|900")
+    both, one, other = ((mrn, ssn), (mrn,), (("identifier", f"{made.MRN}|P2"),))
+    applied = [made.message(n, keys=keys, records=(person.id,)) for n, keys in enumerate((both, one, other, both))]
+    unmapped = made.message(9, keys=(ssn,), state="unmapped")
+    await keep(store, Batch(messages=applied[:3], records=[made.new(person)]))
+    await keep(store, Batch(messages=[applied[3], unmapped], records=[made.confirmed(person, 1)]))
+
+    assert [unmapped.id, applied[3].id, applied[0].id] == await made.found(store, keys=(ssn,), limit=1)
+    assert [applied[n].id for n in (3, 1, 0)] == await made.found(store, keys=(mrn,), limit=1)
+    assert [applied[3].id, applied[0].id] == await made.found(store, keys=(mrn, ssn))
+    assert [applied[2].id] == await made.found(store, keys=other)
+    assert [applied[n].id for n in (3, 2, 1, 0)] == await made.found(store, record=person.id, limit=1)
+
+
 async def test_pages_go_on_where_they_ended(store: Store) -> None:
     """What comes in between two pages does not move the second."""
     await keep(store, Batch(messages=[FIRST, SECOND]))

@@ -26,8 +26,8 @@ class SqliteStore(Keeping, Messages, Feed, Access, Ledger, Deliveries):
 
     async def _keep(self, batch: Batch) -> list[Event]:
         async with self._transaction() as writer:
-            self._keep_messages(writer, batch.messages)
-            self._remap(writer, batch.replayed)
+            self._keep_messages(writer, batch.messages, batch.records)
+            self._remap(writer, batch.replayed, batch.records)
             self._repeat(writer, batch.repeats)
             self._keep_records(writer, batch.records)
             self._keep_tasks(writer, batch.tasks)

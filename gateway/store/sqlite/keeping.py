@@ -92,7 +92,7 @@ class Keeping(Records):
 
     def _key_rows(self, one: Course, keys: set[Key], start: int) -> list[tuple[int, int, int]]:
         scope = f"record:{one.kind}"
-        return [(digest, start, one.n) for digest in set(self.digests.of(one.after.tenant, scope, keys))]
+        return [(digest, start, one.n) for digest in self.digests.of(one.after.tenant, scope, keys)]
 
 
 def _courses(written: Sequence[Written]) -> list[Course]:

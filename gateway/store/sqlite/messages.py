@@ -1,20 +1,21 @@
 """Messages: kept as they were received, found by any key, repeated without taking effect twice."""
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 from msgspec.structs import replace
 
-from gateway.store.keys import message_keys
-from gateway.store.protocol import Kept, MessageQuery, Page, Seen
+from canonical.records import RECORDS
+from gateway.store.keys import asked, identifier_keys, message_keys
+from gateway.store.protocol import Kept, Key, MessageQuery, Page, Seen, Written
 from gateway.store.sqlite.database import Database, Row
 from gateway.store.sqlite.named import chunks, named
-from gateway.store.sqlite.search import message_search
+from gateway.store.sqlite.search import message_list, message_search
 
 SQL = named("messages.sql")
 LOT = 1024
-
+NOTHING = (("", ""),)  # a key that no message has
 
 encode = msgspec.msgpack.Encoder().encode
 decode = msgspec.msgpack.Decoder(Kept).decode
@@ -32,24 +33,47 @@ class Messages(Database):
         """A search, newest first; see MessageQuery."""
         place = self._first(SQL["place"], query.after[1]) if query.after else None
         if query.keys or query.record:
-            rows = await self._by_key(query, place)
+            found = await self._by_key(query, place)
         else:
-            rows = await self._search(*message_search(query, place, self.digests))
-        items = [replace(self._message(row), ack=b"") for row in rows[: query.limit]]
-        last = rows[query.limit - 1] if len(rows) > query.limit else None
-        return Page(items=items, next=(last[1], last[0]) if last else None)
+            found = [self._message(row) for row in await self._search(*message_list(query, place))]
+        items = [replace(one, ack=b"") for one in found[: query.limit]]
+        return Page(items=items, next=(items[-1].received_at, items[-1].id) if len(found) > query.limit else None)
 
-    async def _by_key(self, query: MessageQuery, place: int | None) -> list[Row]:
+    async def _by_key(self, query: MessageQuery, place: int | None) -> list[Kept]:
         """From the newest lot to the oldest, more of them at a time the longer nothing is found."""
+        groups, exact = self._groups(query)
         top = (place or self._first(SQL["last"])) // LOT
         low = self._first(SQL["since"], query.tenant, query.received_from) // LOT if query.received_from else 0
-        rows: list[Row] = []
+        found: list[Kept] = []
         span = 1
-        while top >= low and len(rows) <= query.limit:
+        while top >= low and len(found) <= query.limit:
             bottom = max(low, top - span + 1)
-            rows += await self._search(*message_search(query, place, self.digests, (top, bottom)))
-            top, span = bottom - 1, min(span * 4, 1024)
-        return rows[: query.limit + 1]
+            rows = await self._search(*message_search(query, place, groups, (top, bottom)))
+            found += [one for one in map(self._message, rows) if exact <= message_keys(one)]
+            if len(rows) > query.limit:  # these lots may hold more
+                place = rows[-1][0]
+            else:
+                top, span = bottom - 1, min(span * 4, 1024)
+        return found
+
+    def _groups(self, query: MessageQuery) -> tuple[list[list[int]], set[Key]]:
+        """What to look for in the index, and what must then stand in the message itself.
+
+        An identifier that a record holds is not indexed again with each message about it: those are found through the
+        record, and are only candidates.
+        """
+        keys = [key for group in asked((key,) for key in query.keys) for key in group or NOTHING]
+        keys += [("record", query.record)] if query.record else []
+        exact = {key for key in keys if key[0] == "identifier"}
+        return [self._candidates(query.tenant, key) for key in keys], exact
+
+    def _candidates(self, tenant: str, key: Key) -> list[int]:
+        digests = [self.digests(tenant, "message", *key)]
+        if key[0] == "identifier":
+            held = [self.digests(tenant, f"record:{kind}", *key) for kind in RECORDS]
+            records = [row[0] for lot in chunks(held) for row in self._all(SQL["about"], lot)]
+            digests += [self.digests(tenant, "message", "record", one) for one in records]
+        return digests
 
     def _first(self, sql: str, *parameters: object) -> int:
         row = self._one(sql, parameters)
@@ -57,7 +81,7 @@ class Messages(Database):
 
     def _message(self, row: Row) -> Kept:
         """A message without its bytes."""
-        identity, _, duplicates, body, *_ = row
+        _, identity, _, duplicates, body, *_ = row
         return replace(self._body(identity, body), duplicates=duplicates)
 
     def _body(self, identity: str, sealed: bytes) -> Kept:
@@ -83,14 +107,19 @@ class Messages(Database):
         identity, content, received_at, body = row
         return Seen(id=identity, hash=content, received_at=received_at, ack=self._body(identity, body).ack)
 
-    def _keep_messages(self, writer: sqlite3.Connection, messages: Sequence[Kept]) -> None:
+    def _keep_messages(self, writer: sqlite3.Connection, messages: Sequence[Kept], records: Sequence[Written]) -> None:
         first = writer.execute(SQL["last"]).fetchone()[0] + 1
         writer.executemany(SQL["add"], [self._message_row(n, one) for n, one in enumerate(messages, first)])
-        rows = [(n // LOT, digest, n) for n, one in enumerate(messages, first) for digest in self._key_digests(one)]
+        held = _held(records)
+        rows = [
+            (n // LOT, digest, n) for n, one in enumerate(messages, first) for digest in self._key_digests(one, held)
+        ]
         writer.executemany(SQL["add_key"], rows)
 
-    def _key_digests(self, one: Kept) -> set[int]:
-        return set(self.digests.of(one.tenant, "message", message_keys(one)))
+    def _key_digests(self, one: Kept, held: Mapping[str, set[Key]]) -> set[int]:
+        """The digests that a message is indexed by: not what its records are found by for good."""
+        keys = message_keys(one).difference(*(held[identity] for identity in one.records if identity in held))
+        return self.digests.of(one.tenant, "message", keys)
 
     def _message_row(self, n: int, one: Kept) -> tuple[object, ...]:
         head = (n, one.id, one.tenant, one.feed, one.received_at, one.state, one.type, one.event, one.duplicates)
@@ -100,8 +129,9 @@ class Messages(Database):
     def _repeat(self, writer: sqlite3.Connection, identities: Sequence[str]) -> None:
         writer.executemany(SQL["repeat"], [(one,) for one in identities])
 
-    def _remap(self, writer: sqlite3.Connection, replayed: Sequence[Kept]) -> None:
+    def _remap(self, writer: sqlite3.Connection, replayed: Sequence[Kept], records: Sequence[Written]) -> None:
         """Messages mapped again: what became of them and what they are found by; never what was answered."""
+        held = _held(records)
         for one in replayed:
             row = writer.execute(SQL["mapped"], (one.id, one.tenant)).fetchone()
             if row is None:
@@ -109,7 +139,12 @@ class Messages(Database):
             n, sealed = row
             before = self._body(one.id, sealed)
             now = replace(one, received_at=before.received_at, ack=before.ack, ack_code=before.ack_code)
-            gone, new = self._key_digests(before), self._key_digests(now)
-            writer.executemany(SQL["drop_key"], [(n // LOT, digest, n) for digest in gone - new])
-            writer.executemany(SQL["add_key"], [(n // LOT, digest, n) for digest in new - gone])
+            gone, new = self._key_digests(before, {}), self._key_digests(now, held)
+            writer.executemany(SQL["drop_key"], [(n // LOT, digest, n) for digest in gone])
+            writer.executemany(SQL["add_key"], [(n // LOT, digest, n) for digest in new])
             writer.execute(SQL["remap"], (now.state, now.type, now.event, self._seal_body(now), n))
+
+
+def _held(records: Sequence[Written]) -> dict[str, set[Key]]:
+    last = {one.after.id: one.after for one in records}
+    return {identity: identifier_keys(record) for identity, record in last.items()}

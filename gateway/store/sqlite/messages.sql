@@ -2,7 +2,7 @@
 
 -- name: message
 -- A message by its id, whole.
-SELECT id, received_at, duplicates, body, raw FROM messages WHERE id = ? AND tenant = ?
+SELECT n, id, received_at, duplicates, body, raw FROM messages WHERE id = ? AND tenant = ?
 
 -- name: place
 -- Where a message stands in the order of receipt.
@@ -15,6 +15,10 @@ SELECT coalesce(max(n), 0) FROM messages
 -- name: since
 -- The first message since a moment.
 SELECT n FROM messages WHERE tenant = ? AND received_at >= ? ORDER BY received_at, n LIMIT 1
+
+-- name: about
+-- The records under many keys.
+SELECT r.id FROM record_keys k JOIN records r ON r.n = k.record WHERE k.digest IN (:many)
 
 -- name: known
 -- Which of many dedup keys were used before.

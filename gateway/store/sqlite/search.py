@@ -11,7 +11,7 @@ from gateway.store.keys import UNDATED, Digests, asked
 from gateway.store.protocol import Key, MessageQuery, RecordQuery
 
 DATED = frozenset({"appointment", "encounter"})
-SUMMARY = "m.id, m.received_at, m.duplicates, m.body"
+SUMMARY = "m.n, m.id, m.received_at, m.duplicates, m.body"
 EVENT = "id, type, tenant, subject, at, seq, patient, version, message, feed, traceparent"
 TASK = (
     "id, tenant, queue, code, subject, title, created_at, status, priority, due_at, updated_at, version, owner, "
@@ -124,14 +124,36 @@ def _ordered(query: RecordQuery, position: str, row: str, limit: bool = True) ->
     return f" ORDER BY {columns}" + " LIMIT ?" * limit
 
 
-def message_search(
-    query: MessageQuery, place: int | None, digests: Digests, lots: tuple[int, int] | None = None
-) -> tuple[str, list[object]]:
-    """Rows of messages without their bytes, newest first: all, or by key those in some lots (newest, oldest).
+def message_list(query: MessageQuery, place: int | None) -> tuple[str, list[object]]:
+    """Rows of messages without their bytes, newest first. `place` is the row number that the last page ended at."""
+    rows = Select("messages m")
+    _filter(rows, query)
+    if query.after is not None:
+        rows.where("(m.received_at, m.n) < (?, ?)", query.after[0], place)
+    text = f"{rows.columns(SUMMARY)} ORDER BY m.received_at DESC, m.n DESC LIMIT ?"
+    return text, [*rows.parameters, query.limit + 1]
 
-    `place` is the row number that the last page ended at.
-    """
-    rows = _in_lots(query, digests, lots) if lots else Select("messages m")
+
+def message_search(
+    query: MessageQuery, place: int | None, groups: Sequence[Sequence[int]], lots: tuple[int, int]
+) -> tuple[str, list[object]]:
+    """Rows as of `message_list`, of those that have a key of each group, in some lots (newest, oldest)."""
+    rows = Select(f"({DOWN}) l CROSS JOIN message_keys k ON k.lot = l.lot CROSS JOIN messages m ON m.n = k.message")
+    rows.parameters += lots
+    first, *others = groups
+    rows.among("k.digest", first)
+    for group in others:
+        other = Select("message_keys o")
+        other.where("o.lot = k.lot AND o.message = k.message")
+        other.among("o.digest", group)
+        rows.where(f"EXISTS ({other.columns('1')})", *other.parameters)
+    _filter(rows, query)
+    if place is not None:
+        rows.where("k.message < ?", place)
+    return f"{rows.columns(f'DISTINCT {SUMMARY}')} ORDER BY m.n DESC LIMIT ?", [*rows.parameters, query.limit + 1]
+
+
+def _filter(rows: Select, query: MessageQuery) -> None:
     rows.where("m.tenant = ?", query.tenant)
     if query.state is not None and query.state != "applied":
         rows.where("m.state <> 'applied'")
@@ -142,26 +164,6 @@ def message_search(
         rows.where("m.received_at >= ?", query.received_from)
     if query.received_before is not None:
         rows.where("m.received_at < ?", query.received_before)
-    if query.after is not None:
-        rows.where("k.message < ?", place) if lots else rows.where(
-            "(m.received_at, m.n) < (?, ?)", query.after[0], place
-        )
-    order = "k.message DESC" if lots else "m.received_at DESC, m.n DESC"
-    return rows.columns(SUMMARY) + f" ORDER BY {order} LIMIT ?", [*rows.parameters, query.limit + 1]
-
-
-def _in_lots(query: MessageQuery, digests: Digests, lots: tuple[int, int]) -> Select:
-    keys = [key for group in asked((key,) for key in query.keys) for key in group or ((" ", ""),)]
-    keys += [("record", query.record)] if query.record else []
-    first, *others = [digests(query.tenant, "message", *key) for key in keys]
-    rows = Select(f"({DOWN}) l CROSS JOIN message_keys k ON k.lot = l.lot CROSS JOIN messages m ON m.n = k.message")
-    rows.parameters += lots
-    rows.where("k.digest = ?", first)
-    for digest in others:
-        other = Select("message_keys o")
-        other.where("o.lot = k.lot AND o.digest = ? AND o.message = k.message", digest)
-        rows.where(f"EXISTS ({other.columns('1')})", *other.parameters)
-    return rows
 
 
 def event_search(tenant: str, after: int, limit: int, types: Sequence[str]) -> tuple[str, list[object]]:

@@ -10,7 +10,7 @@ import pytest_asyncio
 from gateway.store.keys import Digests
 from gateway.store.protocol import MessageQuery, RecordQuery
 from gateway.store.sqlite import SqliteStore, access, feed, ledger, messages, records
-from gateway.store.sqlite.search import event_search, message_search, record_search, task_search
+from gateway.store.sqlite.search import event_search, message_list, message_search, record_search, task_search
 
 DIGESTS = Digests(b"key")
 ROOMS = {"access": access, "feed": feed, "ledger": ledger, "messages": messages, "records": records}
@@ -116,16 +116,15 @@ async def test_a_search_of_records_ends_with_its_page(store: SqliteStore, asked:
 )
 async def test_a_list_of_messages_ends_with_its_page(store: SqliteStore, asked: dict[str, Any], index: str) -> None:
     """Newest first, and what needs a look without passing what does not."""
-    steps = plan(store, *message_search(MessageQuery(tenant="main", **asked), 1, DIGESTS))
+    steps = plan(store, *message_list(MessageQuery(tenant="main", **asked), 1))
 
     assert [] == walks(steps)
     assert [step for step in steps if index in step]
 
 
 async def test_a_search_of_messages_looks_into_each_lot_once(store: SqliteStore) -> None:
-    """One look-up of the first key a lot, one of each other key a message."""
-    query = MessageQuery(tenant="main", keys=(("name", "doe"), ("date", "x")))
-    steps = plan(store, *message_search(query, None, DIGESTS, (9, 1)))
+    """One look-up of each of the first keys a lot, one of each other key a message."""
+    steps = plan(store, *message_search(MessageQuery(tenant="main"), None, [[1, 2], [3]], (9, 1)))
 
     assert [] == [step for step in walks(steps) if step.startswith("SCAN")]
     assert "SEARCH k USING PRIMARY KEY (lot=? AND digest=?)" in steps
