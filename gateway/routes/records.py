@@ -11,7 +11,6 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta, Struct
 from msgspec.structs import replace
 
-from canonical.apply import survivor_link
 from canonical.datatypes import Identifier
 from canonical.records import Appointment, Patient, Record
 from gateway.problems import not_found
@@ -81,19 +80,8 @@ class Resolved:
             return None
         known = self._patients.get(named)
         if known is None:
-            known = self._patients[named] = await self._survivor(named)
+            known = self._patients[named] = await self._store.survivor(self._tenant, named)
         return known
-
-    async def _survivor(self, identity: str) -> str:
-        seen = set()
-        while identity not in seen:
-            seen.add(identity)
-            found = await self._store.record(self._tenant, identity)
-            follow = survivor_link(found) if found else None
-            if follow is None:
-                return identity
-            identity = follow
-        return identity
 
     async def patients(self, records: Iterable[Record]) -> tuple[str, ...]:
         """Whom a list is about, each once."""

@@ -5,6 +5,7 @@ is then audited, and no PHI leaves by push. `seq` and `version` are extension at
 """
 
 from datetime import datetime, timedelta
+from functools import lru_cache
 
 import msgspec
 from msgspec import Struct
@@ -54,4 +55,11 @@ def encode(envelope: CloudEvent) -> bytes:
 
 def instant(micros: int) -> str:
     """Microseconds since the epoch as RFC 3339 in UTC."""
-    return (EPOCH + timedelta(microseconds=micros)).isoformat() + "Z"
+    second, rest = divmod(micros, 1_000_000)
+    return f"{_second(second)}.{rest:06}Z" if rest else _second(second) + "Z"
+
+
+@lru_cache(maxsize=8192)
+def _second(second: int) -> str:
+    # The instants of one record lie together, and formatting them was half of what presenting one cost.
+    return (EPOCH + timedelta(seconds=second)).isoformat()
