@@ -315,6 +315,9 @@ class Store(Protocol):
     async def find(self, tenant: str, kind: str, key: Key) -> list[str]:
         """The ids of records under one key."""
 
+    async def survivor(self, tenant: str, patient: str) -> str:
+        """The patient that stands for this one after all merges; itself where there were none."""
+
     async def aliases(self, tenant: str, patient: str) -> list[str]:
         """The survivor first, then every patient that was merged into it."""
 

@@ -39,11 +39,12 @@ async def test_everything_is_there_after_opening_again(backend: Open, tmp_path: 
 
 async def test_a_unit_that_fails_commits_nothing(store: Store) -> None:
     """One message that was kept before takes the whole batch back, whatever else is in it."""
-    await keep(store, Batch(messages=[made.message(1)]))
+    booked = made.appointment(1)
+    await keep(store, Batch(messages=[made.message(1)], records=[made.new(booked)]))
     again = replace(made.message(1), id=made.message(2).id)
     batch = Batch(
         messages=[made.message(3), again],
-        records=[made.new(made.patient(1))],
+        records=[made.new(made.patient(1)), made.changed(booked, status="cancelled")],
         events=[made.event(1)],
         tasks=[made.task(1)],
         audit=[made.audit_row(1)],
@@ -53,6 +54,7 @@ async def test_a_unit_that_fails_commits_nothing(store: Store) -> None:
 
     assert None is await store.message("main", made.message(3).id)
     assert None is await store.record("main", made.patient(1).id)
+    assert booked == await store.record("main", booked.id)
     assert None is await store.task("main", made.task(1).id)
     assert 0 == await store.head()
     assert [] == await store.audit_links()

@@ -32,7 +32,9 @@ class SqliteStore(Keeping, Messages, Feed, Access, Ledger, Deliveries):
             self._keep_records(writer, batch.records)
             self._keep_tasks(writer, batch.tasks)
             self._keep_audit(writer, batch.audit)
-            return self._keep_events(writer, batch.events)
+            events = self._keep_events(writer, batch.events)
+        self._remember(one.after for one in batch.records)
+        return events
 
 
 class SqliteUnit:

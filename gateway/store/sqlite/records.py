@@ -1,6 +1,8 @@
 """Records: by id, by what they are found by, and as they were."""
 
 from collections.abc import Iterable
+from itertools import islice
+from pathlib import Path
 
 import msgspec
 
@@ -16,16 +18,34 @@ from gateway.store.sqlite.search import record_search
 SQL = named("records.sql")
 encode = msgspec.msgpack.Encoder().encode
 decode = msgspec.msgpack.Decoder(AnyRecord).decode
+RECENT = 4096
 KINDS = {shape: kind for kind, shape in RECORDS.items()}
 
 
 class Records(Database):
     """The store's verbs on records."""
 
+    def __init__(self, directory: Path, key: bytes | None = None, *retired: bytes) -> None:
+        super().__init__(directory, key, *retired)
+        self._recent: dict[str, Record] = {}  # what was committed last: only this process writes, so it is what is kept
+
     async def record(self, tenant: str, identity: str) -> Record | None:
         """A record as it stands."""
+        return self._current(tenant, identity)
+
+    def _current(self, tenant: str, identity: str) -> Record | None:
+        if recent := self._recent.get(identity):
+            return recent if recent.tenant == tenant else None
         row = self._one(SQL["record"], (identity, tenant))
         return self._record(*row) if row else None
+
+    def _remember(self, records: Iterable[Record]) -> None:
+        """Records as they were committed now; those that changed longest ago are forgotten."""
+        for one in records:
+            self._recent.pop(one.id, None)
+            self._recent[one.id] = one
+        for identity in list(islice(self._recent, max(0, len(self._recent) - RECENT))):
+            del self._recent[identity]
 
     async def records(self, query: RecordQuery) -> Page[Record]:
         """A search; see RecordQuery."""
@@ -57,6 +77,14 @@ class Records(Database):
         """The ids of records under one key."""
         return [row[0] for row in self._all(SQL["find"], (self.digests(tenant, f"record:{kind}", *key),))]
 
+    async def survivor(self, tenant: str, patient: str) -> str:
+        """The patient that stands for this one after all merges."""
+        seen = {patient}
+        while (row := self._one(SQL["survivor"], (patient, tenant))) and row[0] and row[0] not in seen:
+            patient = row[0]
+            seen.add(patient)
+        return patient
+
     async def aliases(self, tenant: str, patient: str) -> list[str]:
         """The survivor first, then every patient that was merged into it."""
         return [row[0] for row in self._all(SQL["aliases"], (patient, tenant))]
@@ -80,22 +108,24 @@ class Records(Database):
             self.digests(tenant, f"record:{kind}", "identifier", f"{one.system}|{one.value.strip()}")
             for kind, one in lookups
         }
-        rows = {row[0]: row[1:] for lot in chunks(list(digests)) for row in self._all(SQL["loaded"], lot)}
-        for n in sorted(rows):
-            self._know(working, self._record(*rows[n]))
-        for record in list(working.records.values()):
-            self._follow(tenant, working, record)
+        places: dict[int, str] = {}
+        for lot in chunks(list(digests)):
+            places.update(self._all(SQL["loaded"], lot))
+        known = self._many(places.values())
+        found = [known[places[n]] for n in sorted(places)]
+        while found:
+            record = found.pop(0)
+            if record.id not in working.records:
+                working.add(KINDS[type(record)], record)
+            for one in (survivor_link(record), getattr(record, "patient", None)):
+                if one and one not in working.records and (other := self._current(tenant, one)):
+                    found.append(other)
 
-    def _follow(self, tenant: str, working: Working, record: Record) -> None:
-        other = survivor_link(record) or getattr(record, "patient", None)
-        while other and other not in working.records:
-            row = self._one(SQL["record"], (other, tenant))
-            if row is None:
-                return
-            found = self._record(*row)
-            self._know(working, found)
-            other = survivor_link(found)
-
-    def _know(self, working: Working, record: Record) -> None:
-        if record.id not in working.records:
-            working.add(KINDS[type(record)], record)
+    def _many(self, identities: Iterable[str]) -> dict[str, Record]:
+        """Records by their ids, from memory where they changed lately."""
+        known = {one: self._recent.get(one) for one in identities}
+        for lot in chunks([one for one, record in known.items() if record is None]):
+            known.update((row[0], self._record(*row)) for row in self._all(SQL["bodies"], lot))
+        found = {one: record for one, record in known.items() if record is not None}
+        self._remember(found.values())
+        return found

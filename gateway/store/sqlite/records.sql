@@ -17,6 +17,10 @@ WHERE r.id = ? AND r.tenant = ? ORDER BY v.version
 -- The ids of the records under one key.
 SELECT r.id FROM record_keys k JOIN records r ON r.n = k.record WHERE k.digest = ? ORDER BY k.start, k.record
 
+-- name: survivor
+-- The patient that a merge put in this one's place.
+SELECT replaced_by FROM records WHERE id = ? AND tenant = ?
+
 -- name: aliases
 -- A patient's survivor, then all that were merged into it, directly or through others.
 WITH RECURSIVE
@@ -42,8 +46,11 @@ SELECT coalesce(max(n), 0) FROM records
 
 -- name: loaded
 -- The records under many keys.
-SELECT r.n, r.id, r.version, r.body FROM record_keys k JOIN records r ON r.n = k.record
-WHERE k.digest IN (:many)
+SELECT r.n, r.id FROM record_keys k JOIN records r ON r.n = k.record WHERE k.digest IN (:many)
+
+-- name: bodies
+-- Many records by their ids.
+SELECT id, version, body FROM records WHERE id IN (:many)
 
 -- name: places
 -- The row numbers of many records.
