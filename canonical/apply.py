@@ -95,7 +95,7 @@ def _placement_place(placement: Placement) -> int:
     return PLACEMENTS.index(placement.kind)
 
 
-SEGMENTS = {name: place for place, name in enumerate(("PID", "AIS", "AIG", "AIL", "AIP", "PV1", "ROL"))}
+SEGMENTS = {name: place for place, name in enumerate(("PID", "AIS", "AIG", "AIL", "AIP", "PV1", "PV2", "ROL"))}
 PLACEMENTS = ("assigned", "temporary", "pending", "prior", "prior-temporary")
 LISTS = {
     "identifiers": Entries(identifier_key, _identifier_place),

@@ -1,31 +1,27 @@
-"""PV1, PV2, DG1 and ROL as what they say about an encounter (2.5.1 ch. 3.4, 6.5, 15.4; DOMAIN 1.6, 2.4).
+"""PV1, PV2 and DG1 as what they say about an encounter (2.5.1 ch. 3.4, 6.5; DOMAIN 1.6, 2.4).
 
-Each field of PV1 that names staff or a place speaks for itself: a transfer that repeats the attending doctor alone says
-nothing about the referring one.
+Tables say which field comes from where; beside them stands what a table cannot say: which visit is meant, and in what
+state one is that was never heard of before. Places and staff are in `whereabouts.py`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
 from typing import Final
-from zoneinfo import ZoneInfo
 
 from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
 
-from canonical.datatypes import Concept, Diagnosis, Identifier, Participant, Placement
-from canonical.patches import Edit
+from canonical.datatypes import Concept, Diagnosis, Identifier
 from canonical.records import Encounter
 
-from .converters import coded, codes_of, concept, integer, repeated, text
+from .converters import UNKNOWN_CODE, coded, codes_of, concept, integer, repeated, text
 from .encounter_codes import (
     CLASSES,
     DIAGNOSIS_USES,
     NO_VISIT,
-    PLACES,
+    OTHER_CLASSES,
     RESTRICTED,
-    ROL_ROLES,
-    ROLES,
     V2_CLASS,
     V3_CLASS,
 )
@@ -33,8 +29,6 @@ from .er7 import Segment
 from .identity import entity_as, identifier
 from .instants import date_time_or_date
 from .patient import about
-from .people import people, spot
-from .resources import actor, united
 from .rows import Reading, Row, Rule, Table, take
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -43,16 +37,33 @@ VISITED: Final = "no visit number was sent; the patient and the time of admissio
 NO_NUMBER: Final = "neither a visit number, an account nor a time of admission: the visit cannot be told from others"
 
 _class_code = coded("0004")
-_role_code = coded("0443")
+_use_code = coded("0052")
 
 
 def visit_class(text: str, reading: Reading) -> Concept | None:
     """PV1-2 with its v3 class beside the sender's code (table 0004)."""
     found = _class_code(text, reading)
-    known = next((CLASSES[code] for code in codes_of(found) if code in CLASSES), None)
-    if found is None or known is None or known in found.codings:
+    if found is None or any(one.system == V3_CLASS for one in found.codings):
         return found
-    return Concept(codings=(*found.codings, known), text=found.text)
+    codes = [code.upper() for code in codes_of(found)]
+    known = next((CLASSES[code] for code in codes if code in CLASSES), None)
+    if known:
+        return Concept(codings=(*found.codings, known), text=found.text)
+    if OTHER_CLASSES.isdisjoint(codes):
+        reading.complain("DQ-CODE-UNMAPPED", UNKNOWN_CODE)
+    return found
+
+
+def dated(table: str) -> Callable[[str, Reading], Concept | None]:
+    """The converter of a code that a date may follow (FC, DLD): PV1-20, PV1-37."""
+    code = coded(table)
+
+    def dated_code(text: str, reading: Reading) -> Concept | None:
+        first = text.partition(reading.dialect.component)[0]
+        return code(first.replace(reading.dialect.subcomponent, reading.dialect.component), reading)
+
+    dated_code.__name__ = code.__name__
+    return dated_code
 
 
 def types(pv1: Segment, reading: Reading) -> tuple[Concept, ...] | UnsetType:
@@ -77,10 +88,12 @@ def _diagnosis(dg1: Segment, reading: Reading) -> Diagnosis | None:
     if dg1.get(21).strip().upper() == "D" or not (code or described):
         return None
     code = code or Concept()
-    use = next(iter(codes_of(take(coded("0052"), dg1, 6, reading) or None)), "")
+    uses = [one.upper() for one in codes_of(take(_use_code, dg1, 6, reading) or None)]
+    if uses and DIAGNOSIS_USES.keys().isdisjoint(uses):
+        reading.complain("DQ-CODE-UNMAPPED", UNKNOWN_CODE, at=f"{dg1.path}-6")
     return Diagnosis(
         code=code if code.text or not described else replace(code, text=described),
-        use=DIAGNOSIS_USES.get(use.upper()),
+        use=next((DIAGNOSIS_USES[one] for one in uses if one in DIAGNOSIS_USES), None),
         rank=take(integer, dg1, 15, reading) or None,
         at=take(date_time_or_date, dg1, 5, reading) or None,
         present_on_admission=take(text, dg1, 26, reading) or None,
@@ -113,10 +126,10 @@ PV1: Final = Table(
     Row("admit_source", "PV1-14", coded("0023")),
     Row("special_arrangements", "PV1-15", repeated(coded("0009"))),
     Row("vip", "PV1-16", coded("0099")),
-    Row("financial_classes", "PV1-20", repeated(coded("0064"))),
+    Row("financial_classes", "PV1-20", repeated(dated("0064"))),
     Row("special_courtesy", "PV1-22", coded("0045")),
     Row("discharge_disposition", "PV1-36", coded("0112")),
-    Row("discharged_to", "PV1-37", coded("0113")),
+    Row("discharged_to", "PV1-37", dated("0113")),
     Row("diet", "PV1-38", coded("0114")),
     Row("start", "PV1-44", date_time_or_date),
     Row("end", "PV1-45", end),
@@ -136,12 +149,7 @@ PV2: Final = Table(
 )
 PID: Final = Table("PID", Encounter, Row("account", "PID-18", identifier))
 TABLES: Final = (PV1, PV2, PID)
-FURTHER: Final = {  # what the functions of this module fill entry by entry
-    "placements": tuple(f"PV1-{index}" for index in PLACES),
-    "participants": (*(f"PV1-{index}" for index in ROLES), "ROL-3", "ROL-4"),
-    "identifiers": ("PV1-19", "PV1-50", "PID-18", "PV1-5"),
-    "zone": ("PV1-3",),
-}
+NUMBERS: Final = ("PV1-19", "PV1-50", "PID-18", "PV1-5")
 
 
 def is_about_a_visit(pv1: Segment, reading: Reading) -> bool:
@@ -149,14 +157,14 @@ def is_about_a_visit(pv1: Segment, reading: Reading) -> bool:
     return any(pv1.fields[3:]) or pv1.get(2).partition(reading.dialect.component)[0].strip().upper() not in NO_VISIT
 
 
-def fields(pid: Segment, pv1: Segment, reading: Reading) -> dict[str, object]:
+def fields(pid: Segment, pv1: Segment, pv2: Segment | None, reading: Reading) -> dict[str, object]:
     """What PV1, PV2, DG1 and PID-18 say about the encounter."""
     found: dict[str, object] = {}
     if reading.zone:
         found["zone"] = reading.zone.key
     PV1.read(pv1, reading, found)
-    if pv2 := about(reading, pid, "PV2"):
-        PV2.read(pv2[0], reading, found)
+    if pv2:
+        PV2.read(pv2, reading, found)
     PID.read(pid, reading, found)
     return found
 
@@ -234,87 +242,3 @@ def event_class(code: str, words: str) -> Concept:
     """The class that A06 and A07 imply where PV1-2 was not sent."""
     known = CLASSES[code]
     return Concept(codings=(replace(known, code=code, system=V2_CLASS, display=words), known), text=None)
-
-
-# -- where, and with whom
-
-
-def placements(pv1: Segment, status: str, reading: Reading) -> Iterator[Edit]:
-    """PV1-3, -6, -11, -42, -43: each says where the patient is, was, or is expected."""
-    reading.field = "placements"
-    for index, (kind, held) in PLACES.items():
-        place = take(spot, pv1, index, reading)
-        if place is UNSET:
-            continue
-        entry = None
-        if place is not None:
-            location = reading.cast.location(place)
-            entry = Placement(kind=kind, location=location, display=place.display, status=_held(kind, held, status))
-        yield Edit(field="placements", key=kind, value=entry)
-    reading.field = None
-
-
-def _held(kind: str, held: str, status: str) -> str:
-    """The place of a planned visit is planned, that of a finished one was left."""
-    if kind == "assigned" and status == "planned":
-        return "planned"
-    return "completed" if held == "active" and status in ("finished", "cancelled") else held
-
-
-def participants(pv1: Segment, reading: Reading) -> Iterator[Edit]:
-    """PV1-7, -8, -9, -17, -52: each names all the staff of one role, in order; then ROL."""
-    reading.field = "participants"
-    named: set[tuple[str, str | None]] = set()
-    for index, role in ROLES.items():
-        found = take(people, pv1, index, reading)
-        if found is UNSET:
-            continue
-        members = united(found or ())
-        named |= {(role.codings[0].code, one.display) for one in members}
-        yield _staff(f"PV1-{index}", role, [actor(one, reading) for one in members])
-    yield from _roles(pv1, named, reading)
-    reading.field = None
-
-
-def _staff(key: str, role: Concept | None, members: list[dict[str, object]]) -> Edit:
-    shared = Participant(kind="provider", role=role)
-    listed = tuple(replace(shared, key=f"{key}/{place}", **one) for place, one in enumerate(members, 1))
-    return Edit(field="participants", key=key, value=listed)
-
-
-def _roles(pv1: Segment, named: set[tuple[str, str | None]], reading: Reading) -> Iterator[Edit]:
-    """The ROLs of the visit by role; those of procedures, insurances and the patient are not about it."""
-    roles: dict[str, tuple[Concept | None, list[dict[str, object]]]] = {}
-    for rol in _rols(pv1, reading):
-        role = take(_role_code, rol, 3, reading) or None
-        code = next(iter(codes_of(role)), "")
-        _, members = roles.setdefault(code, (role, []))
-        if rol.get(2).strip().upper() == "DE":
-            continue
-        for one in united(take(people, rol, 4, reading) or ()):
-            if (ROL_ROLES.get(code, code), one.display) not in named:
-                members.append(actor(one, reading))
-    for code, (role, members) in roles.items():
-        yield _staff(f"ROL-{code}", role, members)
-
-
-AFTER_THE_VISIT: Final = frozenset({"PID", "PR1", "IN1", "GT1", "MRG"})
-
-
-def _rols(pv1: Segment, reading: Reading) -> Iterator[Segment]:
-    if "ROL" not in reading.message.named:
-        return
-    for segment in reading.message.segments[pv1.number :]:
-        if segment.name in AFTER_THE_VISIT:
-            return
-        if segment.name == "ROL":
-            yield segment
-
-
-def zone_of(pv1: Segment, reading: Reading) -> ZoneInfo | None:
-    """The zone of the place in PV1-3, else the feed's (DOMAIN 2.10)."""
-    zones = reading.profile.location_zones
-    place = take(spot, pv1, 3, reading) if zones else None
-    parts = (place.point_of_care, place.facility, place.building) if place else ()
-    known = next((zones[part] for part in parts if part and part in zones), None)
-    return ZoneInfo(known) if known else reading.dialect.zone

@@ -9,13 +9,14 @@ V3_PARTICIPATION: Final = "http://terminology.hl7.org/CodeSystem/v3-Participatio
 V3_CONFIDENTIALITY: Final = "http://terminology.hl7.org/CodeSystem/v3-Confidentiality"
 V2_CLASS: Final = "http://terminology.hl7.org/CodeSystem/v2-0004"
 
-# Table 0004 as v3 ActCode; what is not here (R, B, C, N, U and local codes) keeps its own code alone.
+# Table 0004 as v3 ActCode; the others of the table, and local codes, keep their own code alone.
 CLASSES: Final = {
     "E": Coding(code="EMER", system=V3_CLASS, display="emergency"),
     "I": Coding(code="IMP", system=V3_CLASS, display="inpatient encounter"),
     "O": Coding(code="AMB", system=V3_CLASS, display="ambulatory"),
     "P": Coding(code="PRENC", system=V3_CLASS, display="pre-admission"),
 }
+OTHER_CLASSES: Final = frozenset({"R", "B", "C", "N", "U"})
 NO_VISIT: Final = frozenset({"", '""', "N", "U"})  # not applicable, unknown: the message is not about a visit
 
 

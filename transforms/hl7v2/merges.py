@@ -101,7 +101,8 @@ def move_visits(action: Action, reading: Reading, mapped: Mapped) -> None:
         for mrg, pv1 in _pairs(pid, reading):
             left = _number(mrg, 3, reading)
             drops = (left,) if left and account and not _same(left, account) else ()
-            stay(action, reading, mapped, pid, pv1, patient, former=_visit(mrg, 5, reading), drops=drops)
+            place = stay(action, reading, mapped, pid, pv1, patient, former=_visit(mrg, 5, reading), drops=drops)
+            _one_visit(place, reading, mapped)
 
 
 def merge_visits(action: Action, reading: Reading, mapped: Mapped) -> None:
@@ -114,10 +115,14 @@ def merge_visits(action: Action, reading: Reading, mapped: Mapped) -> None:
             place = stay(action, reading, mapped, pid, pv1, patient, former=former) if former else None
             if place is None:
                 reading.complain("DQ-REQUIRED-MISSING", NOTHING_MERGED, at=f"{mrg.path}-{index}")
-                continue
-            survivor = int(place[1:])
-            if retired := reading.cast.patches[survivor].retires:
-                mapped.merges.append(Merge(source=retired, survivor=survivor, type="encounter"))
+            _one_visit(place, reading, mapped)
+
+
+def _one_visit(place: str | None, reading: Reading, mapped: Mapped) -> None:
+    """The visit under a former number is this one, should it be known as another."""
+    survivor = int(place[1:]) if place else 0
+    if place and (former := reading.cast.patches[survivor].retires):
+        mapped.merges.append(Merge(source=former, survivor=survivor, type="encounter"))
 
 
 def rename_patient(action: Action, reading: Reading, mapped: Mapped) -> None:

@@ -7,7 +7,7 @@ from canonical.datatypes import Identifier
 from canonical.patches import Edit, Mapped, Patch, Said
 from canonical.problems import Problem
 
-from . import encounter
+from . import encounter, whereabouts
 from .actions import Action
 from .converters import coded
 from .er7 import Segment
@@ -48,6 +48,8 @@ CANCELS: Final = {
     "A52": ("A21",),
     "A53": ("A22",),
 }
+# Whoever is transferred, on the move or awaited elsewhere is there: so much these events say about an unknown visit.
+PRESENT: Final = frozenset({"A02", "A09", "A10", "A12", "A15", "A16", "A17", "A25", "A26", "A32", "A33"})
 _reason = coded("0062")
 
 
@@ -91,8 +93,9 @@ def stay(
 ) -> str | None:
     """What is said about one visit; `former` are numbers it was known by. None when nothing tells it from others."""
     problems, traced = len(reading.problems), len(reading.trace or ())
-    reading.zone = encounter.zone_of(pv1, reading)
-    fields = encounter.fields(pid, pv1, reading)
+    reading.zone = whereabouts.zone_of(pv1, reading)
+    pv2 = next(iter(about(reading, pid, "PV2")), None)
+    fields = encounter.fields(pid, pv1, pv2, reading)
     own = encounter.numbers(pv1, reading)
     known = {(one.system, one.value) for one in own}
     retires = tuple(one for one in former if (one.system, one.value) not in known)
@@ -101,7 +104,7 @@ def stay(
     if not anchors:
         return None
     said = _said(action, fields, mapped.clock, reading)
-    edits = [*encounter.placements(pv1, said.status, reading), *encounter.participants(pv1, reading)]
+    edits = [*whereabouts.placements(pv1, said.status, reading), *whereabouts.participants(pv1, pv2, reading)]
     _follow(action, fields, edits)
     patch = Patch(
         type="encounter",
@@ -123,7 +126,8 @@ def _said(action: Action, fields: dict[str, object], clock: int, reading: Readin
     if action.code == "A04":
         return Said(status=encounter.registered(fields, clock))
     if action.status is None:
-        return Said(status=encounter.state(fields, clock), weak=True)
+        present = action.code in PRESENT and not fields.get("end")
+        return Said(status="in-progress" if present else encounter.state(fields, clock), weak=True)
     evn = reading.message.first("EVN")
     reason = take(_reason, evn, 4, reading) or None if evn and action.status == "cancelled" else None
     return Said(status=action.status, cancels=CANCELS.get(action.code, ()), reason=reason)

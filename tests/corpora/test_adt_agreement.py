@@ -1,0 +1,158 @@
+"""Encounters beside what Microsoft's converter makes of the same ADT messages: facts, not form.
+
+Where we say otherwise on purpose, the reason stands here and in docs/guides/disagreements.md.
+"""
+
+import json
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from canonical.apply import Cause
+from canonical.records import Encounter
+from canonical.settle import Settled, Working, settle
+from tests.transforms.hl7v2.story import RECEIVED, all_of, mapped, tell
+from transforms.hl7v2.adt import EVENTS
+from transforms.hl7v2.er7 import Unparseable, parse
+from transforms.hl7v2.header import header
+from transforms.hl7v2.profile import Profile
+
+CORPORA = Path(__file__).parents[3] / "shared" / "corpora"
+MICROSOFT = CORPORA / "microsoft__FHIR-Converter"
+UTC_FEED = Profile(tenant="t1", feed="adt", zone="UTC")
+pytestmark = pytest.mark.skipif(not CORPORA.is_dir(), reason="the corpora of others are not on this machine")
+
+PERSONS_ALONE = "A28, A29 and A31 are about a person; their PV1 is there because the structure asks for it"
+REGISTERED = "A04 is arrived, or planned when class or date say so (DOMAIN 2.2)"
+DELIBERATE = {
+    ("ADT-A28-01", "encounter"): PERSONS_ALONE,
+    ("ADT-A29-01", "encounter"): PERSONS_ALONE,
+    ("ADT-A31-01", "encounter"): PERSONS_ALONE,
+    ("ADT-A60-01", "encounter"): "allergies are outside the model",
+    ("ADT-A04-01", "status"): REGISTERED,
+    ("ADT04-23", "status"): REGISTERED,
+    ("ADT04-28", "status"): REGISTERED,
+    ("ADT-A45-01", "status"): "a move says nothing about the state of the visit: class O is arrived, as for A04",
+}
+
+
+def cases() -> list[Path]:
+    """The bundles that were made of ADT messages."""
+    return sorted(MICROSOFT.glob("src/**/Expected/Hl7v2/ADT_*/*-expected.json"))
+
+
+def sample(expected: Path) -> Path:
+    """The message behind a bundle."""
+    return MICROSOFT / "data" / "SampleData" / "Hl7v2" / expected.name.replace("-expected.json", ".hl7")
+
+
+def resources(expected: Path, kind: str) -> list[dict[str, Any]]:
+    """The resources of a kind in a bundle."""
+    bundle = json.loads(expected.read_text(encoding="utf-8-sig"))
+    return [entry["resource"] for entry in bundle["entry"] if entry["resource"]["resourceType"] == kind]
+
+
+@pytest.mark.parametrize("expected", cases(), ids=lambda path: path.name.removesuffix("-expected.json"))
+def test_the_facts_of_an_encounter(expected: Path) -> None:
+    """Status, numbers, class, instants and staff are the same, but for what is listed above."""
+    name = expected.name.removesuffix("-expected.json")
+    theirs = resources(expected, "Encounter")
+    raw = sample(expected).read_bytes()
+    if (name, "encounter") in DELIBERATE:
+        assert not [one for one in mapped(raw, UTC_FEED).patches if one.type == "encounter"]
+        return
+    ours = all_of(tell(raw, profile=UTC_FEED)[0], Encounter)
+    if not theirs:
+        assert all(one.status == "unknown" for one in ours), "a merge of accounts remembers what it has not seen"
+        return
+    (us,), (them,) = ours, theirs
+
+    assert (name, "status") in DELIBERATE or them["status"] == us.status
+    assert {one["value"] for one in them.get("identifier", []) if one["value"].strip()} <= {
+        one.value for one in us.identifiers
+    }
+    assert us.class_
+    assert them["class"]["code"] in {one.code for one in us.class_.codings}
+    assert instants(them) <= {one for one in map(instant, (us.start, us.end, us.planned_start, us.planned_end)) if one}
+    assert set(staff(expected, them)) <= {
+        (one.role.codings[0].code, number.value) for one in us.participants if one.role for number in one.identifiers
+    }
+
+
+def instants(them: dict[str, Any]) -> set[datetime]:
+    """When the visit began and ended; they show expected dates (PV2-8, -9) there as well."""
+    return {moment for text in them.get("period", {}).values() if (moment := instant(text))}
+
+
+def instant(text: str | None) -> datetime | None:
+    """An RFC 3339 instant."""
+    return datetime.fromisoformat(text) if text else None
+
+
+def staff(expected: Path, them: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Who took part, in which role, by number."""
+    people = {one["id"]: one for one in resources(expected, "Practitioner")}
+    for one in them.get("participant", []):
+        role = next((coding["code"] for kind in one.get("type", []) for coding in kind.get("coding", [])), "")
+        person = people.get(one.get("individual", {}).get("reference", "").rpartition("/")[2], {})
+        for number in person.get("identifier", []):
+            if role:
+                yield role, number["value"]
+
+
+def messages() -> list[Path]:
+    """Every ADT message in any corpus."""
+    found = []
+    for path in sorted(CORPORA.rglob("*")):
+        head = header(path.read_bytes()) if path.is_file() and path.stat().st_size < 200_000 else None
+        if head and head.message_type == "ADT":
+            found.append(path)
+    return found
+
+
+def heard(working: Working, raw: bytes, number: int) -> Settled | None:
+    """Settle a message if it can be; unparseable and parked ones are other tests' matter."""
+    head = header(raw)
+    assert head
+    try:
+        parse(raw)
+    except Unparseable:
+        return None
+    said = mapped(raw, UTC_FEED, RECEIVED + number)
+    if not said.known or said.anchor_missing:
+        return None
+    cause = Cause(
+        message=f"msg_{number}", tenant="t1", feed="adt", clock=number, received_at=RECEIVED + number, event=head.event
+    )
+    return settle(working, said, cause)
+
+
+def test_every_supported_message_is_applied() -> None:
+    """Each file of each corpus maps and settles by itself; told again it is no news."""
+    applied = 0
+    for path in messages():
+        raw, working = path.read_bytes(), Working()
+        if first := heard(working, raw, 1):
+            applied += 1
+            again = heard(working, raw, 2)
+            assert first.after
+            assert again is not None
+            assert again.events == []
+    assert applied > 80
+
+
+def test_only_what_has_no_patient_or_no_event_is_left_out() -> None:
+    """Supported events are parked for one reason alone: no number of a patient."""
+    for path in messages():
+        head = header(path.read_bytes())
+        assert head
+        try:
+            said = mapped(path.read_bytes(), UTC_FEED)
+        except Unparseable:
+            continue
+        assert said.known == (("ADT", head.event) in EVENTS)
+        if said.anchor_missing:
+            assert said.anchor_missing.path == "PID-3"

@@ -1,0 +1,109 @@
+"""Where the patient of a visit is, and with whom: the places and staff of PV1, PV2 and ROL (2.5.1 ch. 3.4, 15.4).
+
+Each field speaks for itself: a transfer that repeats the attending doctor alone says nothing about the referring one.
+"""
+
+from collections.abc import Iterator
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from msgspec import UNSET
+from msgspec.structs import replace
+
+from canonical.datatypes import Concept, Participant, Placement
+from canonical.patches import Edit
+
+from .converters import coded, codes_of
+from .encounter_codes import PLACES, ROL_ROLES, ROLES
+from .er7 import Segment
+from .people import people, spot, united
+from .resources import actor
+from .rows import Reading, take
+
+PATHS: Final = {  # what is filled entry by entry, for the reference page
+    "placements": tuple(f"PV1-{index}" for index in PLACES),
+    "participants": (*(f"PV1-{index}" for index in ROLES), "PV2-13", "ROL-3", "ROL-4"),
+    "zone": ("PV1-3",),
+}
+AFTER_THE_VISIT: Final = frozenset({"PID", "PR1", "IN1", "GT1", "MRG"})
+
+_role_code = coded("0443")
+
+
+def placements(pv1: Segment, status: str, reading: Reading) -> Iterator[Edit]:
+    """PV1-3, -6, -11, -42, -43: each says where the patient is, was, or is expected."""
+    reading.field = "placements"
+    for index, (kind, held) in PLACES.items():
+        place = take(spot, pv1, index, reading)
+        if place is UNSET:
+            continue
+        entry = None
+        if place is not None:
+            location = reading.cast.location(place)
+            entry = Placement(kind=kind, location=location, display=place.display, status=_held(kind, held, status))
+        yield Edit(field="placements", key=kind, value=entry)
+    reading.field = None
+
+
+def _held(kind: str, held: str, status: str) -> str:
+    """The place of a planned visit is planned, that of a finished one was left."""
+    if kind == "assigned" and status == "planned":
+        return "planned"
+    return "completed" if held == "active" and status in ("finished", "cancelled") else held
+
+
+def participants(pv1: Segment, pv2: Segment | None, reading: Reading) -> Iterator[Edit]:
+    """PV1-7, -8, -9, -17, -52 and PV2-13: each names all the staff of one role, in order; then ROL."""
+    reading.field = "participants"
+    named: set[tuple[str, str | None]] = set()
+    places = [(pv1, index, role) for index, role in ROLES.items()] + ([(pv2, 13, ROLES[8])] if pv2 else [])
+    for segment, index, role in places:
+        found = take(people, segment, index, reading)
+        if found is UNSET:
+            continue
+        members = united(found or ())
+        named |= {(role.codings[0].code, one.display) for one in members}
+        yield _staff(f"{segment.name}-{index}", role, [actor(one, reading) for one in members])
+    yield from _roles(pv1, named, reading)
+    reading.field = None
+
+
+def _staff(key: str, role: Concept | None, members: list[dict[str, object]]) -> Edit:
+    shared = Participant(kind="provider", role=role)
+    listed = tuple(replace(shared, key=f"{key}/{place}", **one) for place, one in enumerate(members, 1))
+    return Edit(field="participants", key=key, value=listed)
+
+
+def _roles(pv1: Segment, named: set[tuple[str, str | None]], reading: Reading) -> Iterator[Edit]:
+    """The ROLs of the visit by role; those of procedures, insurances and the patient are not about it."""
+    roles: dict[str, tuple[Concept | None, list[dict[str, object]]]] = {}
+    for rol in _rols(pv1, reading):
+        role = take(_role_code, rol, 3, reading) or None
+        code = next(iter(codes_of(role)), "")
+        _, members = roles.setdefault(code, (role, []))
+        if rol.get(2).strip().upper() == "DE":
+            continue
+        for one in united(take(people, rol, 4, reading) or ()):
+            if (ROL_ROLES.get(code, code), one.display) not in named:
+                members.append(actor(one, reading))
+    for code, (role, members) in roles.items():
+        yield _staff(f"ROL-{code}", role, members)
+
+
+def _rols(pv1: Segment, reading: Reading) -> Iterator[Segment]:
+    if "ROL" not in reading.message.named:
+        return
+    for segment in reading.message.segments[pv1.number :]:
+        if segment.name in AFTER_THE_VISIT:
+            return
+        if segment.name == "ROL":
+            yield segment
+
+
+def zone_of(pv1: Segment, reading: Reading) -> ZoneInfo | None:
+    """The zone of the place in PV1-3, else the feed's (DOMAIN 2.10)."""
+    zones = reading.profile.location_zones
+    place = take(spot, pv1, 3, reading) if zones else None
+    parts = (place.point_of_care, place.facility, place.building) if place else ()
+    known = next((zones[part] for part in parts if part and part in zones), None)
+    return ZoneInfo(known) if known else reading.dialect.zone
