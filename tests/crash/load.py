@@ -36,16 +36,23 @@ class Lane:
     number: int
     made: int = 0
     waiting: dict[int, None] = field(default_factory=dict)
+    sent: set[int] = field(default_factory=set)
     acknowledged: set[int] = field(default_factory=set)
     refused: int = 0
     resent: int = 0
 
     def due(self) -> list[int]:
-        """What to send next: everything unacknowledged, then new ones."""
-        self.resent += len(self.waiting)
-        self.waiting.update(dict.fromkeys(range(self.made, self.made + BATCH)))
-        self.made += BATCH
+        """What to send next: what was not acknowledged, filled up with new ones."""
+        fresh = range(self.made, self.made + BATCH - len(self.waiting))
+        self.waiting.update(dict.fromkeys(fresh))
+        self.made = fresh.stop
         return list(self.waiting)
+
+    def going_out(self, number: int) -> bytes:
+        """The message, as it is handed to the connection."""
+        self.resent += number in self.sent
+        self.sent.add(number)
+        return booking(self.number, number)
 
     def answered(self, number: int, answer: bytes) -> None:
         """Note an acknowledgement."""
@@ -63,7 +70,7 @@ async def send(lane: Lane, host: str, port: int, stop: asyncio.Event) -> None:
         sender = Sender(host, port, timeout=10)
         place = 0
         try:
-            async for answer in sender.stream((booking(lane.number, number) for number in numbers), WINDOW):
+            async for answer in sender.stream(map(lane.going_out, numbers), WINDOW):
                 lane.answered(numbers[place], answer)
                 place += 1
         except (MllpError, OSError):  # the far side dies on purpose; what was not acknowledged is sent again
