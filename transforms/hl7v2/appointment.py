@@ -46,6 +46,13 @@ def numbers(sch: Segment, reading: Reading) -> tuple[Identifier, ...]:
     return (one,) if one else ()
 
 
+def expected(sch: Segment, reading: Reading) -> None:
+    """Remark on who fills and who entered the booking: the standard requires them, and many leave them out."""
+    for index in (16, 20):
+        if not sch.get(index):
+            reading.remark(f"SCH-{index}", "DQ-REQUIRED-MISSING", SHOULD_BE_SENT, f"{sch.path}-{index}")
+
+
 def parents(sch: Segment, reading: Reading) -> tuple[Identifier, ...] | UnsetType:
     """SCH-24 and SCH-23: the appointment that this one is a part of, or stands for now."""
     filler, placer = take(_fillers, sch, 24, reading), take(_placers, sch, 23, reading)
@@ -110,9 +117,6 @@ def _clerks(text: str, reading: Reading) -> tuple[Contact, ...] | UnsetType:
     for role, who, *where in CONTACTS:
         if any(index and sch.get(index) for index in (who, *where)):
             found += _contacts(sch, role, who, where, reading)
-        if role != "placer" and not sch.get(who):
-            reading.at = f"SCH-{who}"
-            reading.remark(reading.at, "DQ-REQUIRED-MISSING", SHOULD_BE_SENT)
     return tuple(found) if found else UNSET
 
 

@@ -56,8 +56,11 @@ class Dialect:
 
     def leaves(self, text: str, size: int) -> list[str | None]:
         """The components of a field as leaves, at least `size` of them."""
-        parts = [part and self.leaf(part) for part in text.split(self.component)]
-        return [part or None for part in parts] + [None] * (size - len(parts))
+        if self.escape in text or NULL in text:
+            parts = [self.leaf(part) for part in text.split(self.component)]
+        else:
+            parts = [part.strip() or None for part in text.split(self.component)]
+        return parts if len(parts) >= size else parts + [None] * (size - len(parts))
 
     def first(self, text: str) -> str | None:
         """The first subcomponent of a component."""

@@ -5,40 +5,60 @@ Values keep their case and leading zeros; an authority is never guessed without 
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import NamedTuple
 
-from canonical.datatypes import Identifier
+from canonical.datatypes import Authority, Identifier
 
 from . import times
 from .authority import SSN, Home, system
 from .converters import complain_of_escapes, repeated
+from .memory import remembered
 from .reading import Reading
+
+
+class Issued(NamedTuple):
+    """What stands behind a number: whose it is, of what type, from when to when."""
+
+    system: str
+    type: str | None
+    original: Authority | None
+    start: str | None = None
+    end: str | None = None
 
 
 def identifier(text: str, reading: Reading) -> Identifier | None:
     """CX: number, authority, type, period."""
     dialect = reading.dialect
-    parts = text.split(dialect.component)
-    value = dialect.leaf(parts[0])
+    number, _, rest = text.partition(dialect.component)
+    value = dialect.leaf(number)
     if value is None:
         return None
-    if dialect.escape in text:
-        complain_of_escapes(text, reading)
-    size = len(parts)
-    kind = dialect.leaf(parts[4]) if size > 4 else None
-    held = parts[3] if size > 3 else ""
-    namespace, universal, scheme = (*held.split(dialect.subcomponent, 2), "", "")[:3]
-    by = system(namespace, universal, scheme, reading, kind)
-    start = _day(parts[6], reading) if size > 6 else None
-    end = _day(parts[7], reading) if size > 7 else None
+    if dialect.escape in number:
+        complain_of_escapes(number, reading)
+    system, kind, original, start, end = _issued(rest, reading)
     return Identifier(
-        value=value.replace("-", "") if by.system == SSN else value,
-        system=by.system,
+        value=value.replace("-", "") if system == SSN else value,
+        system=system,
         type=kind,
         use="old" if end and end < _today(reading) else None,
-        original=None if isinstance(by, Home) else by.original,
+        original=original,
         start=start,
         end=end,
     )
+
+
+@remembered
+def _issued(text: str, reading: Reading) -> Issued:
+    """CX-2 and what follows: the same for all that one authority numbers."""
+    dialect = reading.dialect
+    if dialect.escape in text:
+        complain_of_escapes(text, reading)
+    _, _, held, kind, _, start, end = [*text.split(dialect.component), *[""] * 7][:7]
+    namespace, universal, scheme = [*held.split(dialect.subcomponent, 2), "", ""][:3]
+    type = dialect.leaf(kind)
+    by = system(namespace, universal, scheme, reading, type)
+    original = None if isinstance(by, Home) else by.original
+    return Issued(by.system, type, original, _day(start, reading), _day(end, reading))
 
 
 identifiers = repeated(identifier)
@@ -63,20 +83,26 @@ def entity_as(role: str, type: str | None = None) -> Callable[[str, Reading], Id
 
     def entity(text: str, reading: Reading) -> Identifier | None:
         dialect = reading.dialect
-        parts = text.split(dialect.component)
-        value = dialect.leaf(parts[0])
+        number, _, rest = text.partition(dialect.component)
+        value = dialect.leaf(number)
         if value is None:
             return None
+        if dialect.escape in number:
+            complain_of_escapes(number, reading)
+        system, _, original, _, _ = numbered(rest, reading)
+        return Identifier(value=value, system=system, type=type, original=original)
+
+    @remembered
+    def numbered(text: str, reading: Reading) -> Issued:
+        dialect = reading.dialect
         if dialect.escape in text:
             complain_of_escapes(text, reading)
-        if len(parts) == 1 or not any(parts[1:3]):
+        namespace, universal, scheme = [*text.split(dialect.component), "", "", ""][:3]
+        if not namespace and not universal:
             reading.remark(role, "DQ-AUTHORITY-DEFAULTED", "no assigning authority was sent; the feed's own was taken")
-            return Identifier(value=value, system=f"{dialect.urn}{role}", type=type)
-        namespace, universal, scheme = (*parts[1:4], "", "")[:3]
+            return Issued(f"{dialect.urn}{role}", type, None)
         by = system(namespace, universal, scheme, reading)
-        return Identifier(
-            value=value, system=by.system, type=type, original=None if isinstance(by, Home) else by.original
-        )
+        return Issued(by.system, type, None if isinstance(by, Home) else by.original)
 
     entity.__name__ = f"entity_as_{role.replace('-', '_')}"
     return entity

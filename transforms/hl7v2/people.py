@@ -3,7 +3,9 @@
 Staff and places repeat across messages and are remembered; what is a patient's own is not.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+
+from msgspec.structs import replace
 
 from canonical.datatypes import Address, Identifier, Name, Telecom
 
@@ -158,6 +160,8 @@ people = remembered(repeated(person))
 
 def same(one: Person, other: Person) -> bool:
     """Whether two mentions in one message are of one person: by a number, or by name where one has none."""
+    if one is other:
+        return True
     if one.identifiers and other.identifiers:
         numbers = {(held.system, held.value) for held in other.identifiers}
         return any((held.system, held.value) in numbers for held in one.identifiers)
@@ -166,6 +170,23 @@ def same(one: Person, other: Person) -> bool:
 
 def _called(name: Name) -> tuple[str, ...]:
     return tuple(part.casefold() for part in (name.family or "", *name.given[:1]))
+
+
+def united(mentions: Sequence[Person]) -> list[Person]:
+    """Repetitions that name one person, as that person with all the numbers."""
+    found: list[Person] = []
+    for one in mentions:
+        known = next((place for place, other in enumerate(found) if _alike(one, other)), None)
+        if known is None:
+            found.append(one)
+        else:
+            numbers = tuple(dict.fromkeys((*found[known].identifiers, *one.identifiers)))
+            found[known] = replace(found[known], identifiers=numbers)
+    return found
+
+
+def _alike(one: Person, other: Person) -> bool:
+    return same(one, other) or (one.name is not None and one.name == other.name)
 
 
 def spot(text: str, reading: Reading) -> Spot | None:

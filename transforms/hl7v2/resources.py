@@ -1,71 +1,42 @@
-"""Services and resources of an appointment: RGS with its AIS, AIG, AIL, AIP and their notes (2.5.1 ch. 10.6).
+"""Services and resources of an appointment as lists: RGS with its AIS, AIG, AIL, AIP and their notes (2.5.1 ch. 10.6).
 
 In snapshot mode the segments of a message are the whole list; in action mode AIx-2 says what becomes of each entry
 (DOMAIN 2.3). Entries are known by segment and set id (`AIP/1`), in a group after the first also by that (`AIP/2.1`).
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import Any, Final, NamedTuple
 
-from msgspec import Struct
 from msgspec.structs import replace
 
-from canonical.datatypes import Concept, Identifier, Participant, Service
+from canonical.datatypes import Identifier, Note, Participant, Service
 from canonical.patches import Edit
 
 from .actors import Person, Spot
-from .codes import APPOINTMENT_STATUSES, PARTICIPATIONS, RESOURCE_KINDS
-from .converters import coded, codes_of, concept, concepts, text
+from .bookable import LAYOUTS, booked
 from .er7 import Segment
 from .instants import instant
 from .notes import notes_of
-from .people import people, same, spots
-from .rows import NULL, BadField, Reading
+from .rows import Reading, take
 from .times import rfc3339
 from .timing import duration
 
-T = TypeVar("T")
-EMPTY: Final = [""] * 16  # so that a field which was not sent reads as empty
 REMOVING: Final = frozenset({"S20", "S21", "S22"})
 
-_SEGMENT_ACTION = "AIx-2 does not say which of the resources the event is about; it was taken to be about all"
+_ALL = "AIx-2 does not say which of the resources the event is about; it was taken to be about all"
 _REQUIRED = "the segment does not say which service or resource it is about"
-_status = coded("0278")
-
-
-class Layout(Struct, frozen=True):
-    """Where the fields of a resource segment stand: the seven about time and status always follow one another."""
-
-    start: int
-    role: int = 0
-    group: int = 0
-    quantity: int = 0
-
-    @property
-    def paths(self) -> tuple[int, ...]:
-        """Every field that is read, beside the set id and the action."""
-        own = (index for index in (self.role, self.group, self.quantity) if index)
-        return (3, *own, *range(self.start, self.start + 7))
-
-
-LAYOUTS: Final = {
-    "AIS": Layout(start=4),
-    "AIG": Layout(start=8, role=4, group=5, quantity=6),
-    "AIL": Layout(start=6, role=4, group=5),
-    "AIP": Layout(start=6, role=4, group=5),
-}
-PATHS: Final = tuple(f"{name}-{index}" for name, layout in LAYOUTS.items() for index in layout.paths)
 
 
 class Entry(NamedTuple):
-    """One entry of a list as the message has it: the list, its key there, the action code, what it is, the value."""
+    """One entry of a list as the message has it: where it stands, the action code, what it is, and who or where."""
 
     field: str
     key: str
     action: str
     kind: str
     value: Participant | Service
+    who: Person | Spot | None
 
 
 def resources(reading: Reading, start: str | None) -> list[Entry]:
@@ -75,7 +46,7 @@ def resources(reading: Reading, start: str | None) -> list[Entry]:
         name = segment.name
         if name == "RGS":
             walk.enter(segment)
-        elif name in READERS:
+        elif name in LAYOUTS:
             walk.visit(segment)
     reading.field = None
     return _once(walk.found)
@@ -97,7 +68,7 @@ def _numbers(entry: Entry) -> tuple[Identifier, ...]:
 class Walk:
     """The way through the resource segments of one message: the group in force holds until the next RGS."""
 
-    __slots__ = ("action", "fields", "found", "group", "key", "path", "prefix", "reading", "seen", "segment", "start")
+    __slots__ = ("action", "found", "group", "prefix", "reading", "seen", "start")
 
     def __init__(self, reading: Reading, start: str | None) -> None:
         self.reading = reading
@@ -107,195 +78,85 @@ class Walk:
         self.group: str | None = None
         self.prefix = ""
         self.action = ""
-        self.path = ""
 
     def enter(self, rgs: Segment) -> None:
         """A group begins: RGS-3 or RGS-1 names it, RGS-2 is the action of segments without one."""
         leaf = self.reading.dialect.leaf
-        self.segment, self.fields = rgs, rgs.fields + EMPTY
-        number = self._number()
+        number = _number(rgs)
         self.prefix = "" if number == "1" else f"{number}."
-        self.group = leaf(self.fields[3].partition(self.reading.dialect.component)[0]) or leaf(self.fields[1])
-        self.action = self.fields[2].strip().upper()
+        self.group = leaf(rgs.get(3).partition(self.reading.dialect.component)[0]) or leaf(rgs.get(1))
+        self.action = rgs.get(2).strip().upper()
 
     def visit(self, segment: Segment) -> None:
         """One resource segment; a repeating resource makes several entries."""
-        self.segment, self.fields, self.path = segment, segment.fields + EMPTY, segment.path
         reading, name = self.reading, segment.name
-        key = f"{name}/{self.prefix}{self._number()}"
+        key = f"{name}/{self.prefix}{_number(segment)}"
         if key in self.seen:
             key = f"{key}#{segment.occurrence}"
         self.seen.add(key)
-        self.key = key
-        action = self.fields[2].strip().upper() or self.action
+        action = segment.get(2).strip().upper() or self.action
         reading.field = field = "services" if name == "AIS" else "participants"
-        before = len(self.found)
-        for kind, value in READERS[name](self, LAYOUTS[name]):
-            self.found.append(Entry(field, value.key or key, action, kind, value))
-        if len(self.found) == before:
-            reading.complain("DQ-REQUIRED-MISSING", _REQUIRED, at=f"{self.path}-3")
+        things = booked(segment, reading)
+        if not things:
+            reading.complain("DQ-REQUIRED-MISSING", _REQUIRED, at=f"{segment.path}-3")
+            return
+        start = self._start(segment, LAYOUTS[name].start)
+        notes = notes_of(segment, reading, "service" if name == "AIS" else "participant")
+        for place, (kind, value, who) in enumerate(things):
+            named = f"{key}~{place + 1}" if place else key
+            entry = self._placed(value, who, start, notes, named, segment)
+            self.found.append(Entry(field, named, action, kind, entry, who))
 
-    def _number(self) -> str:
-        return self.fields[1].strip().lstrip("0") or str(self.segment.occurrence)
-
-    def _field(self, convert: Callable[[str, Reading], T | None], index: int) -> T | None:
-        """A field as its value, where something that can be read stands in it."""
-        raw = self.fields[index]
-        if not raw or raw == NULL:
-            return None
-        reading = self.reading
-        reading.at = f"{self.path}-{index}"
-        try:
-            value = convert(raw, reading)
-        except BadField as bad:
-            reading.complain(bad.code, bad.detail, bad.severity)
-            return None
-        if reading.trace is not None and reading.field:
-            reading.used(reading.field, reading.at, getattr(convert, "__name__", "rule"))
-        return value
-
-    def _service(self, layout: Layout) -> Iterator[tuple[str, Service]]:
-        """AIS-3, with the codes that supplement it (AIS-11, AIS-12)."""
-        if code := self._field(concept, 3):
-            more = (*(self._field(concepts, 11) or ()), *(self._field(concepts, 12) or ()))
-            yield (
-                "service",
-                Service(
-                    code=code,
-                    start=self._start(layout),
-                    minutes=self._minutes(layout),
-                    status=self._field(_status, layout.start + 6),
-                    supplemental=tuple(dict.fromkeys(more)),
-                    group=self.group,
-                    notes=notes_of(self.segment, self.reading, "service"),
-                    key=self.key,
-                ),
-            )
-
-    def _people(self, layout: Layout) -> Iterator[tuple[str, Participant]]:
-        """AIP-3: its repetitions are the numbers of one person, or else several people."""
-        shared = self._shared(layout)
-        for place, one in enumerate(united(self._field(people, 3) or ())):
-            yield "provider", Participant(**actor(one, self.reading), **shared, key=self._key(place))
-
-    def _places(self, layout: Layout) -> Iterator[tuple[str, Participant]]:
-        """AIL-3."""
-        shared = self._shared(layout)
-        for place, one in enumerate(self._field(spots, 3) or ()):
-            reference = place_of(one, self.reading)
-            yield (
-                "location",
-                Participant(kind="location", actor=reference, display=one.display, **shared, key=self._key(place)),
-            )
-
-    def _general(self, layout: Layout) -> Iterator[tuple[str, Participant]]:
-        """AIG-3: a device, unless AIG-4 says that it is a person or a room."""
-        if thing := self._field(concept, 3):
-            shared = self._shared(layout)
-            kind = resource_kind(shared["role"])
-            numbers = tuple(
-                Identifier(value=one.code, system=one.system or f"{self.reading.dialect.urn}resource")
-                for one in thing.codings
-            )
-            yield kind, Participant(kind=kind, identifiers=numbers, display=thing.text, **shared, key=self.key)
-
-    def _key(self, place: int) -> str:
-        return f"{self.key}~{place + 1}" if place else self.key
-
-    def _shared(self, layout: Layout) -> dict[str, Any]:
-        """What all resources have in common: role, time, status, substitution, notes."""
-        status = self._field(_status, layout.start + 6)
-        return {
-            "role": self._field(concept, layout.role),
-            "status": participation(status) if status else None,
-            "source_status": status,
-            "start": self._start(layout),
-            "minutes": self._minutes(layout),
-            "quantity": self._field(text, layout.quantity) if layout.quantity else None,
-            "substitution": self._field(text, layout.start + 5),
-            "group": self.group or self._field(text, layout.group),
-            "notes": notes_of(self.segment, self.reading, "participant"),
-        }
-
-    def _start(self, layout: Layout) -> str | None:
+    def _start(self, segment: Segment, at: int) -> str | None:
         """The start as sent, else the offset from the start of the appointment."""
-        at = layout.start
-        if self.fields[at]:
-            return self._field(instant, at)
-        if not self.fields[at + 1] or not self.start:
+        if segment.get(at):
+            return take(instant, segment, at, self.reading) or None
+        amount = segment.get(at + 1)
+        if not amount or not self.start:
             return None
-        offset = self._length(at + 1)
+        offset = duration(amount, segment.get(at + 2), f"{segment.path}-{at + 1}", self.reading)
         return moved(self.start, offset) if offset else self.start
 
-    def _minutes(self, layout: Layout) -> int | None:
-        return self._length(layout.start + 3) if self.fields[layout.start + 3] else None
-
-    def _length(self, index: int) -> int | None:
-        fields = self.fields
-        return duration(fields[index], fields[index + 1], f"{self.path}-{index}", self.reading)
-
-
-READERS: Final[dict[str, Callable[[Walk, Layout], Iterator[tuple[str, Participant | Service]]]]] = {
-    "AIS": Walk._service,
-    "AIG": Walk._general,
-    "AIL": Walk._places,
-    "AIP": Walk._people,
-}
-
-
-def resource_kind(role: Concept | None) -> str:
-    """What AIG-4 says a general resource is."""
-    said = (*codes_of(role), role.text or "") if role else ()
-    return next((kind for one in said if (kind := RESOURCE_KINDS.get(one.upper()))), "device")
+    def _placed(
+        self,
+        value: Participant | Service,
+        who: Person | Spot | None,
+        start: str | None,
+        notes: tuple[Note, ...],
+        key: str,
+        segment: Segment,
+    ) -> Participant | Service:
+        """The entry with its time, group, notes and name, and the record that it refers to."""
+        group = self.group or value.group
+        if isinstance(value, Service):
+            return replace(value, start=start, group=group, notes=notes, key=key)
+        actor = refer(who, f"{segment.path}-3", self.reading) if who else None
+        return replace(value, actor=actor, start=start, group=group, notes=notes, key=key)
 
 
-def participation(status: Concept) -> str | None:
-    """The status of one resource (table 0278) as a participation."""
-    stands = (APPOINTMENT_STATUSES.get(one.upper()) for one in codes_of(status))
-    return next((PARTICIPATIONS[one] for one in stands if one), None)
+def _number(segment: Segment) -> str:
+    return segment.get(1).strip().lstrip("0") or str(segment.occurrence)
+
+
+def refer(who: Person | Spot, path: str, reading: Reading) -> str | None:
+    """The reference to a person or a place that stands in this field."""
+    cast = reading.cast
+    reference = cast.provider(who) if isinstance(who, Person) else cast.location(who)
+    if reference and reading.trace is not None:
+        reading.at = path
+        reading.introduced(reference, "person" if isinstance(who, Person) else "spot")
+    return reference
+
+
+def actor(person: Person, reading: Reading) -> dict[str, Any]:
+    """The person whose field is being read, as a participant."""
+    reference = refer(person, reading.at, reading)
+    return {"kind": "provider", "actor": reference, "identifiers": person.identifiers, "display": person.display}
 
 
 def moved(start: str, minutes: int) -> str:
     """An instant some minutes later."""
     return rfc3339(datetime.fromisoformat(start) + timedelta(minutes=minutes))
-
-
-def actor(person: Person, reading: Reading) -> dict[str, Any]:
-    """A person as a participant."""
-    reference = reading.cast.provider(person)
-    if reference:
-        reading.introduced(reference, "person")
-    return {
-        "kind": "provider",
-        "actor": reference,
-        "identifiers": person.identifiers,
-        "display": person.display,
-    }
-
-
-def place_of(spot: Spot, reading: Reading) -> str | None:
-    """The reference to a place."""
-    reference = reading.cast.location(spot)
-    if reference:
-        reading.introduced(reference, "spot")
-    return reference
-
-
-def united(mentions: Sequence[Person]) -> list[Person]:
-    """Repetitions that name one person, as that person with all the numbers."""
-    found: list[Person] = []
-    for one in mentions:
-        known = next((place for place, other in enumerate(found) if _alike(one, other)), None)
-        if known is None:
-            found.append(one)
-        else:
-            numbers = tuple(dict.fromkeys((*found[known].identifiers, *one.identifiers)))
-            found[known] = replace(found[known], identifiers=numbers)
-    return found
-
-
-def _alike(one: Person, other: Person) -> bool:
-    return same(one, other) or (one.name is not None and one.name == other.name)
 
 
 # What becomes of them
@@ -323,7 +184,7 @@ def edits(entries: Sequence[Entry], event: str, reading: Reading) -> tuple[Edit,
     """
     removing = event in REMOVING
     if removing and entries and not any(entry.action for entry in entries):
-        reading.remark("AIx-2", "DQ-REQUIRED-MISSING", _SEGMENT_ACTION)
+        reading.remark("AIx-2", "DQ-REQUIRED-MISSING", _ALL)
         return tuple(Edit(field=entry.field, key=entry.key, value=None) for entry in entries)
     return tuple(
         Edit(field=entry.field, key=entry.key, value=None if entry.action == "D" else entry.value)

@@ -51,7 +51,10 @@ class Row(Struct, frozen=True):
 
 
 class Rule(Struct, frozen=True):
-    """`Rule("telecoms", ("PID-13", "PID-14"), telecoms)`: a function decides, reading any of these places."""
+    """`Rule("telecoms", ("PID-13", "PID-14"), telecoms)`: a function decides, reading any of these places.
+
+    It is asked only where one of them holds something, or, for places in other segments, where there is such a segment.
+    """
 
     field: str
     paths: tuple[str, ...]
@@ -77,13 +80,14 @@ class Table:
         self.rules = tuple(row for row in rows if isinstance(row, Rule))
         self.joints = tuple(row for row in rows if isinstance(row, Joint))
         self._plan = tuple((row.index, row.field, row.convert) for row in self.rows)
+        self._rules = tuple((rule, *_places(rule.paths, segment)) for rule in self.rules)
         self._empty = {row.field: getattr(_defaults(record), row.field) for row in self.rows}
 
     def read(self, segment: Segment, reading: Reading, into: dict[str, object]) -> dict[str, object]:
         """Fill `into` with what the segment says: a value, the field's empty value for `""`, nothing when not sent."""
         fields = segment.fields
         size = len(fields)
-        path = segment.path
+        path = segment.path if segment.repeated else segment.name
         traced = reading.trace is not None
         for index, field, convert in self._plan:
             if index >= size or not (text := fields[index]):
@@ -103,13 +107,20 @@ class Table:
                 into[field] = value
             if traced:
                 reading.used(field, f"{path}-{index}", getattr(convert, "__name__", "row"))
-        self._rules(segment, path, reading, into)
+        self._decide(segment, path, reading, into)
         reading.field = None
         return into
 
-    def _rules(self, segment: Segment, path: str, reading: Reading, into: dict[str, object]) -> None:
-        traced = reading.trace is not None
-        for rule in self.rules:
+    def _decide(self, segment: Segment, path: str, reading: Reading, into: dict[str, object]) -> None:
+        fields, named, traced = segment.fields, reading.message.named, reading.trace is not None
+        size = len(fields)
+        for rule, own, others in self._rules:
+            for index in own:
+                if index < size and fields[index]:
+                    break
+            else:
+                if named.keys().isdisjoint(others):
+                    continue
             reading.at = path
             reading.field = rule.field
             before = len(reading.trace) if reading.trace is not None else 0
@@ -130,6 +141,13 @@ class Table:
             into.update(together)
             if traced:
                 _leave(joint.paths, tuple(together), joint.decide, segment, reading, before)
+
+
+def _places(paths: Sequence[str], segment: str) -> tuple[tuple[int, ...], frozenset[str]]:
+    """The fields of this segment that a rule reads, and the other segments."""
+    split = [path.partition("-") for path in paths]
+    own = {int(index.partition(".")[0]) for name, _, index in split if name == segment}
+    return tuple(sorted(own)), frozenset(name for name, _, _ in split) - {segment}
 
 
 def _leave(

@@ -16,12 +16,12 @@ from canonical.problems import Problem
 
 from .actions import Action, Events
 from .actors import Person
-from .appointment import PV1, REASON, SCH, numbers
+from .appointment import PV1, REASON, SCH, expected, numbers
 from .er7 import Segment
 from .filler_status import ENDED, WAITING, is_block, status
 from .patient import patient
-from .people import name, people, spots
-from .resources import Entry, actor, edits, resources, snapshot
+from .people import name, people, same, spots
+from .resources import Entry, edits, refer, resources, snapshot
 from .rows import Reading, take
 
 BY_ACTION: Final = frozenset({"S18", "S19", "S20", "S21", "S22"})
@@ -55,6 +55,7 @@ def appointment(action: Action, reading: Reading, mapped: Mapped) -> None:
     if not anchors:
         mapped.anchor_missing = NO_APPOINTMENT
         return
+    expected(sch, reading)
     said, fields = _fields(action, sch, patients, reading)
     changed = _lists(action, patients, fields, reading)
     patch = Patch(type="appointment", anchors=anchors, fields=fields, said=said, edits=changed, event=action.event)
@@ -121,23 +122,18 @@ def _attending(entries: Sequence[Entry], reading: Reading) -> list[Participant]:
     if pv1 is None or not pv1.get(7):
         return []
     reading.field = "participants"
-    found = [one for one in take(people, pv1, 7, reading) or () if not any(_is(one, entry) for entry in entries)]
+    named = [entry.who for entry in entries if isinstance(entry.who, Person)]
+    found = [one for one in take(people, pv1, 7, reading) or () if not any(same(one, other) for other in named)]
+    attending = [_attends(one, f"PV1/7~{place}" if place else "PV1/7", pv1, reading) for place, one in enumerate(found)]
     reading.field = None
-    shared = Participant(kind="provider", role=ATTENDING)
-    return [
-        replace(shared, key="PV1/7" if place == 1 else f"PV1/7~{place}", **actor(one, reading))
-        for place, one in enumerate(found, 1)
-    ]
+    return attending
 
 
-def _is(person: Person, entry: Entry) -> bool:
-    """Whether this person is booked already: by a number, or by name where one of the two has none."""
-    booked = entry.value
-    if entry.kind != "provider" or not isinstance(booked, Participant):
-        return False
-    if person.identifiers and booked.identifiers:
-        return not {one.value for one in person.identifiers}.isdisjoint(one.value for one in booked.identifiers)
-    return person.display is not None and person.display == booked.display
+def _attends(one: Person, key: str, pv1: Segment, reading: Reading) -> Participant:
+    actor = refer(one, f"{pv1.path}-7", reading)
+    return Participant(
+        kind="provider", role=ATTENDING, actor=actor, identifiers=one.identifiers, display=one.display, key=key
+    )
 
 
 def _replace(patch: Patch, reading: Reading) -> None:

@@ -4,7 +4,7 @@ TQ1 decides, then SCH-11, then the earliest resource; whoever says otherwise is 
 so that a late message never leaves one message's start beside another's end.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 from datetime import timedelta
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from functools import lru_cache
@@ -99,35 +99,50 @@ def _legacy(sch: Segment, reading: Reading) -> list[str]:
 
 
 def _start(tq1: Segment | None, legacy: list[str], sch: Segment, reading: Reading) -> Point | None:
-    stated = []
-    if tq1 and (text := tq1.get(7)) and (found := _point(text, f"{tq1.path}-7", reading)):
-        stated.append(found)
-    if legacy[3] and (found := _point(legacy[3], f"{sch.path}-11.4", reading)):
-        stated.append(found)
-    first = min(_resources(reading), key=_micros, default=None)
-    if not stated:
-        if first:
-            for name, index in STARTS.items():
-                if name in reading.message.named:
-                    reading.used("start", f"{name}-{index}", "earliest")
-        return first
-    if stated[-1].micros != stated[0].micros:
-        reading.complain("DQ-TIME-CONFLICT", _CONFLICT, at="SCH-11")
-    elif first and first.micros != stated[0].micros:
-        severity: Severity = "warning" if first.micros < stated[0].micros else "information"
+    text = tq1.get(7) if tq1 else ""
+    stated = _point(text, f"{tq1.path}-7", reading) if tq1 and text else None
+    if legacy[3] and (legacy[3] != text or stated is None):
+        other = _point(legacy[3], f"{sch.path}-11.4", reading)
+        if stated is None:
+            stated, text = other, legacy[3]
+        elif other and other.micros != stated.micros:
+            reading.complain("DQ-TIME-CONFLICT", _CONFLICT, at="SCH-11")
+    texts = _resources(reading)
+    if stated is None:
+        return _earliest(texts, reading)
+    if texts - {text}:
+        _compare(stated, texts, reading)
+    return stated
+
+
+def _resources(reading: Reading) -> set[str]:
+    """The starts of all resources as they were sent."""
+    named = reading.message.named
+    return {
+        text
+        for name, index in STARTS.items()
+        for segment in named.get(name, ())
+        if (text := segment.get(index)) and text != NULL
+    }
+
+
+def _earliest(texts: Iterable[str], reading: Reading) -> Point | None:
+    for name, index in STARTS.items() if reading.trace is not None else ():
+        if name in reading.message.named:
+            reading.used("start", f"{name}-{index}", "earliest")
+    return min((found for text in texts if (found := quietly(text, reading))), key=_micros, default=None)
+
+
+def _compare(stated: Point, texts: Iterable[str], reading: Reading) -> None:
+    """A resource may join later, but none comes before the appointment."""
+    first = min((found for text in texts if (found := quietly(text, reading))), key=_micros, default=stated)
+    if first.micros != stated.micros:
+        severity: Severity = "warning" if first.micros < stated.micros else "information"
         reading.complain("DQ-TIME-CONFLICT", _ELSEWHERE, severity, at="AIS")
-    return stated[0]
 
 
 def _micros(point: Point) -> int:
     return point.micros
-
-
-def _resources(reading: Reading) -> Iterator[Point]:
-    for name, index in STARTS.items():
-        for segment in reading.message.all(name):
-            if (text := segment.get(index)) and text != NULL and (found := quietly(text, reading)):
-                yield found
 
 
 def _end(start: Point, tq1: Segment | None, legacy: list[str], sch: Segment, reading: Reading) -> Point | None:
