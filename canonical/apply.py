@@ -250,6 +250,11 @@ def blank(kind: RecordType, identity: str, cause: Cause) -> Record:
 
 def amend(before: Record, patch: Patch, cause: Cause) -> tuple[Record, bool]:
     """The record after a patch, and whether that is a new version of it."""
+    if not (patch.edits or patch.retires or patch.drops or patch.problems):
+        if not before.clocks:
+            return _first(before, patch, cause), True
+        if confirmed := _confirmed(before, patch, cause):
+            return confirmed, False
     draft = Draft(before)
     draft.under(cause.stamp)
     for field, value in patch.fields.items():
@@ -267,6 +272,46 @@ def amend(before: Record, patch: Patch, cause: Cause) -> tuple[Record, bool]:
     if patch.problems:
         draft.complain(patch.problems)
     return draft.finish(cause)
+
+
+def _first(before: Record, patch: Patch, cause: Cause) -> Record:
+    """The short way for a record of which nothing was known: all registers take what is said."""
+    identifiers = {identifier_key(one): one for one in (*patch.anchors, *patch.also)}
+    said = patch.said
+    return replace(
+        before,
+        version=before.version + 1,
+        updated_at=cause.received_at,
+        effective_at=cause.clock,
+        message=cause.message,
+        feed=cause.feed,
+        stamps=(cause.stamp,),
+        clocks=dict.fromkeys((*patch.fields, *(f"identifiers/{key}" for key in identifiers)), 0),
+        identifiers=tuple(sorted(identifiers.values(), key=_identifier_place)),
+        facts=(_fact(said, cause),) if said else (),
+        status=said.status if said else None,
+        status_reason=said.reason if said else None,
+        source_status=said.source if said else None,
+        **patch.fields,
+    )
+
+
+def _confirmed(before: Record, patch: Patch, cause: Cause) -> Record | None:
+    """The short way for a newer message that says of every register what it holds already: only the clock moves."""
+    fields, clocks, said = patch.fields, before.clocks, patch.said
+    if len(before.stamps) != 1 or before.problems or (said and not said.weak):
+        return None
+    if len(fields) + len(patch.anchors) + len(patch.also) != len(clocks) or not before.stamps[0].yields_to(cause.stamp):
+        return None
+    for field, value in fields.items():
+        if field not in clocks or getattr(before, field) != value:
+            return None
+    held = before.identifiers
+    if not (all(one in held for one in patch.anchors) and all(one in held for one in patch.also)):
+        return None
+    if said and not before.facts:
+        return None
+    return replace(before, stamps=(cause.stamp,), effective_at=max(before.effective_at, cause.clock))
 
 
 def _fact(said: Said, cause: Cause) -> Fact:

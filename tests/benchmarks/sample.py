@@ -6,7 +6,7 @@ BOOKING = "\r".join(
         "UNICODE UTF-8",
         "SCH|P{number}^RADSCHED|F{number}^RADSCHED||||ROUTINE^Routine visit^HL70276|KNEE^Knee pain^L|MRI^MRI visit^L|"
         "45|min^minute^ISO+|^^45^20270601090000-0500^20270601094500-0500|||||4411223^Baker^Iris^L^^^MD|"
-        "^WPN^PH^^1^555^5550111||||"
+        "^WPN^PH^^1^555^5550111|||"
         "4411223^Baker^Iris|||||Booked^Booked^HL70278",
         "TQ1|1||||||20270601090000-0500|20270601094500-0500",
         "NTE|1||Bring earlier films \\T\\ reports",
