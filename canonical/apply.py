@@ -22,7 +22,7 @@ from canonical.status import fold, remember
 REPLACED = {"patient": "merged", "encounter": "entered-in-error"}
 
 
-class Cause(Struct, frozen=True, kw_only=True):
+class Cause(Struct, frozen=True, kw_only=True, gc=False):
     """The message behind a change. Times are microseconds since the epoch."""
 
     message: str

@@ -6,7 +6,7 @@ Frozen, camelCase on the wire, and silent in `repr`: a value that reaches a log 
 from msgspec import Struct
 
 
-class Value(Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):
+class Value(Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel", gc=False):
     """Base of all data types. Its repr is the type's name: fields may be PHI."""
 
     def __repr__(self) -> str:
@@ -122,6 +122,7 @@ class Participant(Value, frozen=True):
     quantity: str | None = None
     substitution: str | None = None  # table 0279
     group: str | None = None  # RGS-1/RGS-3
+    notes: tuple[Note, ...] = ()
     key: str | None = None
 
 

@@ -72,7 +72,7 @@ OTHER_EVENTS = {
 EVENTS: dict[str, str] = APPOINTMENT_EVENTS | ENCOUNTER_EVENTS | PATIENT_EVENTS | OTHER_EVENTS
 
 
-class Event(Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):
+class Event(Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel", gc=False):
     """One change of one record. `subject` is the record's id, `patient` the surviving patient it concerns.
 
     `seq` is the place in the feed of events, given by the store at commit; `at` is in microseconds.

@@ -12,7 +12,7 @@ from canonical.problems import Problem
 SELF = "@"  # "@2" in a patch stands for the record that patch number 2 of the same message is about
 
 
-class Said(Struct, frozen=True, kw_only=True):
+class Said(Struct, frozen=True, kw_only=True, gc=False):
     """A status as a message states it; the pipeline adds feed and clock and keeps it as a Fact."""
 
     status: str
@@ -22,7 +22,7 @@ class Said(Struct, frozen=True, kw_only=True):
     source: Concept | None = None
 
 
-class Edit(Struct, frozen=True, kw_only=True):
+class Edit(Struct, frozen=True, kw_only=True, gc=False):
     """One change of a list (S18-S22, AIx-2; the fields of PV1): what stands under this key is set, or removed.
 
     A tuple sets all participants of one field at once: `PV1-8` holds those with the keys `PV1-8/1`, `PV1-8/2`.
@@ -33,7 +33,7 @@ class Edit(Struct, frozen=True, kw_only=True):
     value: Participant | Service | Placement | tuple[Participant, ...] | None
 
 
-class Patch(Struct, kw_only=True):
+class Patch(Struct, kw_only=True, gc=False):
     """What a message says about one record.
 
     `anchors` find the record, best first; they and the identifiers in `also` are added to it. `event` is what the
@@ -58,7 +58,7 @@ class Patch(Struct, kw_only=True):
     problems: tuple[Problem, ...] = ()
 
 
-class Merge(Struct, frozen=True, kw_only=True):
+class Merge(Struct, frozen=True, kw_only=True, gc=False):
     """The record found by `source` is the one that patch number `survivor` is about (A40 patient, A42 visit)."""
 
     source: tuple[Identifier, ...]
@@ -66,7 +66,7 @@ class Merge(Struct, frozen=True, kw_only=True):
     type: RecordType = "patient"
 
 
-class Tie(Struct, frozen=True, kw_only=True):
+class Tie(Struct, frozen=True, kw_only=True, gc=False):
     """Two patients of one message are linked (A24) or no longer (A37), by patch numbers."""
 
     one: int
@@ -74,7 +74,7 @@ class Tie(Struct, frozen=True, kw_only=True):
     linked: bool = True
 
 
-class Mapped(Struct, kw_only=True):
+class Mapped(Struct, kw_only=True, gc=False):
     """All that a message says, in the order in which it takes effect.
 
     `clock` is the sender's time in microseconds; `keys` are what the message can be searched by, as (kind, value)

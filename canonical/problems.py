@@ -1,13 +1,13 @@
 """What a sender or a person can mend: a code, a place, and never a value."""
 
-from typing import Literal
+from typing import Final, Literal
 
 from msgspec import Struct
 
 Severity = Literal["error", "warning", "information"]
 
 
-class Problem(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Problem(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """One thing wrong with one place of a message.
 
     `code` is stable (DOMAIN Annex B, or table 0357 in words); `path` is the place in the sender's own
@@ -20,3 +20,36 @@ class Problem(Struct, frozen=True, kw_only=True, omit_defaults=True):
     detail: str = ""
     severity: Severity = "warning"
     field: str | None = None
+
+
+# Every code that a message's problems have, and what it says: a public list, which only ever grows (DOMAIN Annex B).
+FIELD_CODES: Final = {
+    "data-type-error": "A date, time or number is not one; the field was left out.",
+    "DQ-CODE-UNMAPPED": "A code is in neither the table nor the feed's code map; what was sent is kept as it is.",
+    "DQ-REQUIRED-MISSING": "Something is missing that should be there; what depends on it was left out.",
+    "DQ-PRECISION": "A date stands where an instant is needed.",
+    "DQ-DST": "A local time that the change of clocks skips or repeats.",
+    "DQ-ZONE-ASSUMED": "A local time of a feed without a zone.",
+    "DQ-TIME-CONFLICT": "Two places of the message say different times.",
+    "DQ-DURATION-CONFLICT": "The duration is not the time from start to end.",
+    "DQ-UOM": "A unit is missing or unknown.",
+    "DQ-ESCAPE": "An escape sequence is unknown or never ends; it was kept as sent.",
+    "DQ-NPI-CHECK": "The check digit of a National Provider Identifier is wrong.",
+    "DQ-AUTHORITY-UNREGISTERED": "The authority registry does not know who assigned a number.",
+    "DQ-AUTHORITY-DEFAULTED": "A number came without its authority; the sender's own was taken.",
+}
+MESSAGE_CODES: Final = {
+    "DQ-MSGSTRUCT": "The message is not built as the standard says.",
+    "DQ-CHARSET": "Bytes do not fit the character set, or it is not known.",
+    "DQ-FUTURE-CLOCK": "The sender's clock is ahead of ours; the time of receipt was taken.",
+    "DQ-CTRLID-REUSE": "The control id was used before for another message.",
+    "required-field-missing": "The message cannot be used without this field.",
+    "value-too-long": "The message is larger than the feed allows.",
+    "application-internal-error": "A fault of ours; the message is kept, and a task says so.",
+    "INT-PARSE": "The message cannot be read.",
+    "INT-MAP": "The message could not be mapped, which is a fault of ours.",
+    "ROUTE": "The feed is not open to this sender.",
+    "PAT-MULTI": "The numbers of one patient belong to different patients.",
+    "PAT-MERGE-CONFLICT": "The two patients are already merged the other way.",
+}
+CODES: Final = FIELD_CODES | MESSAGE_CODES

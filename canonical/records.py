@@ -24,7 +24,7 @@ from canonical.datatypes import (
 from canonical.problems import Problem
 
 
-class Stamp(Struct, frozen=True, array_like=True, order=True):
+class Stamp(Struct, frozen=True, array_like=True, order=True, gc=False):
     """When a field was spoken about, by whom: feed rank, the sender's clock in microseconds, the message.
 
     Ordered by rank, then clock; the message only names (two messages with one clock: the later received wins).
@@ -39,7 +39,7 @@ class Stamp(Struct, frozen=True, array_like=True, order=True):
         return (self.rank, self.at) <= (other.rank, other.at)
 
 
-class Fact(Struct, frozen=True, array_like=True):
+class Fact(Struct, frozen=True, array_like=True, gc=False):
     """One thing a sender said about a status: the status is the fold of all facts by clock (canonical/status.py).
 
     A `weak` fact counts only while nothing stronger was said before it (an A08 about an unknown encounter).

@@ -23,7 +23,7 @@ DeliveryState = Literal["pending", "claimed", "delivered", "parked", "cancelled"
 Key = tuple[str, str]  # (kind, value): ("identifier", "urn:x|123"), ("control_id", "MSG1"), ("name", "doe")
 
 
-class Kept(Struct, frozen=True, kw_only=True):
+class Kept(Struct, frozen=True, kw_only=True, gc=False):
     """A message as it was received, and what became of it. `raw` and `ack` are bytes as they went over the wire."""
 
     id: str
@@ -51,7 +51,7 @@ class Kept(Struct, frozen=True, kw_only=True):
     duplicates: int = 0
 
 
-class Written(Struct, frozen=True, kw_only=True):
+class Written(Struct, frozen=True, kw_only=True, gc=False):
     """A record to keep. `fresh` makes a version that history shows; without it only clocks moved."""
 
     kind: str
@@ -60,7 +60,7 @@ class Written(Struct, frozen=True, kw_only=True):
     fresh: bool
 
 
-class Seen(Struct, frozen=True, kw_only=True):
+class Seen(Struct, frozen=True, kw_only=True, gc=False):
     """A message already kept under a dedup key."""
 
     id: str

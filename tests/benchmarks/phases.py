@@ -16,6 +16,7 @@ from pathlib import Path
 import uvloop
 
 from gateway.answers import reply
+from gateway.app import settle_memory
 from gateway.intake import Intent, read
 from gateway.pipeline import Pipeline
 from gateway.settings import FeedSettings, Intake, Peer, feed_of
@@ -56,6 +57,7 @@ async def main(messages: int) -> None:
         await store.open()
         tracer = Tracer(None, 1.0, time.time_ns, secrets.randbits)
         pipeline = Pipeline(store, Intake(), lambda: time.time_ns() // 1000, tracer, Metrics())
+        settle_memory()
         for first in range(0, messages, GROUP):
             if first == WARM * GROUP:
                 steps.spent.clear()
