@@ -1,66 +1,101 @@
-"""Conversions that repeat from message to message, done once: staff, places, telephones of a clinic.
+"""What repeats from message to message, converted once: staff, places, a clinic's bookings, the patient of the day.
 
-What a patient alone has is never remembered. A text means the same under the same dialect, and so do its problems.
+A text means the same under the same dialect, and so do its problems. Memories are bounded, forget everything at once
+when they are full, and are never asked while lineage is traced.
 """
 
-from collections.abc import Callable
-from typing import NamedTuple, TypeVar
+from collections.abc import Callable, Hashable
+from typing import Generic, NamedTuple, TypeVar
 
-from canonical.problems import Severity
+from canonical.problems import Problem, Severity
 
-from .dialect import Dialect
 from .reading import Reading
 
 T = TypeVar("T")
-MOST = 8192  # texts remembered for each converter
+MOST = 8192
 
 
 class Complaint(NamedTuple):
-    """A problem as it can be said again: `at` is its place inside the field, `about` makes it a remark."""
+    """A problem as it can be said again: `at` is its place inside the field, `about` makes it a remark.
+
+    `field` is empty where it is that of the reading, whichever it then is.
+    """
 
     code: str
     detail: str
     severity: Severity
-    at: str
+    at: str | None
     about: str
+    field: str
+
+
+class Memory(Generic[T]):
+    """Values with what was wrong with them, by what they were made from."""
+
+    __slots__ = ("known", "most")
+
+    def __init__(self, most: int = MOST) -> None:
+        self.most = most
+        self.known: dict[Hashable, tuple[T, tuple[Complaint, ...]]] = {}
+
+    def recall(self, key: Hashable, reading: Reading, make: Callable[[], T]) -> T:
+        """The value for a key, made at the first time; its problems are said each time."""
+        if reading.trace is not None:
+            return make()
+        found = self.known.get(key)
+        if found is None:
+            if len(self.known) >= self.most:
+                self.known.clear()
+            found = self.known[key] = _learn(make, reading)
+        value, complaints = found
+        if complaints:
+            _repeat(complaints, reading)
+        return value
 
 
 def remembered(convert: Callable[[str, Reading], T]) -> Callable[[str, Reading], T]:
     """The converter, asked once for each text of a dialect; what it cannot read it is asked again."""
-    known: dict[tuple[str, Dialect], tuple[T, tuple[Complaint, ...]]] = {}
+    memory: Memory[T] = Memory()
+    known = memory.known
 
     def recall(text: str, reading: Reading) -> T:
-        if reading.trace is not None:
-            return convert(text, reading)
         key = (text, reading.dialect)
         found = known.get(key)
-        if found is None:
-            if len(known) >= MOST:
-                known.clear()
-            found = known[key] = _learn(convert, text, reading)
-        value, complaints = found
-        for code, detail, severity, at, about in complaints:
-            if about:
-                reading.remark(about, code, detail, at or None)
-            else:
-                reading.complain(code, detail, severity, at or None)
-        return value
+        if found is None or found[1] or reading.trace is not None:
+            return memory.recall(key, reading, lambda: convert(text, reading))
+        return found[0]
 
     recall.__name__ = convert.__name__
+    recall.__doc__ = convert.__doc__
     return recall
 
 
-def _learn(convert: Callable[[str, Reading], T], text: str, reading: Reading) -> tuple[T, tuple[Complaint, ...]]:
-    """The value, and all that is said about the text when nothing was said before."""
-    at, noted, problems = reading.at, reading.noted, reading.problems
+def _repeat(complaints: tuple[Complaint, ...], reading: Reading) -> None:
+    now = reading.field
+    for code, detail, severity, at, about, field in complaints:
+        reading.field = field or now
+        if about:
+            reading.remark(about, code, detail, at)
+        else:
+            reading.complain(code, detail, severity, at)
+    reading.field = now
+
+
+def _learn(make: Callable[[], T], reading: Reading) -> tuple[T, tuple[Complaint, ...]]:
+    """The value, and all that is said about it when nothing was said before."""
+    at, field, noted, problems = reading.at, reading.field, reading.noted, reading.problems
     reading.noted, reading.problems = {}, []
     try:
-        value = convert(text, reading)
+        value = make()
         remarks = {id(problem): about for about, problem in reading.noted.items()}
-        said = [
-            Complaint(one.code, one.detail, one.severity, one.path.removeprefix(at), remarks.get(id(one), ""))
-            for one in reading.problems
-        ]
+        said = tuple(_complaint(one, remarks.get(id(one), ""), at, field) for one in reading.problems)
     finally:
-        reading.at, reading.noted, reading.problems = at, noted, problems
-    return value, tuple(said)
+        reading.at, reading.field, reading.noted, reading.problems = at, field, noted, problems
+    return value, said
+
+
+def _complaint(problem: Problem, about: str, at: str, field: str | None) -> Complaint:
+    own = problem.field if problem.field != field else None
+    return Complaint(
+        problem.code, problem.detail, problem.severity, problem.path.removeprefix(at) or None, about, own or ""
+    )

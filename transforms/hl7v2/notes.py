@@ -22,25 +22,22 @@ _lines = repeated(note_text)
 
 def notes_of(owner: Segment, reading: Reading, scope: str) -> tuple[Note, ...]:
     """The notes that stand behind a segment."""
-    if "NTE" not in reading.message.named:
-        return ()
-    found = []
-    for segment in reading.message.segments[owner.number :]:
-        if segment.name == "NTE":
-            found.append(segment)
-        elif segment.name[0] != "Z":
-            break
+    segments = reading.message.segments
+    at, found = owner.number, []
+    while at < len(segments) and ((name := segments[at].name) == "NTE" or name[0] == "Z"):
+        if name == "NTE":
+            found.append(segments[at])
+        at += 1
     return joined(found, reading, scope) if found else ()
 
 
 def general_notes(_: Segment, reading: Reading) -> tuple[Note, ...] | UnsetType:
     """The notes about the appointment: all that do not stand behind one of its resources."""
     found = [segment for segment in reading.message.all("NTE") if _owner(segment, reading) not in RESOURCES]
-    if not any(segment.get(3) for segment in found):
+    sent = {segment.get(3) for segment in found} - {""}
+    if not sent:
         return UNSET
-    if all(segment.get(3) in ("", NULL) for segment in found):
-        return ()
-    return joined(found, reading, "appointment")
+    return () if sent == {NULL} else joined(found, reading, "appointment")
 
 
 def _owner(nte: Segment, reading: Reading) -> str:

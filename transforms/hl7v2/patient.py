@@ -19,6 +19,7 @@ from .converters import coded, flag, gender, integer, repeated, text
 from .er7 import Segment
 from .identity import identifiers
 from .instants import instant, partial_date
+from .memory import Memory
 from .people import addresses, home_telecoms, names, people, telecoms, work_telecoms
 from .rows import Reading, Row, Rule, Table, take
 
@@ -98,10 +99,10 @@ PID = Table(
     Rule("addresses", ("PID-11", "PID-12"), all_addresses),
     Rule("telecoms", ("PID-13", "PID-14", "PID-40"), all_telecoms),
 )
+DOCTOR = Table("PD1", Patient, Rule("general_practitioners", ("PD1-4",), practitioners))
 PD1 = Table(
     "PD1",
     Patient,
-    Rule("general_practitioners", ("PD1-4",), practitioners),
     Row("publicity", "PD1-11", coded("0215")),
     Row("protection", "PD1-12", flag),
 )
@@ -140,20 +141,24 @@ NK1 = Table(
     Patient,
     Rule("contacts", tuple(f"NK1-{index}" for index in (2, 3, 4, 5, 6, 7, 33)), contacts),
 )
-TABLES = (PID, PD1, NK1)
+TABLES = (PID, PD1, DOCTOR, NK1)
+
+
+Demographics = tuple[tuple[Identifier, ...], tuple[Identifier, ...], dict[str, object]]
+
+_DAY = 86_400_000_000
+_memory: Memory[Demographics] = Memory(4096)
 
 
 def patient(reading: Reading, pid: Segment, event: str | None = None, said: Said = ACTIVE) -> Patch | None:
     """What a PID and the segments that belong to it say about a patient; None for one whom no number names."""
     problems, traced = len(reading.problems), len(reading.trace or ())
-    anchors, also, fields = numbers(pid, reading)
+    anchors, also, fields = demographics(pid, reading)
     if not anchors:
         return None
-    PID.read(pid, reading, fields)
-    if found := about(reading, pid, "PD1"):
-        PD1.read(found[0], reading, fields)
-    if about(reading, pid, "NK1"):
-        NK1.read(pid, reading, fields)
+    fields = dict(fields)
+    if pd1 := about(reading, pid, "PD1"):
+        DOCTOR.read(pd1[0], reading, fields)
     reading.number(len(reading.cast.patches), traced)
     return Patch(
         type="patient",
@@ -166,7 +171,30 @@ def patient(reading: Reading, pid: Segment, event: str | None = None, said: Said
     )
 
 
-def numbers(pid: Segment, reading: Reading) -> tuple[tuple[Identifier, ...], tuple[Identifier, ...], dict[str, object]]:
+def demographics(pid: Segment, reading: Reading) -> Demographics:
+    """Numbers and fields of a patient. Several messages a day are about the same one, word for word."""
+    pd1, nk1 = about(reading, pid, "PD1"), about(reading, pid, "NK1")
+    if pid.repeated:
+        return _demographics(pid, pd1, nk1, reading)
+    separator = reading.delimiters.field
+    words = separator.join(separator.join(segment.fields) for segment in (pid, *pd1, *nk1))
+    key = (words, reading.dialect, reading.zone, reading.msh_offset, reading.received_at // _DAY)
+    reading.at = ""
+    return _memory.recall(key, reading, lambda: _demographics(pid, pd1, nk1, reading))
+
+
+def _demographics(pid: Segment, pd1: Sequence[Segment], nk1: Sequence[Segment], reading: Reading) -> Demographics:
+    anchors, also, fields = numbers(pid, reading)
+    if anchors:
+        PID.read(pid, reading, fields)
+        if pd1:
+            PD1.read(pd1[0], reading, fields)
+        if nk1:
+            NK1.read(pid, reading, fields)
+    return anchors, also, fields
+
+
+def numbers(pid: Segment, reading: Reading) -> Demographics:
     """The numbers that find a patient, those that only belong to one, and the member numbers as a field.
 
     PID-2 and PID-4, which are older than PID-3, find a patient only where PID-3 does not.

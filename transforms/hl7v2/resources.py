@@ -89,18 +89,19 @@ class Walk:
 
     def visit(self, segment: Segment) -> None:
         """One resource segment; a repeating resource makes several entries."""
-        reading, name = self.reading, segment.name
+        reading, name, fields = self.reading, segment.name, segment.fields
         key = f"{name}/{self.prefix}{_number(segment)}"
         if key in self.seen:
             key = f"{key}#{segment.occurrence}"
         self.seen.add(key)
-        action = segment.get(2).strip().upper() or self.action
+        action = (fields[2].strip().upper() if len(fields) > 2 else "") or self.action
         reading.field = field = "services" if name == "AIS" else "participants"
         things = booked(segment, reading)
         if not things:
             reading.complain("DQ-REQUIRED-MISSING", _REQUIRED, at=f"{segment.path}-3")
             return
-        start = self._start(segment, LAYOUTS[name].start)
+        at = LAYOUTS[name].start
+        start = self._start(segment, at) if len(fields) > at else None
         notes = notes_of(segment, reading, "service" if name == "AIS" else "participant")
         for place, (kind, value, who) in enumerate(things):
             named = f"{key}~{place + 1}" if place else key
