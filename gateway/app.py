@@ -123,7 +123,7 @@ class Gateway:
         await asyncio.gather(*(door.listener.drain(drain) for door in self.doors))
         await self.watch.stop()
         if self._server:
-            self._server.stop()
+            self._server.stop()  # type: ignore[no-untyped-call] # Granian's own; it ends `serve`
         await self.worker.stop()
         await self.pipeline.stop()
         _, late = await asyncio.wait(self._tasks, timeout=drain) if self._tasks else (set(), set())

@@ -7,6 +7,7 @@ import asyncio
 import json
 import sys
 import time
+from functools import partial
 
 import uvloop
 
@@ -51,6 +52,10 @@ class Line(asyncio.Protocol):
             self.done.set_exception(error or ConnectionResetError())
 
 
+def _same(line: Line) -> Line:
+    return line
+
+
 async def run(port: int, connections: int, messages: int, first: int, patients: int) -> dict[str, float]:
     """Send, and say how fast: messages a second, milliseconds at the median and the 99th percentile."""
     loop = asyncio.get_running_loop()
@@ -62,7 +67,7 @@ async def run(port: int, connections: int, messages: int, first: int, patients: 
         lines.append(Line(own, loop.create_future()))
     began = time.perf_counter()
     for line in lines:
-        await loop.create_connection(lambda line=line: line, "127.0.0.1", port)
+        await loop.create_connection(partial(_same, line), "127.0.0.1", port)
     await asyncio.gather(*(line.done for line in lines))
     took = time.perf_counter() - began
     times = sorted(second for line in lines for second in line.times)

@@ -51,7 +51,7 @@ async def trial(kills: int, lanes: int, seed: int, shortest: float = 0.3, longes
         isthmus, receiver = Isthmus(Path(folder)), Receiver()
         port = await receiver.start()
         await asyncio.to_thread(isthmus.start)
-        hook = {"url": f"http://127.0.0.1:{port}/hook", "types": ["appointment.*"]}
+        hook: dict[str, object] = {"url": f"http://127.0.0.1:{port}/hook", "types": ["appointment.*"]}
         await asyncio.to_thread(isthmus.get, "/v1/subscriptions", True, hook)
         sent = [Lane(number) for number in range(lanes)]
         await _under_fire(isthmus, sent, kills, random.Random(seed), (shortest, longest))
