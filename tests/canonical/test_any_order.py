@@ -5,12 +5,13 @@ from collections.abc import Sequence
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from canonical.datatypes import Participant
+from canonical.datatypes import Participant, Placement
 from canonical.patches import Edit, Merge, Patch, Said
 from canonical.problems import Problem
 
 from .world import Told, World, mrn, patch, person, stay, visit
 
+VISITS = Merge(source=(visit("2"),), survivor=1, type="encounter")
 PEOPLE = ("A", "B", "C", "D")
 DATES = st.sampled_from(["1985", "1985-06", "1985-06-12", None])
 TEXTS = st.sampled_from(["x", "y", None])
@@ -57,7 +58,9 @@ def about_stays(draw: st.DrawFn) -> tuple[Patch, ...]:
     fields = draw(some(zone=TEXTS, start=TEXTS, participants=snapshots))
     said = draw(facts(["planned", "arrived", "in-progress", "finished", "cancelled", "entered-in-error"]))
     number = draw(st.sampled_from("12"))
-    event = stay(visit(number), said=said, problems=draw(problems(["start", None])), patient="@0", **fields)
+    changes = draw(st.lists(fillings, max_size=2, unique_by=lambda one: one.field).map(tuple))
+    wrong = draw(problems(["start", None]))
+    event = stay(visit(number), said=said, problems=wrong, edits=changes, patient="@0", **fields)
     return (person(*((who, "C2") if who == "C" else who)), event)
 
 
@@ -74,6 +77,24 @@ edits = st.builds(
     st.sampled_from(KEYS),
     TEXTS,
     st.booleans(),
+)
+
+
+def staff(field: str, count: int) -> Edit:
+    """All the staff of one field of PV1."""
+    return Edit(
+        field="participants", key=field, value=tuple(participant(f"{field}/{one}", "x") for one in range(1, count + 1))
+    )
+
+
+def place(kind: str, shown: str | None) -> Edit:
+    """One of the places of PV1, or none there."""
+    return Edit(field="placements", key=kind, value=Placement(kind=kind, display=shown) if shown else None)
+
+
+fillings = st.one_of(
+    st.builds(staff, st.sampled_from(["PV1-7", "PV1-8"]), st.integers(0, 3)),
+    st.builds(place, st.sampled_from(["assigned", "pending"]), TEXTS),
 )
 
 
@@ -110,6 +131,8 @@ def courses(draw: st.DrawFn) -> tuple[list[Told], list[int]]:
     """Some messages with distinct clocks, and another order to receive them in."""
     said = draw(st.lists(st.one_of(about_people(), about_stays(), about_appointments()), min_size=1, max_size=6))
     merges = [merging(*pair, draw(some(birth_date=DATES))) for pair in draw(forests())]
+    if draw(st.booleans()):
+        merges.append(((person("D"), stay(visit("1"), patient="@0")), (VISITS,)))
     told = [(patches, ()) for patches in said] + merges
     clocks = draw(st.permutations(range(1, len(told) + 1)))
     events = st.sampled_from(["A01", "A03", "A08"])

@@ -101,6 +101,7 @@ def repeated(convert: Callable[[str, Reading], T | None]) -> Callable[[str, Read
         return tuple(values) or None
 
     each.__name__ = convert.__name__
+    each.__doc__ = convert.__doc__
     return each
 
 
@@ -115,6 +116,7 @@ def coded(table: str) -> Callable[[str, Reading], Concept | None]:
         return _concept(text, table, place, dialect)
 
     concept.__name__ = f"concept_of_{table}" if table else "concept"
+    concept.__doc__ = f"A code of table {table}." if table else "A code of whichever table the sender names."
     return concept
 
 

@@ -63,6 +63,7 @@ def dated(table: str) -> Callable[[str, Reading], Concept | None]:
         return code(first.replace(reading.dialect.subcomponent, reading.dialect.component), reading)
 
     dated_code.__name__ = code.__name__
+    dated_code.__doc__ = code.__doc__
     return dated_code
 
 

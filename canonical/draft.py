@@ -1,0 +1,239 @@
+"""A record being changed: every field, and every entry of a list that is set one by one, is a register under a clock.
+
+A register holds what the newest clock said of it, so a draft ends the same in whatever order it is spoken to.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from canonical.datatypes import Identifier, Link, Placement
+from canonical.problems import Problem
+from canonical.records import Fact, Record, Stamp
+from canonical.status import fold, remember
+
+
+class Cause(Struct, frozen=True, kw_only=True, gc=False):
+    """The message behind a change. Times are microseconds since the epoch."""
+
+    message: str
+    tenant: str
+    feed: str
+    clock: int
+    received_at: int
+    event: str = ""  # the sender's own event code: S12, A08
+    rank: int = 0
+    traceparent: str | None = None
+
+    @property
+    def stamp(self) -> Stamp:
+        """The clock that this message's fields carry."""
+        return Stamp(self.rank, self.clock, self.message)
+
+
+# Entries are of five types without a common base for what names them: hence Any in this table and its functions.
+class Entries(Struct, frozen=True):
+    """A list whose entries have registers of their own: how an entry is named, where it stands among the others.
+
+    In a `grouped` list one register may hold several entries: `PV1-8` those named `PV1-8/1` and `PV1-8/2`.
+    """
+
+    named: Callable[[Any], str]
+    place: Callable[[Any], Any]
+    grouped: bool = False
+
+    def of(self, register: str, held: Iterable[str]) -> list[str]:
+        """Those of the names that a register holds."""
+        if not self.grouped:
+            return [register] if register in held else []
+        return [name for name in held if name == register or name.rpartition("/")[0] == register]
+
+
+def _segment_key(entry: Any) -> str:
+    return entry.key or ""
+
+
+def _segment_place(entry: Any) -> tuple[int, int, int, str]:
+    """Entries stand in the order of their segments, fields and set ids, whoever set them first."""
+    key = _segment_key(entry)
+    where, _, number = key.partition("/")
+    segment, _, field = where.partition("-")
+    return SEGMENTS.get(segment, len(SEGMENTS)), _number(field), _number(number), key
+
+
+def _number(text: str) -> int:
+    return int(text) if text.isdecimal() else 0
+
+
+def identifier_key(one: Identifier) -> str:
+    """An identifier as its register is named."""
+    return f"{one.system}|{one.value}"
+
+
+def identifier_place(one: Identifier) -> tuple[bool, str, str]:
+    """Numbers in use before old ones, and each in its place."""
+    return one.use == "old", one.system, one.value
+
+
+def link_key(link: Link) -> str:
+    """A link as its register is named."""
+    return f"{link.type}/{link.other}"
+
+
+def _placement_key(placement: Placement) -> str:
+    return placement.kind
+
+
+def _placement_place(placement: Placement) -> int:
+    return PLACEMENTS.index(placement.kind)
+
+
+SEGMENTS = {name: place for place, name in enumerate(("PID", "AIS", "AIG", "AIL", "AIP", "PV1", "PV2", "ROL"))}
+PLACEMENTS = ("assigned", "temporary", "pending", "prior", "prior-temporary")
+LISTS = {
+    "identifiers": Entries(identifier_key, identifier_place),
+    "links": Entries(link_key, link_key),
+    "participants": Entries(_segment_key, _segment_place, grouped=True),
+    "placements": Entries(_placement_key, _placement_place),
+    "services": Entries(_segment_key, _segment_place),
+}
+
+
+class Draft:
+    """A record being changed: `under` says whose word it is, `finish` gives the record as it then is."""
+
+    __slots__ = ("base", "clocks", "effective_at", "facts", "index", "lists", "newer", "problems", "stamps", "values")
+
+    def __init__(self, base: Record) -> None:
+        self.base = base
+        self.values: dict[str, object] = {}
+        self.lists: dict[str, dict[str, Any]] = {}
+        self.clocks = dict(base.clocks)
+        self.stamps = list(base.stamps)
+        self.facts = base.facts
+        self.problems = base.problems
+        self.effective_at = base.effective_at
+
+    def under(self, stamp: Stamp) -> None:
+        """What follows was said under this stamp; registers that a newer one spoke about stay as they are."""
+        stamps = self.stamps
+        if stamp not in stamps:
+            stamps.append(stamp)
+        self.index = stamps.index(stamp)
+        self.newer = {at for at, one in enumerate(stamps) if not one.yields_to(stamp)}
+        self.effective_at = max(self.effective_at, stamp.at)
+
+    def turn(self, register: str) -> bool:
+        """Whether the register takes what is said now; if so it carries the stamp from here on."""
+        if self.newer and self.clocks.get(register) in self.newer:
+            return False
+        self.clocks[register] = self.index
+        return True
+
+    def write(self, field: str, value: object) -> None:
+        """A field was said to be this."""
+        if field in LISTS:
+            self._list(field, value)
+        elif self.turn(field):
+            self.values[field] = value
+
+    def entry(self, field: str, key: str, value: object) -> None:
+        """One entry of a list was set, or several (a tuple), or (None) removed."""
+        if self.clocks.get(field) not in self.newer and self.turn(f"{field}/{key}"):
+            self._put(field, key, value if isinstance(value, tuple) else () if value is None else (value,))
+
+    def _put(self, field: str, key: str, values: Sequence[object]) -> None:
+        entries, kind = self._entries(field), LISTS[field]
+        for name in kind.of(key, entries):
+            del entries[name]
+        entries.update((kind.named(one), one) for one in values)
+
+    def _entries(self, field: str) -> dict[str, Any]:
+        if field not in self.lists:
+            self.lists[field] = by_name(field, self.values.get(field, getattr(self.base, field)))
+        return self.lists[field]
+
+    def _list(self, field: str, value: object) -> None:
+        """A whole list was sent: it replaces all entries but those that a newer message set or removed one by one."""
+        if not self.turn(field):
+            return
+        single = [register for register in self.clocks if register.startswith(f"{field}/")]
+        kept = [register.partition("/")[2] for register in single if self.clocks[register] in self.newer]
+        held = dict(self._entries(field)) if kept else {}
+        self.clocks = {
+            register: at for register, at in self.clocks.items() if register not in single or at in self.newer
+        }
+        self.lists.pop(field, None)
+        self.values[field] = value
+        for key in kept:
+            self._put(field, key, [held[name] for name in LISTS[field].of(key, held)])
+
+    def say(self, fact: Fact) -> None:
+        """A status was stated."""
+        self.facts = remember(self.facts, fact)
+
+    def complain(self, problems: Iterable[Problem]) -> None:
+        """Something is wrong with some fields, or with the record as a whole (register `!`)."""
+        wrong: dict[str, list[Problem]] = {}
+        for problem in problems:
+            wrong.setdefault(problem.field or "", []).append(problem)
+        newest = self.stamps[self.index].at >= self.effective_at
+        for field, listed in wrong.items():
+            if self.turn(f"{field}!") if field else newest:
+                self.clocks[f"{field}!"] = self.index
+                others = tuple(one for one in self.problems if (one.field or "") != field)
+                self.problems = (*others, *listed)
+
+    def finish(self, cause: Cause) -> tuple[Record, bool]:
+        """The record as it now is, and whether that is a new version: one that anyone can tell from the last."""
+        base = self.base
+        if self.problems:
+            self._forget()
+        for field, entries in self.lists.items():
+            self.values[field] = tuple(sorted(entries.values(), key=LISTS[field].place))
+        self.values["problems"] = self.problems
+        if self.facts is not base.facts and (now := fold(self.facts)):
+            self.values |= {"status": now.status, "status_reason": now.reason, "source_status": now.source}
+        changes = {field: value for field, value in self.values.items() if getattr(base, field) != value}
+        fresh = bool(changes) or not base.version
+        if fresh:
+            changes["version"] = base.version + 1
+            changes["updated_at"] = cause.received_at
+            changes["message"] = cause.message
+            changes["feed"] = cause.feed
+        stamps, clocks = _compact(self.stamps, self.clocks)
+        changes["effective_at"] = self.effective_at
+        return replace(base, facts=self.facts, stamps=stamps, clocks=clocks, **changes), fresh
+
+    def _forget(self) -> None:
+        """A problem is listed until a newer message speaks of its field, or, without a field, of the record."""
+        gone = set()
+        for field in {problem.field or "" for problem in self.problems}:
+            wrong = self.stamps[self.clocks[f"{field}!"]]
+            if self._spoken_after(wrong, field) if field else wrong.at < self.effective_at:
+                gone.add(field)
+                del self.clocks[f"{field}!"]
+        listed = {problem for problem in self.problems if (problem.field or "") not in gone}
+        self.problems = tuple(sorted(listed, key=lambda one: (one.path, one.code, one.field or "", one.detail)))
+
+    def _spoken_after(self, stamp: Stamp, field: str) -> bool:
+        registers = [field]
+        if field in LISTS:
+            registers += [register for register in self.clocks if register.startswith(f"{field}/")]
+        return any(not self.stamps[self.clocks[one]].yields_to(stamp) for one in registers if one in self.clocks)
+
+
+def by_name(field: str, held: Any) -> dict[str, Any]:
+    """The entries of a list by their names; one without a name by its place."""
+    return {LISTS[field].named(one) or f"?{place}": one for place, one in enumerate(held or ())}
+
+
+def _compact(stamps: list[Stamp], clocks: dict[str, int]) -> tuple[tuple[Stamp, ...], dict[str, int]]:
+    """Drop the stamps that no register names any more."""
+    used = sorted(set(clocks.values()))
+    if len(used) == len(stamps):
+        return tuple(stamps), clocks
+    place = {old: new for new, old in enumerate(used)}
+    return tuple(stamps[old] for old in used), {register: place[index] for register, index in clocks.items()}
