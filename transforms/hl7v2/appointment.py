@@ -135,7 +135,7 @@ def _contacts(sch: Segment, role: str, who: int, where: list[int], reading: Read
         location=at.display if at else None,
     )
     more = [Contact(role=role, name=one.name, identifiers=one.identifiers) for one in mentioned[1:]]
-    return [contact, *more]
+    return [one for one in (contact, *more) if one != Contact(role=role)]
 
 
 def observed(_: Segment, reading: Reading) -> tuple[Concept, ...] | UnsetType:

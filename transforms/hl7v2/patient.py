@@ -215,7 +215,8 @@ def numbers(pid: Segment, reading: Reading) -> Demographics:
     for older in (external, alternate):
         (also if anchors else anchors).extend(older)
     if ssn := take(text, pid, 19, reading):
-        also.append(Identifier(value=ssn.partition(reading.dialect.component)[0], system=SSN, type="SS"))
+        number = ssn.partition(reading.dialect.component)[0].replace("-", "")
+        also.append(Identifier(value=number, system=SSN, type="SS"))
     reading.field = None
     fields: dict[str, object] = {}
     if members:
