@@ -1,0 +1,93 @@
+"""The reference pages say what the code says."""
+
+import ast
+import re
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+from canonical.problems import CODES
+from gateway import reference, reference_mapping
+from transforms.hl7v2.mapping import EVENTS
+from transforms.hl7v2.rows import Table
+
+ROOT = reference.ROOT
+HL7V2 = sorted((ROOT / "transforms" / "hl7v2").glob("*.py"))
+CALLS = {"complain": 0, "BadField": 0, "remark": 1, "refused": 0}  # where the code stands among the arguments
+
+
+@pytest.mark.parametrize(("path", "render"), reference.PAGES)
+def test_what_is_committed_is_what_the_code_says(path: str, render: object) -> None:
+    """`make docs` would change nothing."""
+    assert callable(render)
+    assert render() == (ROOT / path).read_text(encoding="utf-8")
+
+
+def test_a_stale_page_is_named_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`--check` says which pages are stale or missing, and how to mend that."""
+    reference.write(tmp_path)
+    assert reference.stale(tmp_path) == []
+    (tmp_path / "docs" / "reference" / "events.md").write_text("old")
+    (tmp_path / "docs" / "reference" / "problems.md").unlink()
+
+    monkeypatch.setattr(reference, "stale", lambda root=tmp_path, find=reference.stale: find(root))
+
+    assert reference.main(["--check"]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.endswith("docs/reference/events.md, docs/reference/problems.md; run `make docs`")
+
+
+def test_every_table_is_on_the_page() -> None:
+    """No field is mapped that the page does not tell of."""
+    declared = {
+        id(value)
+        for path in HL7V2
+        for value in vars(import_module(f"transforms.hl7v2.{path.stem}".removesuffix(".__init__"))).values()
+        if isinstance(value, Table)
+    }
+
+    assert declared == {id(table) for tables in reference_mapping.TABLES.values() for table in tables}
+
+
+def test_every_line_has_a_place_and_a_sentence() -> None:
+    """Whoever reads the page learns what happens to each field."""
+    for kind, tables in reference_mapping.TABLES.items():
+        for line in [
+            *reference_mapping.FURTHER[kind],
+            *(one for table in tables for one in reference_mapping.lines_of(table)),
+        ]:
+            assert line.paths, line.fields
+            assert reference_mapping.sentence(line.reader).endswith("."), line.fields
+
+
+def test_every_event_is_in_the_guide() -> None:
+    """The guide says of each event what we do with it and why."""
+    guide = (ROOT / "docs" / "guides" / "hl7v2-events.md").read_text(encoding="utf-8")
+    told = set(re.findall(r"\b[AS]\d\d\b", guide))
+
+    assert {code for _, code in EVENTS} <= told
+
+
+def codes_in(path: Path) -> Iterator[str]:
+    """The problem codes that a file writes down."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if not isinstance(node, ast.Call):
+            continue
+        name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+        place = CALLS.get(name)
+        found = [one.value for one in node.keywords if one.arg == "code"] if name == "Problem" else []
+        found += [node.args[place]] if place is not None and len(node.args) > place else []
+        yield from (str(one.value) for one in found if isinstance(one, ast.Constant))
+
+
+def test_every_problem_code_is_published() -> None:
+    """A code that a sender can meet is in the list."""
+    files = [path for room in ("canonical", "transforms", "gateway") for path in (ROOT / room).rglob("*.py")]
+    written = {code for path in files for code in codes_in(path)}
+
+    assert written
+    assert written <= set(CODES)
