@@ -19,7 +19,9 @@ from joserfc.jwk import KeySet
 from litestar import Litestar
 from litestar.enums import HttpMethod
 from litestar.handlers import HTTPRouteHandler
+from litestar.params import RawBody
 from litestar.types import ASGIApp
+from litestar.types import Scope as LitestarScope
 from msgspec import Struct
 
 from gateway import problems
@@ -165,12 +167,12 @@ def _handler(route: Route, api: Api, door: "_Door") -> HTTPRouteHandler:
     handle = route.handle
     methods = [HttpMethod.GET, HttpMethod.HEAD] if route.method == "GET" else [HttpMethod(route.method)]
 
-    # Litestar's types for ASGI are narrower than ASGI's own, which ours are: hence Any.
-    async def without_body(scope: Any) -> ASGIApp:
-        return await handle(Call(api, scope, route), b"")  # type: ignore[return-value]
+    # Litestar's types for ASGI are narrower than ASGI's own, which are ours: hence the two ignores.
+    async def without_body(scope: LitestarScope) -> ASGIApp:
+        return await handle(Call(api, scope, route), b"")  # type: ignore[return-value,arg-type]
 
-    async def with_body(scope: Any, body: bytes) -> ASGIApp:
-        return await handle(Call(api, scope, route), body)  # type: ignore[return-value]
+    async def with_body(scope: LitestarScope, body: RawBody) -> ASGIApp:
+        return await handle(Call(api, scope, route), body)  # type: ignore[return-value,arg-type]
 
     takes_body = route.body is not None or route.form
     frames: list[Any] = [*door.frames(route)]

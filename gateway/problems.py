@@ -146,7 +146,6 @@ async def reply(scope: Scope, send: Send, refusal: Refusal) -> None:
     headers = [
         (b"content-type", MEDIA_TYPE.encode()),
         (b"content-length", b"%d" % len(body)),
-        (b"cache-control", b"no-store"),
         *refusal.headers,
     ]
     await send({"type": "http.response.start", "status": refusal.status, "headers": headers})
@@ -182,5 +181,5 @@ def answer(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]
         content=encoded(cast(Scope, request.scope), refusal),
         status_code=refusal.status,
         media_type=MEDIA_TYPE,
-        headers={name.decode(): text.decode() for name, text in (*refusal.headers, (b"cache-control", b"no-store"))},
+        headers={name.decode(): text.decode() for name, text in refusal.headers},
     )

@@ -7,7 +7,7 @@ files, the line still names the message, and says that it is not `exact`.
 from collections.abc import Iterator
 from typing import Any
 
-from msgspec import Struct
+from msgspec import UNSET, Struct
 
 from canonical.records import Record, Stamp
 from canonical.status import fold
@@ -27,7 +27,7 @@ PASSTHROUGH = "passthrough.read"
 STRUCTURE = frozenset({"MSH", "EVN"})  # how the message was sent, not what it says
 
 
-class Line(v1.Wire, frozen=True):
+class Line(v1.Wire, frozen=True, omit_defaults=False):
     """One field: the message it is from, the place in it, the mapping that read it."""
 
     field: str
@@ -35,7 +35,7 @@ class Line(v1.Wire, frozen=True):
     path: str | None = None
     mapping: str | None = None
     exact: bool = False
-    value: Any = None
+    value: Any = UNSET
 
 
 class Unmapped(v1.Wire, frozen=True):
@@ -109,8 +109,8 @@ def _lines(record: Record, field: str, stamp: Stamp, reread: Reread | None) -> I
 def _value(record: Record, field: str, key: str) -> object:
     value = getattr(record, field, None)
     if key and isinstance(value, tuple):
-        return next((one for one in value if getattr(one, "key", None) == key), None)
-    return value or None if isinstance(value, tuple) else value
+        value = next((one for one in value if getattr(one, "key", None) == key), None)
+    return UNSET if value is None or value == () else value
 
 
 async def _reread(call: Call, identity: str) -> Reread | None:
