@@ -217,6 +217,10 @@ def numbers(pid: Segment, reading: Reading) -> Demographics:
     if ssn := take(text, pid, 19, reading):
         number = ssn.partition(reading.dialect.component)[0].replace("-", "")
         also.append(Identifier(value=number, system=SSN, type="SS"))
+    if licence := take(text, pid, 20, reading):
+        value, _, state = licence.partition(reading.dialect.component)
+        issuer = state.partition(reading.dialect.component)[0].strip() or "unknown"
+        also.append(Identifier(value=value, system=f"{reading.dialect.urn}licence:{issuer}", type="DL"))
     reading.field = None
     fields: dict[str, object] = {}
     if members:
