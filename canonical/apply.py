@@ -172,7 +172,8 @@ def _links(record: Record) -> Sequence[Link]:
 
 def survivor_link(record: Record) -> str | None:
     """The id of the record that replaced this one."""
-    return next((link.other for link in _links(record) if link.type == "replaced-by"), None)
+    links = _links(record)
+    return next((link.other for link in links if link.type == "replaced-by"), None) if links else None
 
 
 def holds(record: Record, one: Identifier) -> bool:

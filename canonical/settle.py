@@ -113,6 +113,8 @@ class Settlement:
 
     def surviving(self, identity: str) -> str:
         """The record that now stands for this one, along any chain of merges."""
+        if survivor_link(self.record(identity)) is None:
+            return identity
         *_, last = self.chain(identity)
         return last
 
@@ -188,8 +190,11 @@ class Settlement:
 
     def _linked(self, patch: Patch) -> Patch:
         """The patch with `@n` references replaced by the ids of this message's other records, known ones only."""
+        referring = REFERRING.intersection(patch.fields)
+        if not referring and not patch.edits:
+            return patch
         fields = dict(patch.fields)
-        for field in REFERRING.intersection(fields):
+        for field in referring:
             value = self._resolve(fields[field])
             if value is None and fields[field] is not None:
                 del fields[field]

@@ -134,7 +134,8 @@ def remember(facts: Sequence[Fact], fact: Fact) -> tuple[Fact, ...]:
     Of a run of equal facts only the first and the last are kept: what lies between them cannot change any fold, and
     long stays stay small.
     """
-    known = [one for one in facts if one.stamp.message != fact.stamp.message]
+    message = fact.stamp.message
+    known = [one for one in facts if one.stamp.message != message]
     insort(known, fact, key=_clock)
     last = len(known) - 1
     return tuple(

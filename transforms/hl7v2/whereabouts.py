@@ -3,20 +3,20 @@
 Each field speaks for itself: a transfer that repeats the attending doctor alone says nothing about the referring one.
 """
 
-from collections.abc import Iterator
-from typing import Final
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from msgspec import UNSET
-from msgspec.structs import replace
 
 from canonical.datatypes import Concept, Participant, Placement
 from canonical.patches import Edit
 
+from .actors import Spot
 from .converters import coded, codes_of
 from .encounter_codes import PLACES, ROL_ROLES, ROLES
 from .er7 import Segment
-from .people import people, spot, united
+from .people import people, spots, united
 from .resources import actor
 from .rows import Reading, take
 
@@ -34,15 +34,18 @@ def placements(pv1: Segment, status: str, reading: Reading) -> Iterator[Edit]:
     """PV1-3, -6, -11, -42, -43: each says where the patient is, was, or is expected."""
     reading.field = "placements"
     for index, (kind, held) in PLACES.items():
-        place = take(spot, pv1, index, reading)
-        if place is UNSET:
+        found = take(spots, pv1, index, reading)
+        if found is UNSET:
             continue
-        entry = None
-        if place is not None:
-            location = reading.cast.location(place)
-            entry = Placement(kind=kind, location=location, display=place.display, status=_held(kind, held, status))
-        yield Edit(field="placements", key=kind, value=entry)
+        yield Edit(field="placements", key=kind, value=_placement(kind, _held(kind, held, status), found, reading))
     reading.field = None
+
+
+def _placement(kind: str, held: str, found: Sequence[Spot] | None, reading: Reading) -> Placement | None:
+    if not found:
+        return None
+    place = found[0]
+    return Placement(kind=kind, location=reading.cast.location(place), display=place.display, status=held)
 
 
 def _held(kind: str, held: str, status: str) -> str:
@@ -68,15 +71,14 @@ def participants(pv1: Segment, pv2: Segment | None, reading: Reading) -> Iterato
     reading.field = None
 
 
-def _staff(key: str, role: Concept | None, members: list[dict[str, object]]) -> Edit:
-    shared = Participant(kind="provider", role=role)
-    listed = tuple(replace(shared, key=f"{key}/{place}", **one) for place, one in enumerate(members, 1))
+def _staff(key: str, role: Concept | None, members: list[dict[str, Any]]) -> Edit:
+    listed = tuple(Participant(role=role, key=f"{key}/{place}", **one) for place, one in enumerate(members, 1))
     return Edit(field="participants", key=key, value=listed)
 
 
 def _roles(pv1: Segment, named: set[tuple[str, str | None]], reading: Reading) -> Iterator[Edit]:
     """The ROLs of the visit by role; those of procedures, insurances and the patient are not about it."""
-    roles: dict[str, tuple[Concept | None, list[dict[str, object]]]] = {}
+    roles: dict[str, tuple[Concept | None, list[dict[str, Any]]]] = {}
     for rol in _rols(pv1, reading):
         role = take(_role_code, rol, 3, reading) or None
         code = next(iter(codes_of(role)), "")
@@ -103,7 +105,7 @@ def _rols(pv1: Segment, reading: Reading) -> Iterator[Segment]:
 def zone_of(pv1: Segment, reading: Reading) -> ZoneInfo | None:
     """The zone of the place in PV1-3, else the feed's (DOMAIN 2.10)."""
     zones = reading.profile.location_zones
-    place = take(spot, pv1, 3, reading) if zones else None
-    parts = (place.point_of_care, place.facility, place.building) if place else ()
+    places = (take(spots, pv1, 3, reading) if zones else None) or ()
+    parts = [part for place in places for part in (place.point_of_care, place.facility, place.building)]
     known = next((zones[part] for part in parts if part and part in zones), None)
     return ZoneInfo(known) if known else reading.dialect.zone
