@@ -65,7 +65,7 @@ class Settled(Struct, kw_only=True):
     kinds: dict[str, str] = {}
     events: list[Event] = []
     tasks: list[Task] = []
-    records: list[str] = []  # the ids of the records the message was about, in the order of its patches
+    records: list[str] = []  # what the message was about, in the order of its patches; then what else it changed
     problems: list[Problem] = []
 
 
@@ -92,6 +92,7 @@ class Settlement:
         for bond in self.mapped.ties:
             self._tie(self.out.records[bond.one], self.out.records[bond.other], bond.linked)
         self._tell()
+        self.out.records += [identity for identity in self.out.after if identity not in self.out.records]
         for identity, record in self.out.after.items():
             self.working.add(self.out.kinds[identity], record)
         return self.out

@@ -343,6 +343,14 @@ def test_linking_again_is_no_news() -> None:
 # -- what is told
 
 
+def test_a_message_is_about_all_that_it_changed() -> None:
+    """First the records of its patches, in their order, then the source of a merge."""
+    world = World(update(1, "A"), update(2, "B"))
+    source, survivor = patient(world, "A").id, patient(world, "B").id
+
+    assert [survivor, source] == world.hear(merge(3, "A", "B")).records
+
+
 def test_one_message_makes_one_version() -> None:
     """However often it speaks of a record."""
     world = World(update(1, "A", birth_date="1985"), update(2, "B"))
