@@ -205,6 +205,8 @@ def _after(start: Point, minutes: int) -> Point | None:
 def _declared(sch: Segment, tq1: Segment | None, legacy: list[str], reading: Reading) -> int | None:
     """SCH-9 with its unit in SCH-10, else TQ1-6, else SCH-11.3 (`M30`)."""
     if amount := sch.get(9):
+        if reading.trace is not None and sch.get(10):
+            reading.used("minutes_duration", f"{sch.path}-10", "duration")
         return duration(amount, sch.get(10), f"{sch.path}-9", reading)
     if tq1 and (quantity := tq1.get(6)):
         amount, _, unit = quantity.partition(reading.dialect.component)
