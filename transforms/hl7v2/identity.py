@@ -105,6 +105,7 @@ def entity_as(role: str, type: str | None = None) -> Callable[[str, Reading], Id
         return Issued(by.system, type, None if isinstance(by, Home) else by.original)
 
     entity.__name__ = f"entity_as_{role.replace('-', '_')}"
+    entity.__doc__ = f"EI: the number of a {role.replace('-', ' ')}, with its authority."
     return entity
 
 
