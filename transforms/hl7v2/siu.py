@@ -1,7 +1,7 @@
 """SIU, schedule information: what each of its events does (2.5.1 ch. 10.3; DOMAIN 2.2, 2.3).
 
-A message that names no resources speaks only about those that it names. A visit that it mentions is linked, never
-changed: scheduling does not speak for registration.
+A message without resources leaves those that are known alone. A visit that it mentions is linked and, unless the feed
+stands for registration too, never changed.
 """
 
 from collections.abc import Sequence
@@ -11,18 +11,20 @@ from zoneinfo import ZoneInfo
 from msgspec.structs import replace
 
 from canonical.datatypes import Coding, Concept, Participant
-from canonical.patches import Edit, Mapped, Patch, Said
+from canonical.patches import SELF, Edit, Mapped, Patch, Said
 from canonical.problems import Problem
 
 from .actions import Action, Events
 from .actors import Person
 from .appointment import PV1, REASON, SCH, expected, numbers
+from .encounter import is_about_a_visit
 from .er7 import Segment
 from .filler_status import ENDED, WAITING, is_block, status
-from .patient import patient
+from .patient import about, patient
 from .people import name, people, same, spots
 from .resources import Entry, edits, refer, resources, snapshot
 from .rows import Reading, take
+from .visits import stay
 
 BY_ACTION: Final = frozenset({"S18", "S19", "S20", "S21", "S22"})
 ATTENDING: Final = Concept(
@@ -31,6 +33,7 @@ ATTENDING: Final = Concept(
 REPLACED: Final = Concept(
     codings=(Coding(code="replaced", system="urn:isthmus:status-reason", display="Replaced"),), text="Replaced"
 )
+PLANNED: Final = Said(status="planned", weak=True)
 NO_APPOINTMENT: Final = Problem(
     code="DQ-REQUIRED-MISSING",
     path="SCH-2",
@@ -64,6 +67,18 @@ def appointment(action: Action, reading: Reading, mapped: Mapped) -> None:
     patch.problems = reading.wrong(problems)
     reading.number(len(reading.cast.patches), traced)
     reading.cast.add(patch)
+    if reading.profile.siu_creates_encounter and action.code not in ENDED:
+        _plan(action, patients, reading, mapped)
+
+
+def _plan(action: Action, patients: Sequence[Participant], reading: Reading, mapped: Mapped) -> None:
+    """The visits that the message names, planned until registration says more: for feeds that stand for both."""
+    for pid, who in zip(reading.message.all("PID"), patients, strict=True):
+        pv1 = next(iter(about(reading, pid, "PV1")), None)
+        if pv1 and who.actor and is_about_a_visit(pv1, reading):
+            visit = stay(replace(action, event="encounter.updated"), reading, mapped, pid, pv1, who.actor)
+            if visit:
+                reading.cast.patches[int(visit[len(SELF) :])].said = PLANNED
 
 
 def _fields(

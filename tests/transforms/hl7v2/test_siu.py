@@ -8,7 +8,7 @@ from msgspec import to_builtins
 from msgspec.structs import replace
 
 from canonical.datatypes import Coding
-from canonical.records import Appointment, Location, Patient, Provider
+from canonical.records import Appointment, Encounter, Location, Patient, Provider
 from canonical.status import history
 from tests.transforms.hl7v2.story import (
     EAST,
@@ -335,6 +335,25 @@ def test_numbers_without_authority_do_not_meet() -> None:
     assert 2 == len(all_of(tell(one, other)[0], Appointment))
 
 
+def test_a_visit_is_linked_and_made_only_where_the_feed_says_so() -> None:
+    """`siu_creates_encounter`: planned, until registration says more; a cancellation makes none."""
+    raw = siu("S12", PID, "PV1|1|O|||||||||||||||||V1^^^EASTVN")
+    assert [] == all_of(tell(raw)[0], Encounter)
+    profile = replace(EAST, siu_creates_encounter=True)
+    working, _ = tell(raw, profile=profile)
+    visit, booked = only(working, Encounter), only(working, Appointment)
+    assert booked.visit is not None
+    assert ("planned", [booked.visit.value]) == (visit.status, [one.value for one in visit.identifiers])
+    assert [] == all_of(tell(raw.replace(b"SIU^S12", b"SIU^S15"), profile=profile)[0], Encounter)
+
+
+def test_times_are_read_in_the_zone_of_the_place() -> None:
+    """The place of a resource before the feed's zone."""
+    profile = replace(EAST, location_zones={"DENVER": "America/Denver"})
+    there = appointment(siu("S12", PID, "AIL|1||IMG^MR1^^DENVER"), profile=profile)
+    assert ("2026-12-02T16:30:00Z", "America/Denver") == (there.start, there.zone)
+
+
 # Snapshot and action
 
 
@@ -423,7 +442,7 @@ def test_a_derived_time_comes_from_what_it_was_derived_from() -> None:
     """The end of a booking with start and length."""
     trace: list[Used] = []
     mapped(siu("S12", PID, end="", duration="30|min"), trace=trace)
-    assert {"TQ1-7", "SCH-9"} == {used.path for used in trace if used.field.endswith(".end")}
+    assert {"TQ1-7", "SCH-9", "SCH-10"} == {used.path for used in trace if used.field.endswith(".end")}
     assert {"TQ1-7"} == {used.path for used in trace if used.field.endswith(".start")}
 
 
