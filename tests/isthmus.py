@@ -1,5 +1,6 @@
 """An Isthmus of one's own: a site folder, the real command in a process that can be killed, and its API."""
 
+import http.client
 import json
 import os
 import signal
@@ -9,38 +10,20 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from policies.auth import hash_secret
 
 SECRET = "crash-test-secret-0123456789"
 STARTS_WITHIN = 30.0
 
-MAIN = """
-[server]
-http = "127.0.0.1:{http}"
-requests-per-second = 100000.0
-burst = 100000
+Settings = Mapping[str, object]
 
-[store]
-path = "{data}"
-key-file = "{key}"
-
-[webhooks]
-allow = ["127.0.0.1"]
-retry-seconds = [0.0, 0.2, 0.5, 1.0, 2.0, 2.0, 2.0, 2.0, 2.0, 2.0, 2.0, 2.0]
-"""
-PEER = """
-zone = "America/New_York"
-
-[feed]
-mllp = "127.0.0.1:{mllp}"
-"""
-CLIENT = """
-client-id = "admin"
-secret-hash = "{secret}"
-scopes = ["admin"]
-"""
+ZONE = "America/New_York"
+RETRIES = [0.0, 0.2, 0.5, 1.0, 2.0, 2.0, 2.0, 2.0, 2.0, 2.0, 2.0, 2.0]
 
 
 def free_port() -> int:
@@ -50,30 +33,99 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-class Isthmus:
-    """One gateway on one data directory, started and killed as often as wanted."""
+def wait(until: Callable[[], object], within: float = 20.0) -> None:
+    """Ask until it is so; after too long, fail."""
+    deadline = time.monotonic() + within
+    while not until():
+        assert time.monotonic() < deadline, "it did not become so in time"
+        time.sleep(0.03)
 
-    def __init__(self, folder: Path, otlp: str | None = None) -> None:
+
+def toml(top: Settings, tables: Mapping[str, Settings]) -> str:
+    """A settings file; JSON writes text, numbers, truth and lists as TOML does."""
+    lines = [f"{key} = {json.dumps(value)}" for key, value in top.items()]
+    for name, settings in tables.items():
+        lines += [f"[{name}]", *(f"{key} = {json.dumps(value)}" for key, value in settings.items())]
+    return "\n".join(lines) + "\n"
+
+
+class Reply(NamedTuple):
+    """What the API said, whatever it said."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        """The body as JSON; Any, because tests reach into it."""
+        return json.loads(self.body)
+
+
+class Isthmus:
+    """One gateway on one data directory, started and killed as often as wanted.
+
+    It has a peer `soak` and a client `admin`; `feed` and `settings` (by table of isthmus.toml) add to what they say.
+    `peer` and `client` add others, before a start.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        otlp: str | None = None,
+        *,
+        feed: Settings | None = None,
+        settings: Mapping[str, Settings] | None = None,
+        tenants: Sequence[str] = ("main",),
+    ) -> None:
         self.folder = folder
-        self.otlp = otlp
         self.http, self.mllp = free_port(), free_port()
         self.log = folder / "isthmus.log"
         self._process: subprocess.Popen[bytes] | None = None
-        self._token = ""
-        self._write_site()
-
-    def _write_site(self) -> None:
-        site = self.folder / "site"
-        for part in ("peers", "clients"):
-            (site / part).mkdir(parents=True)
-        key = self.folder / "site.key"
+        self._tokens: dict[str, str] = {}
+        key = folder / "site.key"
         key.write_bytes(os.urandom(32))
         key.chmod(0o600)
-        tracing = f'\n[tracing]\notlp = "{self.otlp}"\n' if self.otlp else ""
-        (site / "isthmus.toml").write_text(MAIN.format(http=self.http, data=self.data, key=key) + tracing)
-        (site / "peers" / "soak.toml").write_text(PEER.format(mllp=self.mllp))
-        hashed = hash_secret(SECRET, os.urandom(16))
-        (site / "clients" / "admin.toml").write_text(CLIENT.format(secret=hashed))
+        self._tenants, self._main = tenants, self._usual(otlp)
+        self.configure(settings or {})
+        self.peer("soak", self.mllp, feed)
+        self.client("admin", ["admin"])
+
+    def _usual(self, otlp: str | None) -> dict[str, dict[str, object]]:
+        return {
+            "server": {"http": f"127.0.0.1:{self.http}", "requests-per-second": 100000.0, "burst": 100000},
+            "store": {"path": str(self.data), "key-file": str(self.folder / "site.key")},
+            "webhooks": {"allow": ["127.0.0.1"], "retry-seconds": RETRIES},
+            "tracing": {"otlp": otlp} if otlp else {},
+        }
+
+    # -- the site
+
+    def configure(self, settings: Mapping[str, Settings]) -> None:
+        """Change settings of isthmus.toml, by table."""
+        for table, changes in settings.items():
+            self._main.setdefault(table, {}).update(changes)
+        self._write("isthmus.toml", toml({"tenants": list(self._tenants)}, self._main))
+
+    def peer(self, name: str, port: int, feed: Settings | None = None, tenant: str | None = None) -> None:
+        """An outside system whose feed listens on a port."""
+        top = {"zone": ZONE, "tenant": tenant or self._tenants[0]}
+        self._write(f"peers/{name}.toml", toml(top, {"feed": {"mllp": f"127.0.0.1:{port}", **(feed or {})}}))
+
+    def client(self, name: str, scopes: Sequence[str], tenant: str | None = None) -> None:
+        """An API consumer; all have the same secret."""
+        said = {
+            "client-id": name,
+            "secret-hash": hash_secret(SECRET, os.urandom(16)),
+            "scopes": list(scopes),
+            "tenant": tenant or self._tenants[0],
+        }
+        self._write(f"clients/{name}.toml", toml(said, {}))
+
+    def _write(self, name: str, text: str) -> None:
+        path = self.folder / "site" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
 
     @property
     def data(self) -> Path:
@@ -84,6 +136,8 @@ class Isthmus:
     def key(self) -> bytes:
         """The site key."""
         return (self.folder / "site.key").read_bytes()
+
+    # -- the process
 
     @property
     def pid(self) -> int:
@@ -114,27 +168,59 @@ class Isthmus:
         self._process.send_signal(signal.SIGKILL)
         self._process.wait()
 
-    def stop(self) -> int:
-        """SIGTERM, and how it left."""
+    def terminate(self) -> None:
+        """SIGTERM, and no waiting."""
         assert self._process
         self._process.send_signal(signal.SIGTERM)
-        return self._process.wait(timeout=60)
 
-    def token(self) -> str:
+    def left(self, within: float = 60.0) -> int:
+        """Wait until it has left, and how."""
+        assert self._process
+        return self._process.wait(timeout=within)
+
+    def stop(self) -> int:
+        """SIGTERM, and how it left."""
+        self.terminate()
+        return self.left()
+
+    # -- the API
+
+    def token(self, client: str = "admin") -> str:
         """An access token, fetched when there is none."""
-        if not self._token:
-            form = f"grant_type=client_credentials&client_id=admin&client_secret={SECRET}".encode()
+        if client not in self._tokens:
+            form = f"grant_type=client_credentials&client_id={client}&client_secret={SECRET}".encode()
             request = urllib.request.Request(f"{self.url}/oauth/token", data=form)
             with urllib.request.urlopen(request, timeout=10) as answer:
-                self._token = json.load(answer)["access_token"]
-        return self._token
+                self._tokens[client] = json.load(answer)["access_token"]
+        return self._tokens[client]
 
     @property
     def url(self) -> str:
         """The API's base."""
         return f"http://127.0.0.1:{self.http}"
 
-    def get(self, path: str, token: bool = True, body: dict[str, object] | None = None) -> dict[str, object]:
+    def ask(
+        self, method: str, path: str, body: object = None, *, client: str | None = "admin", **headers: str
+    ) -> Reply:
+        """Any request, and whatever it is answered; bytes go as they are, other bodies as JSON.
+
+        `client` is who asks (None: nobody); headers are given with `_` for `-`.
+        """
+        sent = {key.replace("_", "-"): value for key, value in headers.items()}
+        if client and "authorization" not in sent:
+            sent["authorization"] = f"Bearer {self.token(client)}"
+        if body is not None and not isinstance(body, bytes):
+            body = json.dumps(body).encode()
+            sent.setdefault("content-type", "application/json")
+        connection = http.client.HTTPConnection("127.0.0.1", self.http, timeout=20)
+        try:
+            connection.request(method, path, body, sent)
+            answer = connection.getresponse()
+            return Reply(answer.status, {key.lower(): value for key, value in answer.getheaders()}, answer.read())
+        finally:
+            connection.close()
+
+    def get(self, path: str, token: bool = True, body: Settings | None = None) -> dict[str, Any]:
         """A JSON answer of the API (POST when there is a body)."""
         request = urllib.request.Request(self.url + path)
         if token:
@@ -145,20 +231,33 @@ class Isthmus:
             data = json.dumps(body).encode()
         try:
             with urllib.request.urlopen(request, data=data, timeout=10) as answer:
-                found: dict[str, object] = json.load(answer)
+                found: dict[str, Any] = json.load(answer)
                 return found
         except urllib.error.HTTPError as error:
             if error.code == 401 and token:
-                self._token = ""
+                self._tokens.clear()
             raise
 
-    def all(self, path: str) -> list[dict[str, object]]:
+    def all(self, path: str) -> list[dict[str, Any]]:
         """Every item of a list, page by page."""
-        items: list[dict[str, object]] = []
+        items: list[dict[str, Any]] = []
         joint = "&" if "?" in path else "?"
         page = self.get(f"{path}{joint}limit=200")
         while True:
-            items += page["items"]  # type: ignore[operator] # JSON of the API
+            items += page["items"]
             if not page["next"]:
                 return items
             page = self.get(f"{path}{joint}limit=200&cursor={page['next']}")
+
+
+@contextmanager
+def running(isthmus: Isthmus) -> Iterator[Isthmus]:
+    """Started for a while and killed at the end of it; its log must hold no traceback and no fault of ours."""
+    isthmus.start()
+    try:
+        yield isthmus
+    finally:
+        isthmus.kill()
+    log = isthmus.log.read_text()
+    assert "Traceback" not in log
+    assert '"level":"error"' not in log

@@ -9,7 +9,7 @@ from typing import Any
 
 from msgspec import UNSET, Struct
 
-from canonical.records import Record, Stamp
+from canonical.records import Location, Record, Stamp
 from canonical.status import fold
 from gateway.routes.serving import Call
 from gateway.settings import Feed
@@ -17,6 +17,7 @@ from gateway.site import unpacked
 from gateway.store.protocol import Kept
 from policies.auth import allows
 from transforms.api import v1
+from transforms.hl7v2.encounter_codes import PLACES
 from transforms.hl7v2.er7 import Message, Unparseable, parse
 from transforms.hl7v2.header import header
 from transforms.hl7v2.mapping import map_message
@@ -25,6 +26,7 @@ from transforms.hl7v2.rows import Used
 
 PASSTHROUGH = "passthrough.read"
 STRUCTURE = frozenset({"MSH", "EVN"})  # how the message was sent, not what it says
+PLACED = {kind: f"PV1-{field}" for field, (kind, _) in PLACES.items()}
 
 
 class Line(v1.Wire, frozen=True, omit_defaults=False):
@@ -67,8 +69,8 @@ class Reread(Struct, frozen=True):
         """What was read for a field of a record, by any of the patches that are about it."""
         patches = {str(number) for number, identity in enumerate(self.kept.records) if identity == record}
         for one in self.used:
-            number, _, name = one.field.partition(".")
-            if number in patches and name == field:
+            number, _, name = one.field.rpartition(".")
+            if name == field and (number in patches or (field == "identifiers" and not number)):  # MRG has no patch
                 yield one
 
 
@@ -96,14 +98,21 @@ def _lines(record: Record, field: str, stamp: Stamp, reread: Reread | None) -> I
     name, _, key = field.partition("/")
     called = v1.CALLED[type(record)].get(name, name) + (f"/{key}" if key else "")
     value = _value(record, name, key)
-    found = list(dict.fromkeys((one.path, one.by) for one in reread.places(record.id, name))) if reread else []
-    if key:
-        found = [one for one in found if one[0].startswith(key.partition("/")[0])]
+    places = reread.places(record.id, name) if reread else ()
+    found = dict.fromkeys((one.path, one.by) for one in places if not key or _is_of(record, name, key, one, reread))
     for path, mapping in found:
         exact = reread is not None and reread.is_exact
         yield Line(field=called, message=stamp.message, path=path, mapping=mapping, exact=exact, value=value)
     if not found:
         yield Line(field=called, message=stamp.message, value=value)
+
+
+def _is_of(record: Record, field: str, key: str, used: Used, reread: Reread | None) -> bool:
+    """Whether one entry of a list was read there: its number stands there, or it is named after the place."""
+    if field == "identifiers":
+        text = reread.message.value(used.path) if reread else ""
+        return isinstance(record, Location) or key.rpartition("|")[2] in text  # a place's number is all of its parts
+    return used.path.startswith(PLACED.get(key) or key.partition("/")[0])
 
 
 def _value(record: Record, field: str, key: str) -> object:

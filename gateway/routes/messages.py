@@ -21,6 +21,7 @@ from transforms.hl7v2.tree import SegmentNode, tree
 
 READ, REPLAY = "messages.read", "messages.replay"
 HL7 = "application/hl7-v2"
+CALLED = {name: called for names in v1.CALLED.values() for name, called in names.items()}
 Keys = Annotated[
     tuple[str, ...], Meta(description="`kind=value`, any key that was parsed: `account=123`. All must hold.")
 ]
@@ -228,7 +229,7 @@ def shown(kept: Kept) -> Message:
         ack_code=kept.ack_code,
         clock=instant(kept.clock) if kept.clock else None,
         duplicates=kept.duplicates,
-        problems=kept.problems,
+        problems=tuple(replace(one, field=CALLED.get(one.field or "", one.field)) for one in kept.problems),
         records=tuple(identity for identity in kept.records if identity),
         site=kept.site,
         trace=kept.traceparent.split("-")[1] if kept.traceparent else None,

@@ -47,7 +47,6 @@ DATA_QUALITY: dict[str, str] = {  # what is not here is about the form or the se
 }
 
 _SEVERITY: dict[Severity, str] = {"error": "E", "warning": "W", "information": "I"}
-_ACCEPT = {"AA": "CA", "AE": "CA", "AR": "CR"}  # a content error is still committed: it is ours to keep
 _CONDITIONS = {"AL": "AER", "NE": "", "": "", "ER": "ER", "SU": "A"}
 _FRAMING = {0x0B: "?", 0x1C: "?"}  # MLLP's block characters, which a reply must not carry in its middle
 _LONGEST_CONTROL_ID = 20  # MSH-10 below 2.7
@@ -68,16 +67,17 @@ def wants(inbound: Header, code: str) -> bool:
     return code[1] in _CONDITIONS.get(condition.upper(), "AER")
 
 
-def replies(inbound: Header, code: str) -> tuple[str, ...]:
+def replies(inbound: Header, code: str, kept: bool = True) -> tuple[str, ...]:
     """The acknowledgements to send for an outcome given in original mode's words, the immediate one first.
 
-    A message that was refused gets no application acknowledgement in enhanced mode: it was never accepted.
+    What was refused, or could not be kept, was never accepted: in enhanced mode it is answered once, by CR or CE, or
+    by the application's AR or AE where the sender asked for no accept acknowledgement (NE with AL is original mode).
     """
     if mode(inbound) == "original":
-        codes: tuple[str, ...] = (code,)
-    else:
-        codes = (_ACCEPT[code],) if code == "AR" else (_ACCEPT[code], code)
-    return tuple(each for each in codes if wants(inbound, each))
+        return (code,) if wants(inbound, code) else ()
+    if code == "AR" or not kept:
+        return tuple(each for each in (f"C{code[1]}", code) if wants(inbound, each))[:1]
+    return tuple(each for each in ("CA", code) if wants(inbound, each))  # a content error is kept: it is ours now
 
 
 def build(
@@ -102,10 +102,14 @@ def build(
 
 
 def build_minimal(raw: bytes, code: str, control_id: str, now: str, problems: Sequence[Problem] = ()) -> bytes | None:
-    """An ACK from whatever bytes of an MSH there are, behind any junk; None when there is nobody to answer."""
+    """An ACK from whatever bytes of an MSH there are, behind any junk; None when there is nobody to answer.
+
+    The code is in original mode's words, and says that nothing was kept of it but its bytes.
+    """
     start = raw.find(b"MSH")
     inbound = header(raw[start:]) if start >= 0 else None
-    return build(inbound, code, control_id, now, problems) if inbound else None
+    codes = replies(inbound, code, kept=False) if inbound else ()
+    return build(inbound, codes[0], control_id, now, problems) if inbound and codes else None
 
 
 def read_ack(payload: bytes) -> tuple[str, str] | None:
