@@ -6,11 +6,11 @@ from datetime import UTC, datetime
 from canonical.problems import Problem
 from connectors.mllp.framing import frame
 from connectors.mllp.seam import Answer
+from gateway.clock import MICROS
 from gateway.intake import Intent, Verdict
 from gateway.settings import FeedSettings
 from transforms.hl7v2 import ack
 
-MICROS = 1_000_000
 NOT_NOW = Problem(code="application-internal-error", path="MSH", severity="error", detail="not kept; send it again")
 
 
@@ -24,7 +24,7 @@ def code_for(verdict: Verdict, settings: FeedSettings, problems: Sequence[Proble
     return {"failed": "AA", "parked": "AE", "refused": "AR"}[verdict]
 
 
-def reply(intent: Intent, code: str, problems: Sequence[Problem]) -> bytes:
+def reply(intent: Intent, code: str, problems: Sequence[Problem], kept: bool = True) -> bytes:
     """The acknowledgement as it goes over the wire: empty when the sender wants none.
 
     In enhanced mode the accept acknowledgement comes first; the application acknowledgement follows it on the same
@@ -34,7 +34,7 @@ def reply(intent: Intent, code: str, problems: Sequence[Problem]) -> bytes:
     now = timestamp(at)
     if intent.header is None:
         return ack.build_minimal(intent.raw, code, identity[-20:], now, problems) or b""
-    replies = ack.replies(intent.header, code)
+    replies = ack.replies(intent.header, code, kept)
     if len(replies) > 1 and intent.feed.settings.application_acks == "off":
         replies = replies[:1]
     built = [
@@ -65,7 +65,7 @@ def refusal(intent: Intent) -> Answer:
     how = intent.feed.settings.unavailable
     if how == "close":
         return Answer(None, close=True, committed=False)
-    return Answer(reply(intent, how, (NOT_NOW,)) or None, committed=False)
+    return Answer(reply(intent, how, (NOT_NOW,), kept=False) or None, committed=False)
 
 
 _second = 0

@@ -26,6 +26,7 @@ from msgspec import Struct
 
 from gateway import problems
 from gateway.bell import Bell
+from gateway.clock import MICROS, Clock
 from gateway.cursors import Cursors
 from gateway.openapi import document
 from gateway.replays import Replays
@@ -47,7 +48,7 @@ from gateway.routes import (
 )
 from gateway.routes.serving import Anyone, Call, Open, Route, Seen, Unaudited, record_of
 from gateway.scopes import SCOPES
-from gateway.services import Clock, Services
+from gateway.services import Services
 from gateway.store.protocol import Store, Unavailable
 from gateway.trail import Trail
 from policies.audit import AuditRecord
@@ -57,7 +58,6 @@ from policies.door import Frame, authenticate, observe, require, throttle
 from policies.throttle import Limit, Throttle
 from policies.tokens import Issuer, Revocations, Verifier, generate_key, key_set, load_key
 
-MICROS = 1_000_000
 UNROUTED = "unrouted"
 UNKEPT = "What is done here cannot be recorded now, so it is not done; try again shortly."
 TOKEN_LIMIT = Limit(name="token-client", quota=10, window=1, burst=30)
@@ -114,10 +114,10 @@ async def build(services: Services, base_url: str, leaving: asyncio.Event) -> Ap
         openapi_config=None,
         logging_config=None,
     )
-    templates = {route.path: route.template for route in ROUTES}
 
     def template(scope: Scope) -> str:
-        return templates.get(scope.get("path_template", ""), UNROUTED)
+        found: str = scope.get("path_template", UNROUTED)
+        return found
 
     watched = observe(services.tracer, services.metrics, template, seconds)
     return compose([headed(base_url.startswith("https:")), watched], cast(App, litestar))

@@ -20,6 +20,7 @@ from granian.server.embed import Server
 
 from gateway.addresses import free_port, split
 from gateway.api import build
+from gateway.clock import micros
 from gateway.doors import doors
 from gateway.pipeline import Pipeline
 from gateway.services import Services
@@ -34,11 +35,6 @@ from policies.tracing import Tracer
 
 if TYPE_CHECKING:
     from policies.otel import Export
-
-
-def micros() -> int:
-    """The wall clock, in microseconds."""
-    return time.time_ns() // 1000
 
 
 class Gateway:

@@ -14,9 +14,9 @@ from canonical.events import Event
 from canonical.outcome import Outcome
 from canonical.records import Record
 from connectors.webhook.client import Answered, Post
+from gateway.clock import MICROS, Clock
 from gateway.fanout import delivery_of
 from gateway.outbound import Send
-from gateway.services import Clock
 from gateway.store.protocol import Attempt, Delivery, DeliveryState, Store, Subscription
 from policies import signing
 from policies.metrics import Metrics
@@ -26,7 +26,6 @@ from transforms.api.cloudevent import cloud_event, encode
 
 Present = Callable[[Record, str | None], object]
 
-MICROS = 1_000_000
 AGENT = "Isthmus-Webhook/1"
 STATES: dict[str, DeliveryState] = {"done": "delivered", "retry": "pending", "park": "parked", "disable": "parked"}
 NOT_MADE = Outcome(kind="transient", code="internal_error", attempted=False)

@@ -20,8 +20,8 @@ from canonical.problems import Problem
 from canonical.settle import Refused, Settled, Working, settle, task_for
 from connectors.mllp.seam import Answer
 from gateway.answers import code_for, refusal, reply
+from gateway.clock import Clock
 from gateway.intake import OUR_FAULT, Intent, read
-from gateway.services import Clock
 from gateway.settings import Feed, Intake
 from gateway.store.protocol import Batch, Conflict, Kept, MessageState, Seen, Store, Unavailable, Unit, Written
 from gateway.witness import group_rows

@@ -12,8 +12,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from canonical.ids import ulid
+from gateway.clock import Clock
 from gateway.pipeline import Pipeline
-from gateway.services import Clock
 from gateway.settings import Feed
 from gateway.store.protocol import Job, MessageQuery, Store
 from policies.redact import log

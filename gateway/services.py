@@ -1,10 +1,10 @@
 """What the rooms of the gateway share, handed down as arguments; chosen once in gateway/app.py."""
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from gateway.clock import Clock
 from gateway.settings import Site
 from gateway.store.protocol import Store
 from policies.metrics import Metrics
@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from gateway.pipeline import Pipeline
     from gateway.trail import Trail
     from gateway.worker import Worker
-
-Clock = Callable[[], int]  # microseconds since the epoch
 
 
 class Services(Struct, frozen=True, kw_only=True, gc=False):

@@ -5,15 +5,14 @@ too. So nothing about a person is shown or changed without a trace for longer th
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
-from hashlib import sha256
+from collections.abc import Callable
 
-from gateway.store.protocol import AuditRow, Kept, Store, Unavailable
+from gateway.clock import MICROS
+from gateway.store.protocol import AuditRow, Store, Unavailable
 from policies.audit import AuditRecord, digest, encode
 from policies.metrics import Metrics
 from policies.redact import log
 
-MICROS = 1_000_000
 FLUSH_AFTER = 0.03
 RETRY_AFTER = 1.0
 MOST_WAITING = 20_000
@@ -103,26 +102,3 @@ def row(record: AuditRecord) -> AuditRow:
         body=body,
         digest=digest(body),
     )
-
-
-def group_rows(messages: Sequence[Kept], at: int) -> list[AuditRow]:
-    """What one commit of messages leaves: a record for each feed, over the hashes of its messages in their order."""
-    feeds: dict[tuple[str, str], list[Kept]] = {}
-    for kept in messages:
-        feeds.setdefault((kept.tenant, kept.feed), []).append(kept)
-    return [
-        row(
-            AuditRecord(
-                at=at / MICROS,
-                actor=f"feed:{feed}",
-                tenant=tenant,
-                action="C",
-                what="message",
-                outcome=0,
-                records=tuple(kept.id for kept in group),
-                count=len(group),
-                content=sha256(b"".join(kept.hash for kept in group)).hexdigest(),
-            )
-        )
-        for (tenant, feed), group in feeds.items()
-    ]

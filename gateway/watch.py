@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 
+from gateway.clock import MICROS
 from gateway.doors import Door
 from gateway.pipeline import Pipeline
 from gateway.settings import Feed
@@ -11,7 +12,6 @@ from policies.metrics import Metrics
 from policies.silence import Pace, Silence
 
 EVERY = 2.0
-MICROS = 1_000_000
 
 
 class Watch:

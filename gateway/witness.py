@@ -3,10 +3,9 @@
 from collections.abc import Sequence
 from hashlib import sha256
 
+from gateway.clock import MICROS
 from gateway.store.protocol import AuditRow, Kept
 from policies.audit import AuditRecord, digest, encode
-
-MICROS = 1_000_000
 
 
 def group_rows(messages: Sequence[Kept], at: int) -> list[AuditRow]:

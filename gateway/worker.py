@@ -15,12 +15,12 @@ from msgspec.structs import replace
 
 from canonical.events import Event
 from canonical.outcome import Outcome
-from gateway.delivery import MICROS, Courier, Present, Result
+from gateway.clock import MICROS, Clock
+from gateway.delivery import Courier, Present, Result
 from gateway.outbound import Send, allow_list, client, outbound
 from gateway.parking import disable, raise_task
 from gateway.receivers import Receiver, Receivers
 from gateway.resend import advance
-from gateway.services import Clock
 from gateway.settings import Webhooks
 from gateway.store.protocol import Delivery, Job, Store, Subscription, Unavailable
 from policies.circuit import CircuitConfig

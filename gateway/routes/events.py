@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from canonical.events import Event
+from gateway.clock import MICROS
 from gateway.problems import Wrong, unreadable
 from gateway.routes.reading import Limit, Query, split
 from gateway.routes.serving import Answer, Call, answer, record_of, serves
@@ -22,7 +23,6 @@ from transforms.api.cloudevent import CloudEvent, cloud_event
 HEARTBEAT = 12.0
 STREAM_PAGE = 200
 LONGEST_WAIT = 60
-MICROS = 1_000_000
 _encode = msgspec.json.Encoder().encode
 STREAM_HEADERS = [
     (b"content-type", b"text/event-stream; charset=utf-8"),

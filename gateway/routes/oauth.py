@@ -11,6 +11,7 @@ from urllib.parse import parse_qsl
 
 from msgspec import Struct
 
+from gateway.clock import MICROS
 from gateway.problems import Stop
 from gateway.routes.serving import Answer, Call, Open, Unaudited, answer, serves
 from gateway.store.protocol import StoredClient
@@ -19,7 +20,6 @@ from policies.auth import Client, basic_credentials, granted
 from policies.tokens import ALGORITHM, Claims, TokenRefused, public_jwks
 from policies.tracing import Trace
 
-MICROS = 1_000_000
 FORM = "application/x-www-form-urlencoded"
 MOST_FIELDS = 20
 FRESH = ((b"cache-control", b"no-store"), (b"pragma", b"no-cache"))

@@ -6,12 +6,12 @@ from urllib.parse import urlencode
 import msgspec
 from msgspec import Struct
 
+from gateway.clock import MICROS
 from gateway.cursors import Position
 from gateway.routes.reading import Paged, pairs
 from gateway.routes.serving import Answer, Call, answer
 
 Item = TypeVar("Item")
-MICROS = 1_000_000
 _bind = msgspec.msgpack.Encoder().encode
 
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import msgspec
 from msgspec import Struct
 
+from gateway.clock import MICROS
 from gateway.problems import Stop, stop
 from gateway.routes.reading import from_json, from_query
 from policies.audit import Action, AuditRecord
@@ -227,7 +228,6 @@ def serves(
 
 
 LONGEST_QUERY = 4096
-MICROS = 1_000_000
 
 
 def record_of(scope: Scope, seen: Seen, status: int, now: int) -> AuditRecord:
