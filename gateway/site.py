@@ -28,6 +28,10 @@ from gateway.settings import ClientSettings, Codes, Feed, FeedSettings, Main, Pe
 Table = TypeVar("Table", bound=Setting)
 COLUMNS = ["local", "code", "system", "display"]
 SECRET_HASH = re.compile(r"scrypt(\$\d{1,2}){3}(\$[A-Za-z0-9+/]+=*){2}", re.ASCII)
+SHARED = (
+    *("certificate", "private_key", "client_ca", "strict_framing", "commit_blocks"),
+    *("max_connections", "max_in_flight", "frame_seconds", "idle_seconds"),
+)
 FIRST_TIME = 315_532_800  # 1980: archives hold no earlier time, and ours must not depend on the clock
 
 
@@ -179,6 +183,10 @@ def _check_feed(reader: _Reader, path: Path, feed: FeedSettings) -> None:
         file: Path | None = getattr(feed, place)
         if file and not file.is_file():
             reader.complain(path, f"feed.{place.replace('_', '-')}", "there is no such file")
+    if bool(feed.certificate) != bool(feed.private_key):
+        reader.complain(path, "feed", "certificate and private-key go together")
+    if feed.client_ca and not feed.certificate:
+        reader.complain(path, "feed.client-ca", "without certificate and private-key there is no TLS to ask in")
     if feed.certificates and not feed.client_ca:
         reader.complain(path, "feed.certificates", "certificates are only asked for where client-ca is set")
 
@@ -208,6 +216,12 @@ def _check_doors(reader: _Reader, feeds: list[Feed]) -> None:
         if len(group) > 1 and len(vague) > 1:
             path = reader.folder / "peers" / f"{vague[1].name}.toml"
             reader.complain(path, "feed", f"shares {address}: name its senders or certificates")
+        for feed in group[1:]:
+            path = reader.folder / "peers" / f"{feed.name}.toml"
+            for place in SHARED:
+                if getattr(feed.settings, place) != getattr(group[0].settings, place):
+                    place = place.replace("_", "-")
+                    reader.complain(path, f"feed.{place}", f"shares {address}: must be as in {group[0].name}.toml")
 
 
 def _is_zone(name: str) -> bool:

@@ -130,6 +130,30 @@ def test_shared_address(tmp_path: Path) -> None:
     assert ["peers/c.toml: feed: shares 127.0.0.1:2575: name its senders or certificates"] == problems(bad)
 
 
+def test_a_shared_address_is_one_listener(tmp_path: Path) -> None:
+    """What belongs to the listener must be the same in every feed on it: no feed is let out of another's TLS."""
+    a, b = PEER + 'senders = ["A|A"]\n', PEER + 'senders = ["B|B"]\nidle-seconds = 5\n'
+
+    assert ["peers/b.toml: feed.idle-seconds: shares 127.0.0.1:2575: must be as in a.toml"] == problems(
+        write(tmp_path, peers__a=a, peers__b=b)
+    )
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ('certificate = "isthmus.toml"\n', "feed: certificate and private-key go together"),
+        (
+            'client-ca = "isthmus.toml"\n',
+            "feed.client-ca: without certificate and private-key there is no TLS to ask in",
+        ),
+    ],
+)
+def test_no_half_of_tls(tmp_path: Path, said: str, expected: str) -> None:
+    """A feed that asks for TLS and lacks a part of it is not served in the clear."""
+    assert [f"peers/a.toml: {expected}"] == problems(write(tmp_path, peers__a=PEER + said))
+
+
 def test_any_free_port_is_not_shared(tmp_path: Path) -> None:
     """Port 0 is another port for each feed."""
     free = PEER.replace("2575", "0")

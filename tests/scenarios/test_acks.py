@@ -1,0 +1,202 @@
+"""What the sender hears: the table of DESIGN 2 row by row, over the wire, in original and in enhanced mode."""
+
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.isthmus import Isthmus, free_port, running
+from tests.mllp import Line, code
+from tests.scenarios.messages import booking, message, person
+
+ORIGINAL = ""
+ASKS = {"AL/NE": "|||AL|NE", "NE/AL": "|||NE|AL", "AL/AL": "|||AL|AL", "ER/NE": "|||ER|NE", "NE/NE": "|||NE|NE"}
+PEERS = {
+    "strict": {"unmapped": "AR", "field-problems": "AE"},
+    "both": {"application-acks": "connection"},
+    "closing": {"unavailable": "close"},
+    "erring": {"unavailable": "AE"},
+}
+PROBES = itertools.count(1)
+PORTS = {name: free_port() for name in PEERS}
+
+APPLIED = ("SIU^S12", ())
+UNMAPPED = ("ORU^R01", (person(), "OBX|1|TX|X||some"))
+PARKED = ("ADT^A08", ("EVN|A08|20250110", "PID|1||||DOE^JANE"))
+REFUSED = ("ADT^A08", ("EVN|A08|20250110", person(), "MSH|^~\\&|A|B|||20250110||ADT^A08|2|P|2.5.1"))
+BAD_FIELD = ("ADT^A31", ("EVN|A31|20250110", person("M300", born="19801329")))
+ROWS = [
+    # feed, what is sent, MSH-15/MSH-16, what comes back, what became of it
+    ("soak", "applied", ORIGINAL, ["AA"], "applied"),
+    ("soak", "applied", "AL/NE", ["CA"], "applied"),
+    ("soak", "applied", "NE/AL", ["AA"], "applied"),
+    ("soak", "applied", "AL/AL", ["CA"], "applied"),
+    ("both", "applied", "AL/AL", ["CA", "AA"], "applied"),
+    ("soak", "applied", "ER/NE", [], "applied"),
+    ("soak", "applied", "NE/NE", [], "applied"),
+    ("soak", "bad field", ORIGINAL, ["AA"], "applied"),
+    ("strict", "bad field", ORIGINAL, ["AE"], "applied"),
+    ("strict", "bad field", "AL/NE", ["CA"], "applied"),
+    ("soak", "unmapped", ORIGINAL, ["AA"], "unmapped"),
+    ("soak", "unmapped", "AL/NE", ["CA"], "unmapped"),
+    ("strict", "unmapped", ORIGINAL, ["AR"], "unmapped"),
+    ("strict", "unmapped", "AL/NE", ["CR"], "unmapped"),
+    ("soak", "parked", ORIGINAL, ["AE"], "parked"),
+    ("soak", "parked", "AL/NE", ["CA"], "parked"),
+    ("both", "parked", "AL/AL", ["CA", "AE"], "parked"),
+    ("soak", "parked", "ER/NE", [], "parked"),
+    ("soak", "refused", ORIGINAL, ["AR"], "refused"),
+    ("soak", "refused", "AL/NE", ["CR"], "refused"),
+    ("soak", "refused", "ER/NE", ["CR"], "refused"),
+    ("soak", "refused", "NE/AL", ["AR"], "refused"),
+    ("soak", "refused", "NE/NE", [], "refused"),
+]
+
+
+@pytest.fixture(scope="module")
+def isthmus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Isthmus]:
+    """A feed with the defaults, and one for each option."""
+    made = Isthmus(tmp_path_factory.mktemp("acks"))
+    for name, settings in PEERS.items():
+        made.peer(name, PORTS[name], settings)
+    with running(made) as started:
+        yield started
+
+
+def sent(what: str, asks: str, control: str) -> bytes:
+    """One of the messages of the table."""
+    if what == "applied":
+        return booking(control, control, mrn=control, msh=ASKS.get(asks, ""))
+    kind, parts = {"unmapped": UNMAPPED, "parked": PARKED, "bad field": BAD_FIELD, "refused": REFUSED}[what]
+    return message(kind, control, *parts, msh=ASKS.get(asks, ""))
+
+
+def heard(line: Line, raw: bytes) -> list[str]:
+    """The codes that come back for a message: all that comes before the answer to the next one, which is a probe."""
+    probe = f"PROBE{next(PROBES)}"
+    line.send(raw)
+    line.send(message("ADT^A31", probe, "EVN|A31|20250110", person("M999")))
+    answers = []
+    while f"|{probe}".encode() not in (answer := line.hear() or b""):
+        answers.append(code(answer))
+    return answers
+
+
+@pytest.mark.parametrize(("feed", "what", "asks", "codes", "state"), ROWS)
+def test_the_table(isthmus: Isthmus, feed: str, what: str, asks: str, codes: list[str], state: str) -> None:
+    """Each outcome has its code, its silence where the sender asked for that, and leaves the message in its state."""
+    control = f"C{ROWS.index((feed, what, asks, codes, state))}"
+    with Line(PORTS.get(feed, isthmus.mllp)) as line:
+        assert codes == heard(line, sent(what, asks, control))
+        assert codes == heard(line, sent(what, asks, control)), "again: the first answer"
+    (kept,) = isthmus.all(f"/v1/messages?controlId={control}")
+
+    assert (state, 1, feed) == (kept["state"], kept["duplicates"], kept["feed"])
+
+
+def test_a_parked_message_is_work_for_a_person(isthmus: Isthmus) -> None:
+    """There is one task about it, which says why and names nobody; a refused message makes none."""
+    with Line(isthmus.mllp) as line:
+        line.say(sent("parked", ORIGINAL, "P1"))
+        line.say(sent("refused", ORIGINAL, "P2"))
+    parked, refused = (isthmus.all(f"/v1/messages?controlId={control}")[0]["id"] for control in ("P1", "P2"))
+    tasks = {one["subject"]: one for one in isthmus.all("/v1/tasks?status=ready")}
+
+    assert ("integration-errors", "DQ-REQUIRED-MISSING") == (tasks[parked]["queue"], tasks[parked]["code"])
+    assert "DOE" not in str(tasks[parked])
+    assert refused not in tasks
+
+
+@pytest.mark.parametrize(
+    ("raw", "codes"),
+    [
+        (b"this is not HL7 at all", []),
+        (b"PID|1||M1^^^NORTH^MR", []),
+        (b"junk MSH|^~\\&|EHR|NORTH|||20250110||ADT^A08|N1|P|2.5.1", ["AR"]),
+        (b"junk MSH|^~\\&|EHR|NORTH|||20250110||ADT^A08|N2|P|2.5.1|||AL|AL", ["CR"]),
+        (b"junk MSH|^~\\&|EHR|NORTH|||20250110||ADT^A08|N3|P|2.5.1|||NE|NE", []),
+        (b"MSH|^^^^|EHR|NORTH|||20250110||ADT^A08|N4|P|2.5.1", ["AR"]),
+        (message("ACK^A08", "N5", "MSA|AA|1"), []),
+    ],
+)
+def test_what_is_hardly_hl7(isthmus: Isthmus, raw: bytes, codes: list[str]) -> None:
+    """Answered from what there is of an MSH, else not at all; the line stays open, and the bytes are kept."""
+    before = {one["id"] for one in isthmus.all("/v1/messages")}
+    with Line(isthmus.mllp) as line:
+        assert codes == heard(line, raw)
+    kept = [
+        one
+        for one in isthmus.all("/v1/messages")
+        if one["id"] not in before and not one.get("controlId", "").startswith("PROBE")
+    ]
+
+    assert [raw] == [isthmus.ask("GET", f"/v1/messages/{one['id']}/raw").body for one in kept]
+
+
+@pytest.mark.parametrize("held", ["intake", "feeds/soak"])
+def test_what_is_held_keeps_nothing(isthmus: Isthmus, held: str) -> None:
+    """Intake or a feed paused through the API: AR and CR, nothing kept; released, the same message is accepted."""
+    control = f"H{held[0]}"
+    with Line(isthmus.mllp) as line:
+        assert 200 == isthmus.ask("POST", f"/v1/{held}/pause").status
+        assert ["AR"] == heard(line, sent("applied", ORIGINAL, control))
+        assert ["CR"] == heard(line, sent("applied", "AL/AL", control))
+        assert ["AR"] == heard(line, sent("applied", "NE/AL", control))
+        assert [] == heard(line, sent("applied", "NE/NE", control))
+        assert "paused" in [one["state"] for one in isthmus.get("/v1/feeds")["items"] if one["name"] == "soak"]
+        assert [] == isthmus.all(f"/v1/messages?controlId={control}")
+        assert 200 == isthmus.ask("POST", f"/v1/{held}/release").status
+        assert ["AA"] == heard(line, sent("applied", ORIGINAL, control))
+
+
+def test_one_feed_is_held_and_the_others_are_not(isthmus: Isthmus) -> None:
+    """Holding a feed holds nobody else; an unknown feed is not found."""
+    isthmus.ask("POST", "/v1/feeds/strict/pause")
+    with Line(PORTS["strict"]) as held, Line(isthmus.mllp) as free:
+        assert ["AR", "AA"] == [code(line.say(booking("F910", "K910", mrn="M910"))) for line in (held, free)]
+    isthmus.ask("POST", "/v1/feeds/strict/release")
+
+    assert 404 == isthmus.ask("POST", "/v1/feeds/nobody/pause").status
+
+
+@pytest.mark.parametrize(("asks", "answer"), [(ORIGINAL, "AE"), ("AL/AL", "CE"), ("NE/AL", "AE")])
+def test_an_error_instead_of_a_refusal(isthmus: Isthmus, asks: str, answer: str) -> None:
+    """`unavailable = "AE"` says so by AE and CE; never by CA, because nothing was kept."""
+    isthmus.ask("POST", "/v1/feeds/erring/pause")
+    with Line(PORTS["erring"]) as line:
+        assert [answer] == heard(line, sent("applied", asks, "E1"))
+    isthmus.ask("POST", "/v1/feeds/erring/release")
+
+    assert [] == isthmus.all("/v1/messages?controlId=E1")
+
+
+def test_a_closed_line_instead_of_an_answer(isthmus: Isthmus) -> None:
+    """`unavailable = "close"`: no answer, the line ends, nothing is kept."""
+    isthmus.ask("POST", "/v1/feeds/closing/pause")
+    with Line(PORTS["closing"]) as line:
+        assert line.say(sent("applied", ORIGINAL, "X1")) is None
+    isthmus.ask("POST", "/v1/feeds/closing/release")
+
+    assert [] == isthmus.all("/v1/messages?controlId=X1")
+    with Line(PORTS["closing"]) as line:
+        assert "AA" == code(line.say(sent("applied", ORIGINAL, "X1")))
+
+
+def test_a_full_queue(tmp_path: Path) -> None:
+    """What finds no room is declined and not kept."""
+    with running(Isthmus(tmp_path, settings={"intake": {"queue": 0}})) as full, Line(full.mllp) as line:
+        assert "AR" == code(line.say(sent("applied", ORIGINAL, "Q1")))
+        assert [] == full.all("/v1/messages")
+
+
+def test_what_is_held_stays_held(tmp_path: Path) -> None:
+    """A pause survives a restart, and /v1/switches says since when and by whom."""
+    isthmus = Isthmus(tmp_path)
+    isthmus.start()
+    isthmus.ask("POST", "/v1/intake/pause")
+    assert 0 == isthmus.stop()
+    with running(isthmus), Line(isthmus.mllp) as line:
+        (switch,) = isthmus.get("/v1/switches")["items"]
+        assert "AR" == code(line.say(sent("applied", ORIGINAL, "S1")))
+        assert ("intake", True) == (switch["name"], switch["value"].endswith(" admin"))
