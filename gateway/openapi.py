@@ -8,11 +8,13 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
+from msgspec import Struct
 from msgspec.structs import fields
 
 from canonical.events import EVENTS
 from gateway.problems import ProblemDetails
-from gateway.routes.reading import Moment
+from gateway.routes.oauth import OAuthError
+from gateway.routes.reading import Moment, lists_of
 from gateway.routes.serving import Anyone, Open, Route
 from gateway.scopes import SCOPES
 from transforms.api.cloudevent import CloudEvent
@@ -57,8 +59,11 @@ CONDITIONS: dict[str, Document] = {
 def document(routes: Sequence[Route], base_url: str) -> bytes:
     """The document as JSON."""
     types = list(dict.fromkeys([one for route in routes for one in _types(route)]))
-    schemas, components = _components([*types, ProblemDetails, CloudEvent])
-    known = dict(zip([*types, ProblemDetails, CloudEvent], schemas, strict=True))
+    types += [ProblemDetails, OAuthError, CloudEvent]
+    schemas, components = _components(types)
+    known = dict(zip(types, schemas, strict=True))
+    for body in {route.body for route in routes if route.body}:
+        _allow_one(components[body.__name__]["properties"], body)
     paths: Document = {}
     for route in routes:
         paths.setdefault(route.template, {})[route.method.lower()] = _operation(route, known)
@@ -99,6 +104,12 @@ def _hook(kind: type) -> Document:
     if kind is object:
         return {"description": "Any JSON value."}
     raise NotImplementedError
+
+
+def _allow_one(properties: Document, body: type[Struct]) -> None:
+    """Where several values are taken, one may stand alone (reading.py)."""
+    for name in lists_of(body):
+        properties[name] = {"anyOf": [properties[name], {"type": "string"}]}
 
 
 def _operation(route: Route, known: dict[Any, Document]) -> Document:
@@ -165,8 +176,13 @@ def _responses(route: Route, known: dict[Any, Document]) -> Document:
     if "ETag" in route.headers and route.method == "GET":
         found["304"] = {"description": MEANINGS[304]}
     for status in sorted({*route.fails, *_common(route)}):
-        found[str(status)] = {"$ref": f"#/components/responses/{status}"}
+        is_oauth = route.form and status in (400, 401)
+        found[str(status)] = _oauth_error(known) if is_oauth else {"$ref": f"#/components/responses/{status}"}
     return found
+
+
+def _oauth_error(known: dict[Any, Document]) -> Document:
+    return {"description": "RFC 6749 section 5.2.", "content": {"application/json": {"schema": known[OAuthError]}}}
 
 
 def _common(route: Route) -> set[int]:

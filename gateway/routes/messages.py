@@ -92,7 +92,7 @@ class Count(Struct, frozen=True, kw_only=True, rename="camel"):
     dry_run: bool = True
 
 
-@serves("GET", "/v1/messages", guard=READ, audit="R", gives=Page[Message], fails=(400, 410), tag="messages")
+@serves("GET", "/v1/messages", guard=READ, audit="R", gives=Page[Message], fails=(400, 410, 422), tag="messages")
 async def search_messages(call: Call, query: MessageFilter) -> Answer:
     """Search messages, newest first.
 
@@ -101,7 +101,9 @@ async def search_messages(call: Call, query: MessageFilter) -> Answer:
     return await _page(call, query, None if query.identifier or query.key or query.control_id else query)
 
 
-@serves("POST", "/v1/messages/_search", guard=READ, audit="R", gives=Page[Message], fails=(400, 410), tag="messages")
+@serves(
+    "POST", "/v1/messages/_search", guard=READ, audit="R", gives=Page[Message], fails=(400, 410, 422), tag="messages"
+)
 async def find_messages(call: Call, body: MessageFilter) -> Answer:
     """Search messages, with what is searched for in the body."""
     return await _page(call, body, None)
@@ -164,7 +166,7 @@ async def replay_message(call: Call, body: Replay) -> Answer:
     gives=Job,
     trial=Count,
     status=202,
-    fails=(400,),
+    fails=(400, 422),
     tag="messages",
 )
 async def replay_messages(call: Call, body: ReplayAll) -> Answer:

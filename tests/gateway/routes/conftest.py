@@ -89,6 +89,10 @@ class Gate:
             tracer=self.tracer,
             clock=lambda: self.clock(),
         )
+        await self.serve()
+
+    async def serve(self) -> None:
+        """Wire the API anew, as after a restart."""
         self.app = await build(self.services, BASE, self.leaving)
         self.http = httpx.AsyncClient(transport=httpx.ASGITransport(self.app), base_url=BASE)
 
@@ -131,6 +135,15 @@ class Gate:
         """The one record that a search finds."""
         (found,) = (await self.get(f"/v1/{kind}s", params=query))["items"]
         return found
+
+    async def finished(self, job: str, client: str = "admin") -> Any:
+        """A job, once it runs no longer."""
+        async with asyncio.timeout(20):
+            while True:
+                found = await self.get(job, client)
+                if found["state"] != "running":
+                    return found
+                await asyncio.sleep(0.01)
 
     async def audited(self, tenant: str = "main") -> list[AuditRecord]:
         """What the trail says, once all of it is kept."""

@@ -83,6 +83,6 @@ async def test_each_leaves_a_record(gate: Gate, route: Route) -> None:
 async def test_a_route_needs_both() -> None:
     """A route that is declared without a guard or an audit rule is no route."""
     with pytest.raises(TypeError):
-        Route(method="GET", path="/x", run=test_a_route_needs_both, guard=Open("of a test"))  # type: ignore[call-arg]
+        Route(method="GET", path="/x", run=test_a_route_needs_both, guard=Open("of a test"))  # type: ignore[call-arg,arg-type]
     with pytest.raises(TypeError):
-        Route(method="GET", path="/x", run=test_a_route_needs_both, audit="R")  # type: ignore[call-arg]
+        Route(method="GET", path="/x", run=test_a_route_needs_both, audit="R")  # type: ignore[call-arg,arg-type]

@@ -1,0 +1,117 @@
+"""Messages: found by any key, shown as bytes and as a tree, mapped again one by one or all that a filter finds."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from tests.gateway.routes.conftest import Gate
+from tests.gateway.routes.said import admission, booking
+
+GARBLED = b"MSH|^~\\&|A|B|C|D|20261121||SIU^S12|G1|T|2.5.1\rthis is no segment"
+
+
+async def found(gate: Gate, **query: Any) -> list[str]:
+    """The control ids of the messages that a search finds."""
+    return [one["controlId"] for one in (await gate.get("/v1/messages", params=query))["items"]]
+
+
+async def test_search(gate: Gate) -> None:
+    """Every parameter narrows; newest first."""
+    await gate.hear(booking(1), booking(2, patient=2), admission(3, patient=2))
+    newest = (await gate.get("/v1/messages"))["items"][0]
+    patient = (await gate.only("patient", identifier="N0002"))["id"]
+
+    assert ["A3A01", "B2S12", "B1S12"] == await found(gate)
+    assert ["B1S12"] == await found(gate, controlId="B1S12")
+    assert ["A3A01", "B2S12"] == await found(gate, identifier="N0002")
+    assert ["A3A01", "B2S12"] == await found(gate, record=patient)
+    assert ["B2S12"] == await found(gate, record=patient, type="SIU")
+    assert ["A3A01"] == await found(gate, event="A01", feed="north", state="applied")
+    assert ["A3A01"] == await found(gate, receivedFrom=newest["receivedAt"])
+    assert [] == await found(gate, state="parked")
+    assert ["B1S12"] == await found(gate, key="control_id=B1S12")
+    body = await gate.post("/v1/messages/_search", {"controlId": "B2S12"})
+    assert ["B2S12"] == [one["controlId"] for one in body.json()["items"]]
+
+
+async def test_raw_and_tree(gate: Gate) -> None:
+    """The bytes are those that were received; the tree names every field."""
+    await gate.hear(booking(1))
+    message = (await gate.get("/v1/messages"))["items"][0]
+
+    raw = await gate.ask("GET", f"/v1/messages/{message['id']}/raw")
+    tree = (await gate.get(f"/v1/messages/{message['id']}/tree"))["items"]
+    fields = {field["path"]: field["name"] for segment in tree for field in segment["fields"]}
+
+    assert (booking(1), "application/hl7-v2") == (raw.content, raw.headers["content-type"])
+    assert "Patient Name" == fields["PID-5"]
+    assert ["/v1/messages", "/v1/messages/{id}/raw", "/v1/messages/{id}/tree"] == [
+        one.what for one in await gate.audited() if one.action == "R"
+    ]
+
+
+async def test_what_cannot_be_read(gate: Gate) -> None:
+    """A refused message is kept and shown as bytes; it has no tree."""
+    await gate.hear(b"not HL7 at all")
+    message = (await gate.get("/v1/messages", params={"state": "refused"}))["items"][0]
+
+    raw = await gate.ask("GET", f"/v1/messages/{message['id']}/raw")
+    tree = await gate.ask("GET", f"/v1/messages/{message['id']}/tree")
+
+    assert (b"not HL7 at all", "application/octet-stream") == (raw.content, raw.headers["content-type"])
+    assert (409, "not_decodable") == (tree.status_code, tree.json()["code"])
+
+
+@pytest.mark.parametrize("end", ["", "/raw", "/tree", "/replay"])
+async def test_a_tenant_sees_no_message_of_another(gate: Gate, end: str) -> None:
+    """Not by id, and not by search."""
+    await gate.hear(booking(1))
+    message = (await gate.get("/v1/messages"))["items"][0]
+    path = f"/v1/messages/{message['id']}{end}"
+
+    answer = await (gate.post(path, client="stranger") if end == "/replay" else gate.ask("GET", path, "stranger"))
+
+    assert 404 == answer.status_code
+    assert [] == (await gate.get("/v1/messages", "stranger"))["items"]
+
+
+async def test_replay(gate: Gate) -> None:
+    """A replay gives the same ids and changes nothing that is in order."""
+    await gate.hear(booking(1))
+    before, head = await gate.only("appointment"), (await gate.get("/v1/events"))["next"]
+    message = (await gate.get("/v1/messages"))["items"][0]
+
+    again = (await gate.post(f"/v1/messages/{message['id']}/replay")).json()
+
+    assert (message["id"], message["records"]) == (again["id"], again["records"])
+    assert before == await gate.only("appointment")
+    assert head == (await gate.get("/v1/events"))["next"]
+
+
+async def test_replay_of_many(gate: Gate) -> None:
+    """A dry run counts; the job replays all of it, says how far it is, and is seen by its own tenant only."""
+    await gate.hear(*(booking(n) for n in range(1, 8)), GARBLED)
+
+    dry = await gate.post("/v1/messages/_replay", {"state": "applied", "dryRun": True})
+    begun = await gate.post("/v1/messages/_replay", {"state": "applied"})
+    job = await gate.finished(begun.headers["location"])
+
+    assert {"total": 7, "dryRun": True} == dry.json()
+    assert (202, 7) == (begun.status_code, begun.json()["total"])
+    assert ("completed", 7, 0) == (job["state"], job["done"], job["failed"])
+    assert 404 == (await gate.ask("GET", begun.headers["location"], "stranger")).status_code
+    assert 404 == (await gate.ask("GET", begun.headers["location"], "partner")).status_code
+
+
+async def test_an_interrupted_replay_goes_on(gate: Gate) -> None:
+    """A job that the gateway left behind is finished by the next one."""
+    await gate.hear(*(booking(n) for n in range(1, 5)))
+    gate.leaving.set()
+    begun = (await gate.post("/v1/messages/_replay", {})).json()
+    await asyncio.sleep(0)
+    gate.leaving = asyncio.Event()
+    await gate.serve()
+    job = await gate.finished(f"/v1/jobs/{begun['id']}")
+
+    assert ("completed", 4) == (job["state"], job["done"])

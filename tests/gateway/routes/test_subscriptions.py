@@ -1,0 +1,177 @@
+"""Subscriptions and their deliveries, with the worker and a partner who receives."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from msgspec.structs import replace
+
+from tests.gateway.conftest import SECRETS, Partner
+from tests.gateway.routes.conftest import Gate
+from tests.gateway.routes.said import booking
+
+OURS = "/v1/subscriptions"
+
+
+@pytest_asyncio.fixture
+async def working(gate: Gate) -> AsyncIterator[Gate]:
+    """A gate whose worker delivers."""
+    gate.pipeline.on_events.append(lambda events: gate.worker.wake())
+    running = asyncio.create_task(gate.worker.run())
+    yield gate
+    await gate.worker.stop()
+    await running
+
+
+async def subscribe(gate: Gate, url: str = "http://127.0.0.1:9/hook", client: str = "partner", **more: Any) -> Any:
+    """A subscription that must be made."""
+    answer = await gate.post(OURS, {"url": url, **more}, client)
+    assert answer.status_code == 201, answer.text
+    return answer.json()
+
+
+async def known_to(partner: Partner, gate: Gate, made: Any) -> None:
+    """The partner began before its subscription, so the subscription takes the secret that the partner knows."""
+    kept = await gate.store.subscription("main", made["id"])
+    assert kept
+    await gate.store.put_subscription(replace(kept, secrets=SECRETS[:1], version=2), 1)
+    gate.worker.refresh()
+
+
+async def test_life(gate: Gate) -> None:
+    """Made, read, changed, held, released, deleted; its secret shown once."""
+    made = await subscribe(gate, types=["appointment.*"], description="ours")
+    path = f"{OURS}/{made['id']}"
+    read = await gate.ask("GET", path, "partner")
+    blind = await gate.ask("PATCH", path, "partner", json={"types": ["*"]})
+    changed = await gate.ask(
+        "PATCH", path, "partner", json={"types": ["*"]}, headers={"if-match": read.headers["etag"]}
+    )
+    paused = await gate.post(f"{path}/pause", client="partner")
+    released = await gate.post(f"{path}/release", client="partner")
+    gone = await gate.ask("DELETE", path, "partner")
+
+    assert made["secret"].startswith("whsec_")
+    assert made == read.json() | {"secret": made["secret"]}
+    assert 428 == blind.status_code
+    assert (["*"], "ours", "2") == tuple(changed.json()[name] for name in ("types", "description", "versionId"))
+    assert ("paused", "active") == (paused.json()["state"], released.json()["state"])
+    assert (204, b"", 404) == (gone.status_code, gone.content, (await gate.ask("GET", path, "partner")).status_code)
+
+
+async def test_rotation(gate: Gate) -> None:
+    """A new secret signs together with the one before, unless that is to be void at once."""
+    made = await subscribe(gate)
+    path = f"{OURS}/{made['id']}/rotate"
+
+    first = (await gate.post(path, client="partner")).json()["secret"]
+    kept = (await gate.store.subscription("main", made["id"])).secrets  # type: ignore[union-attr]
+    second = (await gate.post(path, {"overlap": False}, "partner")).json()["secret"]
+    last = (await gate.store.subscription("main", made["id"])).secrets  # type: ignore[union-attr]
+
+    assert ((first, made["secret"]), (second,)) == (kept, last)
+
+
+@pytest.mark.parametrize(
+    ("body", "codes"),
+    [
+        ({"url": "http://example.com/"}, {"url_scheme"}),
+        ({"url": "https://10.0.0.1/"}, {"address_internal"}),
+        ({"url": "https://[::ffff:10.0.0.1]/"}, {"address_internal"}),
+        ({"url": "https://metadata.google.internal/"}, {"host_internal"}),
+        ({"url": "https://user:word@example.com/"}, {"url_credentials"}),
+        ({"url": "nonsense"}, {"url_malformed"}),
+        ({"url": "https://10.0.0.1/", "types": ["no.such"]}, {"address_internal", "unknown_type"}),
+        ({"url": "http://127.0.0.1:9/", "feeds": ["none"]}, {"unknown_feed"}),
+        ({"url": "http://127.0.0.1:9/", "full": True, "types": ["encounter.*"]}, {"scope_missing"}),
+    ],
+)  # fmt: skip
+async def test_what_is_not_taken(gate: Gate, body: dict[str, Any], codes: set[str]) -> None:
+    """Internal addresses, unknown types and feeds, full events without the scope: all told at once."""
+    answer = await gate.post(OURS, body, "partner")
+
+    assert (422, codes) == (answer.status_code, {one["code"] for one in answer.json()["errors"]})
+
+
+async def test_clients_keep_apart(gate: Gate) -> None:
+    """A client sees its own, an admin the tenant's, another tenant nothing."""
+    made = await subscribe(gate)
+    path = f"{OURS}/{made['id']}"
+
+    async def seen(client: str) -> tuple[int, int]:
+        return len((await gate.get(OURS, client))["items"]), (await gate.ask("GET", path, client)).status_code
+
+    assert [(1, 200), (1, 200), (0, 404), (0, 404)] == [
+        await seen(one) for one in ("partner", "admin", "rival", "stranger")
+    ]
+    assert 404 == (await gate.post(f"{path}/rotate", client="rival")).status_code
+    assert 404 == (await gate.ask("GET", f"{path}/deliveries", "rival")).status_code
+    assert 404 == (await gate.ask("GET", "/v1/deliveries", "rival", params={"subscription": made["id"]})).status_code
+    assert 422 == (await gate.ask("GET", "/v1/deliveries", "rival")).status_code
+
+
+async def until(found: Callable[[], Awaitable[list[Any]]], count: int) -> None:
+    """Wait until there are so many."""
+    async with asyncio.timeout(20):
+        while True:
+            if len(await found()) >= count:
+                return
+            await asyncio.sleep(0.02)
+
+
+async def deliveries(gate: Gate, subscription: str, **query: Any) -> list[Any]:
+    """What a subscription was sent."""
+    found: list[Any] = (await gate.get(f"{OURS}/{subscription}/deliveries", "partner", params=query))["items"]
+    return found
+
+
+async def settled(gate: Gate, subscription: str, state: str, count: int) -> list[Any]:
+    """Its deliveries, once so many have a state."""
+    await until(lambda: deliveries(gate, subscription, state=state), count)
+    return await deliveries(gate, subscription, state=state)
+
+
+async def test_deliveries(working: Gate, partner: Partner) -> None:
+    """What was sent is listed with its tries, and sent again with the same webhook-id."""
+    made = await subscribe(working, partner.url, types=["appointment.*"])
+    await known_to(partner, working, made)
+    await working.hear(booking(1))
+    (sent,) = await settled(working, made["id"], "delivered", 1)
+    read = await working.get(f"/v1/deliveries/{sent['id']}", "partner")
+
+    again = await working.post(f"/v1/deliveries/{sent['id']}/resend", client="partner")
+    await until(lambda: asyncio.to_thread(partner.attempts), 2)
+
+    assert [("http_204", 204)] == [(one["outcome"], one["status"]) for one in read["tries"]]
+    assert (202, sent["id"]) == (again.status_code, again.json()["id"])
+    assert 404 == (await working.ask("GET", f"/v1/deliveries/{sent['id']}", "rival")).status_code
+
+
+async def test_sending_many_again(working: Gate, partner: Partner) -> None:
+    """A dry run counts what a filter finds; the job sends it again and says how far it is."""
+    made = await subscribe(working, partner.url, types=["appointment.*"])
+    await known_to(partner, working, made)
+    await working.hear(*(booking(n) for n in range(1, 6)))
+    await settled(working, made["id"], "delivered", 5)
+    body = {"subscription": made["id"], "state": "delivered"}
+
+    dry = await working.post("/v1/deliveries/_resend", body | {"dryRun": True}, "partner")
+    begun = await working.post("/v1/deliveries/_resend", body, "partner")
+    await until(lambda: asyncio.to_thread(partner.attempts), 10)
+    job = await working.finished(begun.headers["location"], "partner")
+
+    assert {"total": 5, "dryRun": True} == dry.json()
+    assert ("completed", 5) == (job["state"], job["done"])
+
+
+async def test_sending_a_test(gate: Gate, partner: Partner) -> None:
+    """One signed event goes out now, and the answer says how it was received."""
+    made = await subscribe(gate, partner.url)
+    await known_to(partner, gate, made)
+
+    answer = (await gate.post(f"{OURS}/{made['id']}/test", client="partner")).json()
+
+    assert {"outcome": "http_204", "status": 204, "delivered": True} == answer
+    assert [] == await deliveries(gate, made["id"])
