@@ -10,6 +10,7 @@ was kept before.
 """
 
 import asyncio
+import re
 from collections.abc import Callable, Sequence
 
 from canonical.apply import identifiers_of
@@ -31,6 +32,7 @@ from policies.tracing import Tracer
 
 DAY = 86_400_000_000
 REUSED = Problem(code="DQ-CTRLID-REUSE", path="MSH-10", detail="this control id was used before for another message")
+CODE = re.compile("[A-Z][A-Z0-9]{2}", re.ASCII)
 STATES: dict[str, MessageState] = {
     "mapped": "applied",
     "unmapped": "unmapped",
@@ -143,7 +145,7 @@ class Pipeline:
             if len(group) > 1 or isinstance(error, Conflict):
                 await self._one_by_one(group)
             else:
-                log("commit.failed", level="error", error=error, message_id=group[0].cause.message)
+                log("commit.failed", level="error", error=error, message=group[0].cause.message)
                 self._decline(group[0], "failed")
 
     async def _one_by_one(self, group: list[Intent]) -> None:
@@ -151,7 +153,7 @@ class Pipeline:
             try:
                 await self._together([intent])
             except Exception as error:  # each answers for itself
-                log("commit.failed", level="error", error=error, message_id=intent.cause.message)
+                log("commit.failed", level="error", error=error, message=intent.cause.message)
                 self._decline(intent, "failed")
 
     async def _together(self, group: list[Intent]) -> None:
@@ -214,7 +216,7 @@ class Pipeline:
             except Refused as refused:
                 intent.verdict, intent.problem = "parked", refused.problem
             except Exception as error:
-                log("message.settling_failed", level="error", error=error, message_id=intent.cause.message)
+                log("message.settling_failed", level="error", error=error, message=intent.cause.message)
                 intent.verdict, intent.problem = "failed", OUR_FAULT
             else:
                 batch.records += written(settled)
@@ -242,8 +244,8 @@ class Pipeline:
             raw=intent.raw,
             hash=intent.hash,
             dedup=intent.dedup,
-            type=head.message_type if head else "",
-            event=head.event if head else "",
+            type=_code(head.message_type) if head else "",
+            event=_code(head.event) if head else "",
             version=head.version if head else "",
             control_id=head.control_id if head else "",
             sender=f"{head.sending_application}|{head.sending_facility}" if head else "",
@@ -265,7 +267,8 @@ class Pipeline:
         if code:
             self.metrics.acks.child(intent.feed.name, code).inc()
         if intent.trace:
-            self.tracer.finish(intent.trace, feed=intent.feed.name, message_id=intent.cause.message, state=state)
+            message = intent.cause.message
+            self.tracer.finish(intent.trace, feed=intent.feed.name, message=message, type=kind, state=state)
         if intent.answer and not intent.answer.done():
             intent.answer.set_result(Answer(payload or None))
 
@@ -309,6 +312,11 @@ class Pipeline:
         at = self._received()
         identity = new_id("event", at, kind, subject)
         return Event(id=identity, type=kind, tenant=tenant, subject=subject, at=at, feed=feed)
+
+
+def _code(text: str) -> str:
+    """A message code or trigger event. What does not look like one may be anything, and these are kept in the clear."""
+    return text if CODE.fullmatch(text) else ""
 
 
 def lookups(group: Sequence[Intent]) -> set[tuple[str, Identifier]]:

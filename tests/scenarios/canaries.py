@@ -52,6 +52,8 @@ def messages() -> list[bytes]:
         {"PV1": f"{w['family']}|broken|line"},
         {"AIS": f"AIS|{w['code']}||{w['code']}|{w['note']}|{w['code']}|{w['code']}|{w['code']}"},
         {"MSH": f"MSH|^~\\&|EHR|NORTH|||{w['birth']}99||SIU^S99|{{control}}|T|9"},
+        {"MSH": MSH.format(f"SIU^{w['code']}")},
+        {"MSH": MSH.format(f"{w['family']}^A01")},
         {"MSH": MSH.format("ADT^A01")},
         {"MSH": MSH.format("ADT^A40"), "MRG": f"MRG|{w['mrn']}9^^^NORTH^MR"},
         {"MSH": MSH.format("ORU^R01"), "OBX": f"OBX|1|TX|{w['note']}"},
