@@ -5,7 +5,7 @@ filter: with another it is as foreign as one that was tampered with. AES-SIV (RF
 needs no nonce, and the same page always has the same one.
 """
 
-from base64 import urlsafe_b64decode, urlsafe_b64encode
+from base64 import b64decode, urlsafe_b64encode
 from binascii import Error as NotBase64
 
 import msgspec
@@ -34,17 +34,27 @@ class Cursors:
     def seal(self, position: Position, bound_to: bytes, now: float) -> str:
         """The cursor for the page after a position."""
         expires = (int(now) + LIFE) // GRAIN * GRAIN + GRAIN
-        sealed = self._cipher.encrypt(_encode((expires, *position)), [bound_to])
-        return urlsafe_b64encode(sealed).rstrip(b"=").decode()
+        return _text(self._cipher.encrypt(_encode((expires, *position)), [bound_to]))
 
     def open(self, cursor: str, bound_to: bytes, now: float) -> Position:
         """The position of a cursor; a 400 for one that is not ours or not for this search, a 410 for an old one."""
         try:
-            sealed = urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
-            expires, *position = _decode(self._cipher.decrypt(sealed, [bound_to]))
+            expires, *position = _decode(self._cipher.decrypt(_sealed(cursor), [bound_to]))
         except (NotBase64, ValueError, InvalidTag, msgspec.DecodeError):
             detail = "Use a cursor as `next` gave it, with the same search."
             raise unreadable([Wrong(code="invalid_cursor", parameter="cursor", detail=detail)]) from None
         if expires < now:
             raise stop(410, "cursor_expired", "Begin the search again, without a cursor.")
         return position[0], position[1]
+
+
+def _text(sealed: bytes) -> str:
+    return urlsafe_b64encode(sealed).rstrip(b"=").decode()
+
+
+def _sealed(cursor: str) -> bytes:
+    """The bytes of a cursor; base64 has several texts for the same bytes, and only one of them is ours."""
+    sealed = b64decode(cursor + "=" * (-len(cursor) % 4), b"-_")
+    if _text(sealed) != cursor:
+        raise ValueError("not as it was given")
+    return sealed

@@ -19,17 +19,17 @@ def test_what_was_sealed_opens(value: int, identity: str, search: bytes) -> None
     assert (value, identity) == cursors.open(cursors.seal((value, identity), search, NOW), search, NOW)
 
 
-@given(st.integers(0, 200), st.integers(1, 255))
+@given(st.integers(0, 200), st.integers(1, 127))
 def test_a_changed_one_does_not(place: int, change: int) -> None:
     """Whatever byte is changed, it is refused as not ours."""
     cursors = Cursors(KEY)
     cursor = bytearray(cursors.seal((7, "apt_1"), b"search", NOW).encode())
     cursor[place % len(cursor)] = (cursor[place % len(cursor)] + change) % 128
 
-    if bytes(cursor).decode() != cursors.seal((7, "apt_1"), b"search", NOW):
-        with pytest.raises(Stop) as stopped:
-            cursors.open(bytes(cursor).decode(), b"search", NOW)
-        assert 400 == stopped.value.refusal.status
+    with pytest.raises(Stop) as stopped:
+        cursors.open(bytes(cursor).decode(), b"search", NOW)
+
+    assert 400 == stopped.value.refusal.status
 
 
 @pytest.mark.parametrize("foreign", ["", "=", "AAAA", "é", "a" * 5000])
