@@ -80,11 +80,11 @@ class Settlement:
     def _found(self, kind: str, one: Identifier) -> list[str]:
         key = (kind, one.system, one.value)
         named = [*self.working.index.get(key, ()), *self.index.get(key, ())]
-        return [identity for identity in named if holds(self.record(identity), one)]
+        return [identity for identity in named if holds(self.record(identity), one)] if named else named
 
     def _survivors(self, kind: str, anchors: Iterable[Identifier]) -> list[str]:
         """The records that anchors lead to, each once, the best anchor's first."""
-        return list(dict.fromkeys(self.surviving(found) for one in anchors for found in self._found(kind, one)))
+        return list(dict.fromkeys([self.surviving(found) for one in anchors for found in self._found(kind, one)]))
 
     def _subjects(self, patch: Patch) -> list[str]:
         """Whom a patch is about: for people all anchors must agree, for the rest the best one decides."""
@@ -136,16 +136,20 @@ class Settlement:
         return record
 
     def _put(self, kind: str, record: Record, fresh: bool) -> None:
-        if fresh:  # one message makes one version
-            known = self.out.before[record.id]
-            record = replace(record, version=(known.version if known else 0) + 1)
-            self.out.fresh.add(record.id)
-        self.out.after[record.id] = record
-        self.out.kinds[record.id] = kind
-        for one in record.identifiers:
-            ids = self.index.setdefault((kind, one.system, one.value), [])
-            if record.id not in ids:
-                ids.append(record.id)
+        out, identity = self.out, record.id
+        known = out.before[identity]
+        if fresh:
+            version = (known.version if known else 0) + 1
+            if record.version != version:  # one message makes one version
+                record = replace(record, version=version)
+            out.fresh.add(identity)
+        out.after[identity] = record
+        out.kinds[identity] = kind
+        if known is None or known.identifiers is not record.identifiers:
+            for one in record.identifiers:
+                ids = self.index.setdefault((kind, one.system, one.value), [])
+                if identity not in ids:
+                    ids.append(identity)
 
     def _linked(self, patch: Patch) -> Patch:
         """The patch with `@n` references replaced by the ids of this message's other records, known ones only."""
@@ -170,7 +174,7 @@ class Settlement:
         if isinstance(value, Placement):
             return replace(value, location=self._reference(value.location)) if value.location else value
         if isinstance(value, tuple):
-            return tuple(entry for entry in map(self._resolve, value) if entry is not None)
+            return tuple([entry for entry in map(self._resolve, value) if entry is not None])
         return value
 
     def _reference(self, value: str) -> str | None:

@@ -139,7 +139,11 @@ def remember(facts: Sequence[Fact], fact: Fact) -> tuple[Fact, ...]:
     insort(known, fact, key=_clock)
     last = len(known) - 1
     return tuple(
-        one for at, one in enumerate(known) if not (0 < at < last and _same(known[at - 1], one, known[at + 1]))
+        [
+            one
+            for at, one in enumerate(known)
+            if not (0 < at < last and _same(known[at - 1], one) and _same(one, known[at + 1]))
+        ]
     )
 
 
@@ -147,15 +151,13 @@ def _clock(fact: Fact) -> tuple[int, int]:
     return fact.stamp.rank, fact.stamp.at
 
 
-def _same(*facts: Fact) -> bool:
-    first = facts[0]
-    return all(
-        fact.status == first.status
-        and fact.feed == first.feed
-        and fact.event == first.event
-        and fact.weak == first.weak
-        and fact.cancels == first.cancels
-        and fact.reason == first.reason
-        and fact.source == first.source
-        for fact in facts[1:]
+def _same(one: Fact, other: Fact) -> bool:
+    return (
+        one.status == other.status
+        and one.feed == other.feed
+        and one.event == other.event
+        and one.weak == other.weak
+        and one.cancels == other.cancels
+        and one.reason == other.reason
+        and one.source == other.source
     )
