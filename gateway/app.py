@@ -113,16 +113,18 @@ class Gateway:
         )
 
     async def stop(self) -> None:
-        """Leave in order: doors, streams, what is in flight, store."""
+        """Leave within the drain time: all doors at once, then what is in flight, then the store."""
+        loop = asyncio.get_running_loop()
         drain = self.site.main.server.drain_seconds
+        until = loop.time() + drain
         self.leaving.set()
-        await asyncio.gather(*(door.listener.drain(drain) for door in self.doors))
-        await self.watch.stop()
         if self._server:
             self._server.stop()  # type: ignore[no-untyped-call] # Granian's own; it ends `serve`
-        await self.worker.stop()
+        await asyncio.gather(*(door.listener.drain(drain) for door in self.doors), self.worker.stop(drain))
+        await self.watch.stop()
         await self.pipeline.stop()
-        _, late = await asyncio.wait(self._tasks, timeout=drain) if self._tasks else (set(), set())
+        timeout = max(0.0, until - loop.time())
+        _, late = await asyncio.wait(self._tasks, timeout=timeout) if self._tasks else (set(), set())
         for task in late:
             task.cancel()
         await self.trail.stop()

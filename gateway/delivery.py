@@ -29,6 +29,7 @@ Present = Callable[[Record, str | None], object]
 AGENT = "Isthmus-Webhook/1"
 STATES: dict[str, DeliveryState] = {"done": "delivered", "retry": "pending", "park": "parked", "disable": "parked"}
 NOT_MADE = Outcome(kind="transient", code="internal_error", attempted=False)
+CUT_OFF = Outcome(kind="ambiguous", code="cut_off")
 
 
 class Result(Struct, frozen=True, kw_only=True):
@@ -78,6 +79,11 @@ class Courier:
         """What follows when a fault of ours kept an attempt from being made: it is put off, and uses up no try."""
         now = self._clock()
         return self._record(subscription, delivery, NOT_MADE, now, now)
+
+    def cut_off(self, subscription: Subscription, delivery: Delivery) -> Result:
+        """What follows when an attempt is given up because we leave: it may have arrived."""
+        now = self._clock()
+        return self._record(subscription, delivery, CUT_OFF, now, now)
 
     async def _data(self, subscription: Subscription, event: Event) -> object:
         """The subject as it was at the event, where the subscription asks for more than to be told."""

@@ -62,6 +62,7 @@ class Worker:
         schedule = Schedule(waits=settings.retry_seconds)
         self._courier = Courier(store, post, clock, dice, schedule, metrics, tracer, present)
         self._receivers = Receivers(store, settings.per_subscription)
+        self._patience = settings.timeout_seconds + 1
         self._lease = int(settings.timeout_seconds * MICROS) + LEASE_MARGIN
         self._close: Callable[[], Awaitable[None]] | None = None
         self._jobs: list[Job] = []
@@ -140,8 +141,9 @@ class Worker:
         await asyncio.gather(concluding, return_exceptions=True)
         await self._safely(self._conclude)
 
-    async def stop(self) -> None:
-        """Claim nothing more, finish and keep what is under way."""
+    async def stop(self, within: float = float("inf")) -> None:
+        """Claim nothing more, finish and keep what is under way; what does not end within that time is cut off."""
+        self._patience = min(within, self._patience)
         self._stopping = True
         self._woken.set()
         if self._running:
@@ -155,9 +157,9 @@ class Worker:
                 await self._woken.wait()
 
     async def _land(self) -> None:
-        """Let what is under way end; what does not is left to its lease, and goes out again."""
+        """Let what is under way end; what does not is cut off, and goes out again."""
         if self._flights:
-            _, late = await asyncio.wait(self._flights, timeout=self.settings.timeout_seconds + 1)
+            _, late = await asyncio.wait(self._flights, timeout=self._patience)
             for flight in late:
                 flight.cancel()
             await asyncio.gather(*late, return_exceptions=True)
@@ -216,6 +218,8 @@ class Worker:
         except Exception as error:
             log("delivery.failed", level="error", error=error, delivery=delivery.id)
             result = self._courier.not_made(receiver.subscription, delivery)
+        except asyncio.CancelledError:  # we are leaving: it is kept how far this came, and the task ends in order
+            result = self._courier.cut_off(receiver.subscription, delivery)
         finally:
             receiver.flying -= 1
             if receiver.flying * 2 <= self.settings.per_subscription:

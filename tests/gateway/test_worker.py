@@ -353,6 +353,19 @@ async def test_stop_finishes(house: House, partner: Partner) -> None:
     assert 1 == len(partner.attempts())
 
 
+async def test_stop_does_not_wait_for_ever(house: House, partner: Partner) -> None:
+    """What does not end in the time given is cut off: an ambiguous try that is kept and repeated, with the same id."""
+    subscription = await house.subscribe(partner.url)
+    partner.behaves(delay=0.9)
+    await house.happen("a")
+    await house.until(partner.attempts)
+    await house.worker.stop(within=0.05)
+
+    (delivery,) = (await house.store.deliveries(query(subscription))).items
+    (attempt,) = await house.store.attempts("main", delivery.id)
+    assert ("pending", 1, "cut_off") == (delivery.state, delivery.attempts, attempt.outcome)
+
+
 async def test_internal_addresses(store: SqliteStore, partner: Partner) -> None:
     """Without an allow-list a subscription that leads inside is parked before anything is sent."""
     house = House(store, Webhooks())
