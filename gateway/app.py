@@ -71,7 +71,7 @@ class Gateway:
         self.pipeline.on_events.append(lambda events: self.worker.wake())
         self.trail.start()
         self._tasks.append(asyncio.create_task(self.worker.run()))
-        self.watch.start()
+        await self.watch.start()
         await self._serve_http()
         for door in self.doors:
             await door.open()

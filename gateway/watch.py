@@ -1,7 +1,13 @@
-"""Keeps an eye on what should be happening: feeds that fall silent, work that waits. Raises each alarm once."""
+"""Keeps an eye on what should be happening: feeds that fall silent, work that waits. Raises each alarm once.
+
+The pace of a feed takes weeks to learn, so it is kept and survives a restart, as does the alarm that is raised.
+"""
 
 import asyncio
-from collections.abc import Sequence
+import itertools
+from collections.abc import Coroutine, Iterable, Sequence
+
+import msgspec
 
 from gateway.clock import MICROS
 from gateway.doors import Door
@@ -9,9 +15,11 @@ from gateway.pipeline import Pipeline
 from gateway.settings import Feed
 from gateway.store.protocol import Store
 from policies.metrics import Metrics
-from policies.silence import Pace, Silence
+from policies.redact import log
+from policies.silence import Memory, Pace, Silence
 
 EVERY = 2.0
+KEPT_EVERY = 1800  # rounds
 
 
 class Watch:
@@ -28,16 +36,23 @@ class Watch:
         self.silences = {feed.name: Silence(Pace(ceiling=feed.settings.silent_after_seconds)) for feed in feeds}
         self._task: asyncio.Task[None] | None = None
 
-    def start(self) -> None:
-        """Begin the rounds."""
+    async def start(self) -> None:
+        """Remember each feed's pace, and begin the rounds."""
+        kept = await self.store.switches()
+        for name, silence in self.silences.items():
+            if memory := kept.get(f"pace:{name}"):
+                silence.memory = msgspec.json.decode(memory, type=Memory)
+                silence.resume(self.pipeline.clock() / MICROS)
+                self.metrics.feed_silent.child(name).set(silence.memory.silent)
         self.pipeline.on_message.append(self.heard)
         self._task = asyncio.get_running_loop().create_task(self._run())
 
     async def stop(self) -> None:
-        """End them."""
+        """End them, and keep what was learned."""
         if self._task:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
+            await self._safely(self._keep(self.silences))
 
     def heard(self, feed: str, at: int) -> None:
         """A message came in by this feed."""
@@ -48,11 +63,26 @@ class Watch:
         return self.silences[feed].memory.silent
 
     async def _run(self) -> None:
-        while True:
+        for number in itertools.count(1):
             await asyncio.sleep(EVERY)
             now = self.pipeline.clock()
-            await self._listen(now)
-            await self._measure(now)
+            await self._safely(self._listen(now))
+            await self._safely(self._measure(now))
+            if number % KEPT_EVERY == 0:
+                await self._safely(self._keep(self.silences))
+
+    async def _safely(self, work: Coroutine[None, None, None]) -> None:
+        """A round that fails costs itself, never the watch."""
+        try:
+            await work
+        except Exception as error:
+            log("watch.failed", level="error", error=error)
+
+    async def _keep(self, names: Iterable[str]) -> None:
+        for name in names:
+            memory = self.silences[name].memory
+            if memory.last is not None:
+                await self.store.set_switch(f"pace:{name}", msgspec.json.encode(memory).decode())
 
     async def _listen(self, now: int) -> None:
         """One event when a feed falls silent, one when it is back; a held feed's quiet is not its own."""
@@ -66,6 +96,7 @@ class Watch:
             self.metrics.feed_silent.child(name).set(1 if change == "silent" else 0)
             kind = "feed.silent" if change == "silent" else "feed.resumed"
             await self.pipeline.announce([self.pipeline.event(kind, self.feeds[name].tenant, name, name)])
+            await self._keep([name])
 
     async def _measure(self, now: int) -> None:
         backlog = await self.store.backlog()
