@@ -46,6 +46,7 @@ from gateway.routes import (
     system,
     tasks,
 )
+from gateway.routes.records import Bodies
 from gateway.routes.serving import Anyone, Call, Open, Route, Seen, Unaudited, record_of
 from gateway.scopes import SCOPES
 from gateway.services import Services
@@ -89,6 +90,7 @@ class Api(Struct, frozen=True, kw_only=True):
     bell: Bell
     cursors: Cursors
     replays: Replays
+    bodies: Bodies
     keys: KeySet
     issuer: Issuer
     verifier: Verifier
@@ -134,6 +136,7 @@ async def _api(services: Services, base_url: str, leaving: asyncio.Event) -> Api
         bell=Bell(leaving),
         cursors=Cursors(await store.secret("cursor-key", os.urandom(32))),
         replays=Replays(store, services.pipeline, services.site.feeds, services.clock, leaving),
+        bodies=Bodies(),
         keys=keys,
         issuer=Issuer(base_url, base_url, key, services.site.main.server.token_seconds),
         verifier=Verifier("api", base_url, base_url, keys, revocations),
@@ -286,8 +289,8 @@ def headed(is_https: bool) -> Frame:
             async def sending(message: dict[str, Any]) -> None:
                 if message["type"] == "http.response.start":
                     headers = [*message["headers"], *fixed, (b"x-request-id", state["trace"].id.encode())]
-                    if not any(name == b"cache-control" for name, _ in headers):
-                        headers.append((b"cache-control", b"no-store"))
+                    if "principal" not in state and not any(name == b"cache-control" for name, _ in headers):
+                        headers.append((b"cache-control", b"no-store"))  # where there is a principal, it is there
                     message["headers"] = headers
                 await send(message)
 

@@ -17,7 +17,7 @@ from gateway.problems import not_found
 from gateway.routes.lineage import Lineage, lineage_of
 from gateway.routes.paging import Page, after, page
 from gateway.routes.reading import Moment, Paged, split
-from gateway.routes.serving import Answer, Call, Route, Run, answer, versioned
+from gateway.routes.serving import Answer, Call, Route, Run, answer, encode, versioned
 from gateway.store.protocol import Key, RecordQuery, Store
 from transforms.api import v1
 
@@ -103,6 +103,28 @@ def _text(one: Identifier) -> str:
     return f"{one.system}|{one.value}"
 
 
+class Bodies:
+    """The bodies of records that were read lately.
+
+    A store may give the same object for a record until that changes; as long as it does, its bytes are the same too.
+    """
+
+    def __init__(self, most: int = 2048) -> None:
+        self._most = most
+        self._known: dict[str, tuple[Record, str | None, str | None, bytes]] = {}
+
+    def of(self, record: Record, patient: str | None, encounter: str | None) -> bytes:
+        """The record in the form of the API, as JSON."""
+        known = self._known.get(record.id)
+        if known and known[0] is record and known[1] == patient and known[2] == encounter:
+            return known[3]
+        body = encode(v1.present(record, patient, encounter))
+        if len(self._known) >= self._most:
+            del self._known[next(iter(self._known))]
+        self._known[record.id] = (record, patient, encounter, body)
+        return body
+
+
 class Resource:
     """One of the five and its routes."""
 
@@ -150,7 +172,7 @@ class Resource:
         patient = await resolved.patient(record)
         encounter = await resolved.encounter(record)
         call.saw(record.id, patient=patient)
-        return versioned(call, record.version, lambda: v1.present(record, patient, encounter))
+        return versioned(call, record.version, lambda: call.api.bodies.of(record, patient, encounter))
 
     async def search(self, call: Call, query: Search) -> Answer:
         """Search for a record.

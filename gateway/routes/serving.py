@@ -9,7 +9,7 @@
 
 import inspect
 from base64 import b64encode
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import msgspec
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 Headers: TypeAlias = tuple[tuple[bytes, bytes], ...]
 JSON = b"application/json"
-_encode = msgspec.json.Encoder().encode
+encode = msgspec.json.Encoder().encode
 
 
 class Open(Struct, frozen=True):
@@ -67,7 +67,7 @@ class Answer:
 
 def answer(value: object, status: int = 200, headers: Headers = ()) -> Answer:
     """A value as JSON."""
-    return Answer(_encode(value), status, headers)
+    return Answer(encode(value), status, headers)
 
 
 class Empty(Answer):
@@ -282,7 +282,7 @@ def _versions(header: str) -> set[str]:
     return {one.strip().removeprefix("W/").strip('"') for one in header.split(",")}
 
 
-def versioned(call: Call, version: int, value: Callable[[], object], headers: Mapping[bytes, bytes] = {}) -> Answer:
-    """A value with its ETag; 304 without asking for the value where the caller has it."""
+def versioned(call: Call, version: int, body: Callable[[], bytes]) -> Answer:
+    """A body with its ETag; 304 without asking for the body where the caller has it."""
     tag = etag(version)
-    return Empty(304, (tag,)) if is_known(call, version) else answer(value(), headers=(tag, *headers.items()))
+    return Empty(304, (tag,)) if is_known(call, version) else Answer(body(), headers=(tag,))

@@ -13,7 +13,7 @@ from gateway.outbound import allow_list, receiver_refusal
 from gateway.problems import Wrong, invalid, not_found, stop
 from gateway.routes.paging import Page
 from gateway.routes.reading import Body
-from gateway.routes.serving import Answer, Call, Empty, answer, changed, etag, require_match, serves, versioned
+from gateway.routes.serving import Answer, Call, Empty, answer, changed, encode, etag, require_match, serves, versioned
 from gateway.store import protocol
 from policies.auth import ADMIN, allows
 from policies.signing import new_secret
@@ -163,7 +163,7 @@ async def create_subscription(call: Call, body: NewSubscription) -> Answer:
 async def read_subscription(call: Call) -> Answer:
     """One subscription."""
     subscription = await owned(call, call.id)
-    return versioned(call, subscription.version, lambda: shown(subscription))
+    return versioned(call, subscription.version, lambda: encode(shown(subscription)))
 
 
 @serves(

@@ -9,7 +9,7 @@ from canonical import tasks
 from gateway.problems import Wrong, invalid, not_found, stop
 from gateway.routes.paging import Page, after, page
 from gateway.routes.reading import Body, Paged
-from gateway.routes.serving import Answer, Call, answer, changed, etag, require_match, serves, versioned
+from gateway.routes.serving import Answer, Call, answer, changed, encode, etag, require_match, serves, versioned
 from transforms.api import v1
 from transforms.api.cloudevent import instant
 
@@ -72,7 +72,7 @@ async def list_tasks(call: Call, query: TaskSearch) -> Answer:
 async def read_task(call: Call) -> Answer:
     """One task."""
     task = await _task(call)
-    return versioned(call, task.version, lambda: shown(task))
+    return versioned(call, task.version, lambda: encode(shown(task)))
 
 
 @serves(
