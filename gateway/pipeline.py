@@ -319,12 +319,12 @@ def _code(text: str) -> str:
     return text if CODE.fullmatch(text) else ""
 
 
-def lookups(group: Sequence[Intent]) -> set[tuple[str, Identifier]]:
+def lookups(group: Sequence[Intent]) -> list[tuple[str, Identifier]]:
     """Every record that a group may speak about, as the store finds it."""
-    wanted: set[tuple[str, Identifier]] = set()
+    wanted: list[tuple[str, Identifier]] = []
     for intent in group:
         if intent.verdict == "mapped":
-            wanted.update(identifiers_of(intent.mapped.patches, intent.mapped.merges))
+            wanted += identifiers_of(intent.mapped.patches, intent.mapped.merges)
     return wanted
 
 

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from hashlib import blake2b
-from itertools import chain
 
 from canonical.datatypes import Identifier, Name, Participant
 from canonical.records import Appointment, Encounter, Location, Patient, Provider, Record
@@ -20,6 +19,7 @@ UNDATED = -(1 << 62)  # the start of what has none: before everything
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 WORD = re.compile(r"\w+")
+NUMBERED = frozenset({"identifier", "visit", "order", "account"})  # kinds of keys that are a system's numbers
 
 
 class Digests:
@@ -78,7 +78,10 @@ def message_keys(kept: Kept) -> set[Key]:
     """What a message is found by: what its mapping named, its control id, and the records it was about."""
     keys = {("record", identity) for identity in kept.records if identity}
     for key in kept.keys:
-        keys.update(_normal(key))
+        if key[0] == "name":
+            keys.update(_normal(key))
+        else:
+            keys.add((key[0], key[1].strip()))
     if kept.control_id:
         keys.add(("control_id", kept.control_id))
     return keys
@@ -86,23 +89,59 @@ def message_keys(kept: Kept) -> set[Key]:
 
 def identifier_keys(record: Record) -> set[Key]:
     """What a record is found by for good: identifiers accumulate, and none is ever taken away."""
-    return set(_identifiers("identifier", record.identifiers))
+    return set(_both("identifier", record.identifiers))
 
 
 def record_keys(record: Record) -> set[Key]:
-    """What a record is found by."""
+    """What a record is found by: its numbers by value alone and by system and value, and what else there is of it."""
     keys = identifier_keys(record)
-    if further := FURTHER.get(type(record)):
-        keys.update(further(record))
-    return keys
+    keys.update(key for kind, numbers in _numbers(record) for key in _both(kind, numbers))
+    return keys.union(_others(record))
 
 
-def _identifiers(kind: str, identifiers: Iterable[Identifier | None]) -> Iterator[Key]:
+def index_keys(record: Record) -> set[Key]:
+    """The keys that a record is indexed by. A number has one, its value: few records share one, and who asks for a
+    system as well looks at those (`is_exact`)."""
+    keys = {("identifier", value) for one in record.identifiers if (value := one.value.strip())}
+    for kind, numbers in _numbers(record):
+        keys.update((kind, value) for one in numbers if one and (value := one.value.strip()))
+    return keys.union(_others(record))
+
+
+def sought(group: Iterable[Key]) -> Iterator[Key]:
+    """The keys of the index under which a record with one of these keys stands."""
+    for kind, value in group:
+        yield kind, value
+        while kind in NUMBERED and "|" in value:  # what stands before it may be a system
+            value = value.partition("|")[2]
+            yield kind, value
+
+
+def is_exact(group: Iterable[Key]) -> bool:
+    """Whether a record with one of the keys in `sought` may yet have none of these."""
+    return any(kind in NUMBERED and "|" in value for kind, value in group)
+
+
+def _both(kind: str, identifiers: Iterable[Identifier | None]) -> Iterator[Key]:
     """Each identifier by its value alone and by system and value (DOMAIN 1.1: exact, after trimming)."""
     for one in identifiers:
         if one and (value := one.value.strip()):
             yield kind, value
             yield kind, f"{one.system}|{value}"
+
+
+def _numbers(record: Record) -> Iterable[tuple[str, Iterable[Identifier | None]]]:
+    """The numbers of a record beside its identifiers."""
+    if isinstance(record, Appointment):
+        return ("visit", (record.visit,)), ("order", record.based_on)
+    if isinstance(record, Encounter):
+        return ("account", (record.account,)), ("identifier", (record.preadmit_number,))
+    return (("account", record.accounts),) if isinstance(record, Patient) else ()
+
+
+def _others(record: Record) -> Iterable[Key]:
+    further = FURTHER.get(type(record))
+    return further(record) if further else ()
 
 
 def _names(names: Iterable[Name]) -> Iterator[Key]:
@@ -120,7 +159,6 @@ def _actors(patient: str | None, participants: Iterable[Participant]) -> Iterato
 
 def _patient(one: Patient) -> Iterator[Key]:
     yield from _names(one.names)
-    yield from _identifiers("account", one.accounts)
     if one.birth_date:
         yield "birthdate", one.birth_date
 
@@ -135,15 +173,12 @@ def _location(one: Location) -> Iterator[Key]:
 
 
 def _appointment(one: Appointment) -> Iterator[Key]:
-    visits, orders = _identifiers("visit", [one.visit]), _identifiers("order", one.based_on)
-    return chain(_actors(one.patient, one.participants), visits, orders)
+    return _actors(one.patient, one.participants)
 
 
 def _encounter(one: Encounter) -> Iterator[Key]:
     yield from _actors(one.patient, one.participants)
     yield from (("location", place.location) for place in one.placements if place.location)
-    yield from _identifiers("account", [one.account])
-    yield from _identifiers("identifier", [one.preadmit_number])
 
 
 FURTHER: dict[type[Record], Callable[..., Iterator[Key]]] = {

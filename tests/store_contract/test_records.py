@@ -110,6 +110,24 @@ async def test_a_patient_is_found_by(store: Store, key: tuple[str, str], expecte
     assert [one.id for one in expected] == await made.records(store, "patient", keys=((key,),))
 
 
+async def test_a_number_belongs_to_its_system(store: Store) -> None:
+    """Many may have one value under many systems: a system tells them apart, on every page and in every order."""
+    systems = [f"urn:oid:1.2.{number % 3}" for number in range(9)]
+    people = [made.patient(n, identifiers=(made.identifier("7", system),)) for n, system in enumerate(systems)]
+    odd = made.patient(9, identifiers=(made.identifier("a|7", "urn:x"),))
+    await keep(store, Batch(records=[made.new(one) for one in (*people, odd)]))
+    mine = [one.id for one in people[1::3]]
+    key = ("identifier", f"{systems[1]}|7")
+
+    for limit in (1, 2, 50):
+        assert mine == await made.records(store, "patient", keys=((key,),), limit=limit)
+        assert mine[::-1] == await made.records(store, "patient", keys=((key,),), limit=limit, descending=True)
+    assert mine == await store.find("main", "patient", key)
+    assert [one.id for one in people] == await made.records(store, "patient", keys=((("identifier", "7"),),))
+    assert [odd.id] == await made.records(store, "patient", keys=((("identifier", "a|7"),),))
+    assert [odd.id] == await made.records(store, "patient", keys=((("identifier", "urn:x|a|7"),),))
+
+
 async def test_an_appointment_is_found_by_who_takes_part(store: Store) -> None:
     """Patient, provider, location, visit and order each find it; a key that it lost does not."""
     doctor, room = made.provider(1), made.location(1)

@@ -167,6 +167,35 @@ async def test_load_brings_the_patient_of_an_appointment(store: Store) -> None:
     assert {booked.id, gone.id, stays.id} == set(working.records)
 
 
+async def test_load_finds_who_came_to_a_number_later(store: Store) -> None:
+    """What was asked for before is found as it now is: a new record, one that was given the number, none that lost."""
+    first, second, third = made.patient(1), made.patient(2), made.patient(3)
+    number = ("patient", "P1", made.MRN)
+    assert {} == (await loaded(store, number)).records
+    await keep(store, Batch(records=[made.new(first), made.new(second)]))
+    assert {first.id} == set((await loaded(store, number)).records)
+    given = made.changed(second, identifiers=(*second.identifiers, made.identifier("P1")))
+    await keep(store, Batch(records=[given, made.new(third)]))
+
+    assert {first.id: first, second.id: given.after} == (await loaded(store, number)).records
+    assert [first.id, second.id] == (await loaded(store, number)).index["patient", made.MRN, "P1"]
+
+
+async def test_what_was_not_committed_is_not_remembered(store: Store) -> None:
+    """A batch that fails leaves neither its records nor their numbers behind."""
+    first, second = made.patient(1), made.patient(2)
+    number = ("patient", "P1", made.MRN)
+    await keep(store, Batch(records=[made.new(second)]))
+    stale = made.changed(replace(second, version=7), identifiers=(made.identifier("P1"),))
+    assert {} == (await loaded(store, number)).records
+    with pytest.raises(Conflict):
+        await keep(store, Batch(records=[made.new(first), stale]))
+
+    assert {} == (await loaded(store, number)).records
+    assert None is await store.record("main", first.id)
+    assert second == await store.record("main", second.id)
+
+
 async def test_load_of_many(store: Store) -> None:
     """A group may speak of any number of records."""
     people = [made.patient(number) for number in range(150)]

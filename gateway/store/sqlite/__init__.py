@@ -29,11 +29,11 @@ class SqliteStore(Keeping, Messages, Feed, Access, Ledger, Deliveries):
             self._keep_messages(writer, batch.messages, batch.records)
             self._remap(writer, batch.replayed, batch.records)
             self._repeat(writer, batch.repeats)
-            self._keep_records(writer, batch.records)
+            courses = self._keep_records(writer, batch.records)
             self._keep_tasks(writer, batch.tasks)
             self._keep_audit(writer, batch.audit)
             events = self._keep_events(writer, batch.events)
-        self._remember(one.after for one in batch.records)
+        self._learn(courses)
         return events
 
 

@@ -31,6 +31,8 @@ class Feed(Database):
         return row[0] if row else 0
 
     def _keep_events(self, writer: sqlite3.Connection, events: Sequence[Event]) -> list[Event]:
+        if not events:
+            return []
         placed = [replace(one, seq=seq) for seq, one in enumerate(events, self._head(writer) + 1)]
         writer.executemany(SQL["add"], [_event_row(one) for one in placed])
         return placed
@@ -60,7 +62,8 @@ class Feed(Database):
         return changed.rowcount == 1
 
     def _keep_tasks(self, writer: sqlite3.Connection, tasks: Sequence[Task]) -> None:
-        writer.executemany(SQL["add_task"], [self._task_row(one) for one in tasks])
+        if tasks:
+            writer.executemany(SQL["add_task"], [self._task_row(one) for one in tasks])
 
     def _task_row(self, one: Task) -> tuple[object, ...]:
         what = (one.id, one.tenant, one.queue, one.code, one.subject, one.title, one.created_at, one.status)

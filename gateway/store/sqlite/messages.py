@@ -7,10 +7,11 @@ import msgspec
 from msgspec.structs import replace
 
 from canonical.records import RECORDS
-from gateway.store.keys import asked, identifier_keys, message_keys
+from gateway.store.keys import asked, message_keys, sought
 from gateway.store.protocol import Kept, Key, MessageQuery, Page, Seen, Written
-from gateway.store.sqlite.database import Database, Row
+from gateway.store.sqlite.database import Row
 from gateway.store.sqlite.named import chunks, named
+from gateway.store.sqlite.records import Records
 from gateway.store.sqlite.search import message_list, message_search
 
 SQL = named("messages.sql")
@@ -21,7 +22,7 @@ encode = msgspec.msgpack.Encoder().encode
 decode = msgspec.msgpack.Decoder(Kept).decode
 
 
-class Messages(Database):
+class Messages(Records):
     """The store's verbs on messages."""
 
     async def message(self, tenant: str, identity: str) -> Kept | None:
@@ -70,7 +71,7 @@ class Messages(Database):
     def _candidates(self, tenant: str, key: Key) -> list[int]:
         digests = [self.digests(tenant, "message", *key)]
         if key[0] == "identifier":
-            held = [self.digests(tenant, f"record:{kind}", *key) for kind in RECORDS]
+            held = [digest for kind in RECORDS for digest in self.digests.of(tenant, f"record:{kind}", sought((key,)))]
             records = [row[0] for lot in chunks(held) for row in self._all(SQL["about"], lot)]
             digests += [self.digests(tenant, "message", "record", one) for one in records]
         return digests
@@ -108,17 +109,22 @@ class Messages(Database):
         return Seen(id=identity, hash=content, received_at=received_at, ack=self._body(identity, body).ack)
 
     def _keep_messages(self, writer: sqlite3.Connection, messages: Sequence[Kept], records: Sequence[Written]) -> None:
+        if not messages:
+            return
         first = writer.execute(SQL["last"]).fetchone()[0] + 1
         writer.executemany(SQL["add"], [self._message_row(n, one) for n, one in enumerate(messages, first)])
-        held = _held(records)
+        held = self._held(records)
         rows = [
             (n // LOT, digest, n) for n, one in enumerate(messages, first) for digest in self._key_digests(one, held)
         ]
         writer.executemany(SQL["add_key"], rows)
 
-    def _key_digests(self, one: Kept, held: Mapping[str, set[Key]]) -> set[int]:
+    def _held(self, records: Sequence[Written]) -> dict[str, frozenset[Key]]:
+        return {one.after.id: self._memory.identifiers(one.after) for one in records}
+
+    def _key_digests(self, one: Kept, held: Mapping[str, frozenset[Key]]) -> set[int]:
         """The digests that a message is indexed by: not what its records are found by for good."""
-        keys = message_keys(one).difference(*(held[identity] for identity in one.records if identity in held))
+        keys = message_keys(one).difference(*[held[identity] for identity in one.records if identity in held])
         return self.digests.of(one.tenant, "message", keys)
 
     def _message_row(self, n: int, one: Kept) -> tuple[object, ...]:
@@ -127,11 +133,12 @@ class Messages(Database):
         return (*head, self.digests(one.tenant, "dedup", "", one.dedup), one.hash, self._seal_body(one), raw)
 
     def _repeat(self, writer: sqlite3.Connection, identities: Sequence[str]) -> None:
-        writer.executemany(SQL["repeat"], [(one,) for one in identities])
+        if identities:
+            writer.executemany(SQL["repeat"], [(one,) for one in identities])
 
     def _remap(self, writer: sqlite3.Connection, replayed: Sequence[Kept], records: Sequence[Written]) -> None:
         """Messages mapped again: what became of them and what they are found by; never what was answered."""
-        held = _held(records)
+        held = self._held(records) if replayed else {}
         for one in replayed:
             row = writer.execute(SQL["mapped"], (one.id, one.tenant)).fetchone()
             if row is None:
@@ -143,8 +150,3 @@ class Messages(Database):
             writer.executemany(SQL["drop_key"], [(n // LOT, digest, n) for digest in gone])
             writer.executemany(SQL["add_key"], [(n // LOT, digest, n) for digest in new])
             writer.execute(SQL["remap"], (now.state, now.type, now.event, self._seal_body(now), n))
-
-
-def _held(records: Sequence[Written]) -> dict[str, set[Key]]:
-    last = {one.after.id: one.after for one in records}
-    return {identity: identifier_keys(record) for identity, record in last.items()}

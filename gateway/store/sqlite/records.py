@@ -1,25 +1,26 @@
 """Records: by id, by what they are found by, and as they were."""
 
-from collections.abc import Iterable
-from itertools import islice
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import msgspec
+from msgspec.structs import replace
 
 from canonical.apply import survivor_link
 from canonical.datatypes import Identifier
-from canonical.records import RECORDS, AnyRecord, Record
+from canonical.records import AnyRecord, Record
 from canonical.settle import Working
+from gateway.store.keys import asked, is_exact, record_keys, sought
 from gateway.store.protocol import Key, Page, RecordQuery, Version
 from gateway.store.sqlite.database import Database
+from gateway.store.sqlite.memory import KINDS, Held, Memory, Number
 from gateway.store.sqlite.named import chunks, named
 from gateway.store.sqlite.search import record_search
 
 SQL = named("records.sql")
 encode = msgspec.msgpack.Encoder().encode
 decode = msgspec.msgpack.Decoder(AnyRecord).decode
-RECENT = 4096
-KINDS = {shape: kind for kind, shape in RECORDS.items()}
 
 
 class Records(Database):
@@ -27,33 +28,33 @@ class Records(Database):
 
     def __init__(self, directory: Path, key: bytes | None = None, *retired: bytes) -> None:
         super().__init__(directory, key, *retired)
-        self._recent: dict[str, Record] = {}  # what was committed last: only this process writes, so it is what is kept
+        self._memory = Memory()
 
     async def record(self, tenant: str, identity: str) -> Record | None:
         """A record as it stands."""
         return self._current(tenant, identity)
 
     def _current(self, tenant: str, identity: str) -> Record | None:
-        if recent := self._recent.get(identity):
-            return recent if recent.tenant == tenant else None
+        if held := self._memory.records.get(identity):
+            return held.record if held.record.tenant == tenant else None
         row = self._one(SQL["record"], (identity, tenant))
         return self._record(*row) if row else None
 
-    def _remember(self, records: Iterable[Record]) -> None:
-        """Records as they were committed now; those that changed longest ago are forgotten."""
-        for one in records:
-            self._recent.pop(one.id, None)
-            self._recent[one.id] = one
-        for identity in list(islice(self._recent, max(0, len(self._recent) - RECENT))):
-            del self._recent[identity]
-
     async def records(self, query: RecordQuery) -> Page[Record]:
         """A search; see RecordQuery."""
-        place = self._place(query.after[1]) if query.after else None
-        rows = await self._search(*record_search(query, place, self.digests))
-        items = [self._record(*row[:3]) for row in rows[: query.limit]]
-        last = rows[query.limit - 1] if len(rows) > query.limit else None
-        return Page(items=items, next=(last[3], last[0]) if last else None)
+        exact = [group for group in asked(query.keys) if is_exact(group)]
+        found: list[tuple[int, Record]] = []
+        more = True
+        while more and len(found) <= query.limit:
+            place = self._place(query.after[1]) if query.after else None
+            rows = await self._search(*record_search(query, place, self.digests))
+            more = len(rows) > query.limit
+            found += [(row[3], one) for row in rows if _has(one := self._record(*row[:3]), exact)]
+            if more:
+                query = replace(query, after=(rows[-1][3], rows[-1][0]))
+        page = found[: query.limit]
+        next_ = (page[-1][0], page[-1][1].id) if len(found) > query.limit else None
+        return Page(items=[one for _, one in page], next=next_)
 
     async def history(self, tenant: str, identity: str) -> list[Version]:
         """Every version, oldest first; the last is the record as it stands."""
@@ -75,15 +76,26 @@ class Records(Database):
 
     async def find(self, tenant: str, kind: str, key: Key) -> list[str]:
         """The ids of records under one key."""
-        return [row[0] for row in self._all(SQL["find"], (self.digests(tenant, f"record:{kind}", *key),))]
+        found: list[str] = []
+        for digest in self.digests.of(tenant, f"record:{kind}", sought((key,))):
+            found += [row[0] for row in self._all(SQL["find"], (digest,))]
+        if not is_exact((key,)):
+            return found
+        return [one for one in found if (record := self._current(tenant, one)) and key in record_keys(record)]
 
     async def survivor(self, tenant: str, patient: str) -> str:
         """The patient that stands for this one after all merges."""
         seen = {patient}
-        while (row := self._one(SQL["survivor"], (patient, tenant))) and row[0] and row[0] not in seen:
-            patient = row[0]
+        while (other := self._replaced_by(tenant, patient)) and other not in seen:
+            patient = other
             seen.add(patient)
         return patient
+
+    def _replaced_by(self, tenant: str, patient: str) -> str | None:
+        if (held := self._memory.records.get(patient)) and held.record.tenant == tenant:
+            return survivor_link(held.record)
+        row = self._one(SQL["survivor"], (patient, tenant))
+        return row[0] if row else None
 
     async def aliases(self, tenant: str, patient: str) -> list[str]:
         """The survivor first, then every patient that was merged into it."""
@@ -104,15 +116,10 @@ class Records(Database):
 
     def _load(self, tenant: str, working: Working, lookups: Iterable[tuple[str, Identifier]]) -> None:
         """Every record under these identifiers, the patients they belong to, and whoever survived those."""
-        digests = {
-            self.digests(tenant, f"record:{kind}", "identifier", f"{one.system}|{one.value.strip()}")
-            for kind, one in lookups
-        }
-        places: dict[int, str] = {}
-        for lot in chunks(list(digests)):
-            places.update(self._all(SQL["loaded"], lot))
-        known = self._many(places.values())
-        found = [known[places[n]] for n in sorted(places)]
+        holders = self._memory.holders
+        numbers = {(tenant, kind, one.value.strip()) for kind, one in lookups}
+        self._ask([one for one in numbers if one not in holders])
+        found = self._many({identity for one in numbers for identity in holders[one]})
         while found:
             record = found.pop(0)
             if record.id not in working.records:
@@ -121,11 +128,38 @@ class Records(Database):
                 if one and one not in working.records and (other := self._current(tenant, one)):
                     found.append(other)
 
-    def _many(self, identities: Iterable[str]) -> dict[str, Record]:
-        """Records by their ids, from memory where they changed lately."""
-        known = {one: self._recent.get(one) for one in identities}
-        for lot in chunks([one for one, record in known.items() if record is None]):
-            known.update((row[0], self._record(*row)) for row in self._all(SQL["bodies"], lot))
-        found = {one: record for one, record in known.items() if record is not None}
-        self._remember(found.values())
-        return found
+    def _ask(self, numbers: Sequence[Number]) -> None:
+        """Learn which records have these numbers."""
+        digests = {self.digests(one[0], f"record:{one[1]}", "identifier", one[2]): one for one in numbers}
+        found: defaultdict[Number, tuple[str, ...]] = defaultdict(tuple)
+        for lot in chunks(list(digests)):
+            for digest, identity in self._all(SQL["loaded"], lot):
+                found[digests[digest]] += (identity,)
+        self._memory.holders.update((one, found[one]) for one in numbers)
+
+    def _many(self, identities: Iterable[str]) -> list[Record]:
+        """Records by their ids, in the order of their first keeping, from memory where they changed lately."""
+        memory = self._memory.records
+        missing = [one for one in identities if one not in memory]
+        for lot in chunks(missing):
+            for n, *row in self._all(SQL["bodies"], lot):
+                self._memory.learn(n, self._record(*row))
+        found = sorted([memory[one] for one in identities], key=_place)
+        return [one.record for one in found]
+
+    def _places(self, identities: Iterable[str]) -> dict[str, int]:
+        """The row numbers of records; 0 where there is none."""
+        memory = self._memory.records
+        known = {one: memory[one].n if one in memory else 0 for one in identities}
+        for lot in chunks([one for one, n in known.items() if not n]):
+            known.update(self._writer.execute(SQL["places"], lot).fetchall())
+        return known
+
+
+def _place(held: Held) -> int:
+    return held.n
+
+
+def _has(record: Record, groups: Sequence[Sequence[Key]]) -> bool:
+    """Whether a record has a key of each group."""
+    return not groups or all(not record_keys(record).isdisjoint(group) for group in groups)

@@ -46,11 +46,11 @@ SELECT coalesce(max(n), 0) FROM records
 
 -- name: loaded
 -- The records under many keys.
-SELECT r.n, r.id FROM record_keys k JOIN records r ON r.n = k.record WHERE k.digest IN (:many)
+SELECT k.digest, r.id FROM record_keys k JOIN records r ON r.n = k.record WHERE k.digest IN (:many)
 
 -- name: bodies
 -- Many records by their ids.
-SELECT id, version, body FROM records WHERE id IN (:many)
+SELECT n, id, version, body FROM records WHERE id IN (:many)
 
 -- name: places
 -- The row numbers of many records.
@@ -76,7 +76,7 @@ WHERE n = ? AND version = ?
 
 -- name: touch
 -- The same version of a record with newer clocks.
-UPDATE records SET body = ? WHERE id = ? AND version = ?
+UPDATE records SET body = ? WHERE n = ? AND version = ?
 
 -- name: add_key
 -- One more key of a record.

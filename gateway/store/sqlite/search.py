@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from gateway.store.keys import UNDATED, Digests, asked
+from gateway.store.keys import UNDATED, Digests, asked, sought
 from gateway.store.protocol import Key, MessageQuery, RecordQuery
 
 DATED = frozenset({"appointment", "encounter"})
@@ -47,7 +47,7 @@ def record_search(query: RecordQuery, place: int | None, digests: Digests) -> tu
     """Rows of (id, version, body, position). `place` is the row number of the record that the last page ended at."""
     scope = f"record:{query.kind}"
     wanted = sorted(asked(query.keys), key=_rarity)
-    groups = [sorted(digests.of(query.tenant, scope, group)) for group in wanted]
+    groups = [sorted(digests.of(query.tenant, scope, sought(group))) for group in wanted]
     return _keyed(query, place, groups) if groups else _listed(query, place)
 
 
