@@ -8,7 +8,7 @@ import inspect
 from collections.abc import Iterable
 from typing import Annotated, Any, Literal
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Raw, Struct
 from msgspec.structs import replace
 
 from canonical.datatypes import Identifier
@@ -94,10 +94,6 @@ class Resolved:
         found = await self._store.find(self._tenant, "encounter", ("identifier", _text(record.visit)))
         return found[0] if len(found) == 1 else None
 
-    async def present(self, record: Record) -> v1.Resource:
-        """The record in the form of the API."""
-        return v1.present(record, await self.patient(record), await self.encounter(record))
-
 
 def _text(one: Identifier) -> str:
     return f"{one.system}|{one.value}"
@@ -174,6 +170,9 @@ class Resource:
         call.saw(record.id, patient=patient)
         return versioned(call, record.version, lambda: call.api.bodies.of(record, patient, encounter))
 
+    async def _body(self, call: Call, resolved: Resolved, record: Record) -> Raw:
+        return Raw(call.api.bodies.of(record, await resolved.patient(record), await resolved.encounter(record)))
+
     async def search(self, call: Call, query: Search) -> Answer:
         """Search for a record.
 
@@ -192,7 +191,7 @@ class Resource:
         wanted = replace(asked, after=after(call, query, asked), limit=query.limit)
         found = await store.records(await with_aliases(store, wanted))
         resolved = Resolved(store, call.tenant)
-        items = [await resolved.present(record) for record in found.items]
+        items = [await self._body(call, resolved, record) for record in found.items]
         call.saw(*(record.id for record in found.items), count=len(items))
         call.seen.patients = await resolved.patients(found.items)
         is_public = not any(getattr(query, name, None) for name in PRIVATE)
@@ -203,7 +202,8 @@ class Resource:
         record = await self._found(call)
         versions = await call.api.services.store.history(call.tenant, call.id)
         resolved = Resolved(call.api.services.store, call.tenant)
-        items = [await resolved.present(one.record) for one in sorted(versions, key=lambda one: -one.version)]
+        newest_first = sorted(versions, key=lambda one: -one.version)
+        items = [await self._body(call, resolved, one.record) for one in newest_first]
         call.saw(record.id, patient=await resolved.patient(record), count=len(items))
         return answer({"items": items, "next": None})
 

@@ -106,6 +106,9 @@ class Records(Database):
         return row[0] if row else None
 
     def _record(self, identity: str, version: int, body: bytes) -> Record:
+        held = self._memory.records.get(identity)
+        if held and held.record.version == version:
+            return held.record
         record: Record = decode(self.vault.unseal(body, f"{identity}/{version}"))
         return record
 
