@@ -120,15 +120,17 @@ def basic_credentials(header: str) -> tuple[str, str] | None:
 
 
 def bearer_token(headers: Iterable[tuple[bytes, bytes]]) -> str | None:
-    """The one token of the Authorization header (RFC 6750 section 2.1); None without one, ValueError if unclear."""
-    found: str | None = None
-    for name, value in headers:
-        if name == b"authorization":
-            scheme, _, token = value.partition(b" ")
-            if found is not None or scheme.lower() != b"bearer" or not token or b" " in token:
-                raise ValueError("exactly one bearer token is needed")
-            found = token.decode("ascii")
-    return found
+    """The one token of the Authorization header (RFC 6750 section 2.1); ValueError if it is unclear.
+
+    None without one, and where another scheme is used: to that, too, the answer is a bare challenge (section 3.1).
+    """
+    sent = [value for name, value in headers if name == b"authorization"]
+    scheme, _, token = sent[0].partition(b" ") if sent else (b"", b"", b"")
+    if len(sent) <= 1 and scheme.lower() != b"bearer":
+        return None
+    if len(sent) > 1 or not token or b" " in token:
+        raise ValueError("exactly one bearer token is needed")
+    return token.decode("ascii")
 
 
 class Challenges:

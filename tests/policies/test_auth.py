@@ -147,7 +147,15 @@ def test_bearer(token: str | None, headers: list[tuple[bytes, bytes]]) -> None:
 
 
 @pytest.mark.parametrize(
-    "values", [[b"Basic abc"], [b"Bearer"], [b"Bearer "], [b"Bearer a b"], [b"Bearer a", b"Bearer b"], [b"Bearer \xff"]]
+    "values",
+    [
+        [b"Bearer"],
+        [b"Bearer "],
+        [b"Bearer a b"],
+        [b"Bearer a", b"Bearer b"],
+        [b"Basic a", b"Bearer b"],
+        [b"Bearer \xff"],
+    ],
 )
 def test_unclear_credentials(values: list[bytes]) -> None:
     """Two credentials, or something that is no bearer token, is a malformed request."""

@@ -93,7 +93,8 @@ async def test_answer_passes_with_its_headers() -> None:
     ("status", "code", "headers"),
     [
         (401, b"unauthenticated", []),
-        (400, b"invalid_request", [(b"authorization", b"Basic x")]),
+        (401, b"unauthenticated", [(b"authorization", b"Basic x")]),
+        (400, b"invalid_request", [(b"authorization", b"Bearer")]),
         (401, b"invalid_token", [(b"authorization", b"Bearer nonsense")]),
         (403, b"insufficient_scope", [bearer("patients.read")]),
     ],
