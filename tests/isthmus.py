@@ -79,7 +79,8 @@ class Isthmus:
         tenants: Sequence[str] = ("main",),
     ) -> None:
         self.folder = folder
-        self.http, self.mllp = free_port(), free_port()
+        self.http = free_port()
+        self.ports: dict[str, int] = {}  # of each peer's feed
         self.log = folder / "isthmus.log"
         self._process: subprocess.Popen[bytes] | None = None
         self._tokens: dict[str, str] = {}
@@ -88,7 +89,7 @@ class Isthmus:
         key.chmod(0o600)
         self._tenants, self._main = tenants, self._usual(otlp)
         self.configure(settings or {})
-        self.peer("soak", self.mllp, feed)
+        self.mllp = self.peer("soak", feed)
         self.client("admin", ["admin"])
 
     def _usual(self, otlp: str | None) -> dict[str, dict[str, object]]:
@@ -107,10 +108,12 @@ class Isthmus:
             self._main.setdefault(table, {}).update(changes)
         self._write("isthmus.toml", toml({"tenants": list(self._tenants)}, self._main))
 
-    def peer(self, name: str, port: int, feed: Settings | None = None, tenant: str | None = None) -> None:
-        """An outside system whose feed listens on a port."""
+    def peer(self, name: str, feed: Settings | None = None, tenant: str | None = None, port: int | None = None) -> int:
+        """An outside system, and the port that its feed listens on: a free one, or one that is shared."""
+        self.ports[name] = port = port or free_port()
         top = {"zone": ZONE, "tenant": tenant or self._tenants[0]}
         self._write(f"peers/{name}.toml", toml(top, {"feed": {"mllp": f"127.0.0.1:{port}", **(feed or {})}}))
+        return port
 
     def client(self, name: str, scopes: Sequence[str], tenant: str | None = None) -> None:
         """An API consumer; all have the same secret."""

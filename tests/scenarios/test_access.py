@@ -8,12 +8,11 @@ from urllib.parse import urlencode
 
 import pytest
 
-from tests.isthmus import SECRET, Isthmus, Reply, free_port, running, wait
+from tests.isthmus import SECRET, Isthmus, Reply, running, wait
 from tests.mllp import Line, code
 from tests.scenarios.collector import Collector
 from tests.scenarios.messages import booking
 
-SOUTH = free_port()
 FORM = "application/x-www-form-urlencoded"
 
 
@@ -21,7 +20,7 @@ FORM = "application/x-www-form-urlencoded"
 def isthmus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Isthmus]:
     """Two hospitals that know nothing of each other, with an admin each; a partner of the first who may only read."""
     made = Isthmus(tmp_path_factory.mktemp("access"), tenants=("main", "south"), feed={"senders": ["SCHED|NORTH"]})
-    made.peer("south", SOUTH, tenant="south")
+    made.peer("south", tenant="south")
     made.client("south", ["admin"], "south")
     made.client("partner", ["appointments.read", "events.read"])
     with running(made) as started:
@@ -30,7 +29,7 @@ def isthmus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Isthmus]:
 
 def tell(isthmus: Isthmus, number: str) -> None:
     """The same bytes to both tenants."""
-    for port in (isthmus.mllp, SOUTH):
+    for port in isthmus.ports.values():
         with Line(port) as line:
             assert "AA" == code(line.say(booking(number, f"K{number}", mrn=f"M{number}")))
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.isthmus import Isthmus, free_port, running
+from tests.isthmus import Isthmus, running
 from tests.mllp import Line, code
 from tests.scenarios.messages import booking, message, person
 
@@ -19,7 +19,6 @@ PEERS = {
     "erring": {"unavailable": "AE"},
 }
 PROBES = itertools.count(1)
-PORTS = {name: free_port() for name in PEERS}
 
 APPLIED = ("SIU^S12", ())
 UNMAPPED = ("ORU^R01", (person(), "OBX|1|TX|X||some"))
@@ -59,7 +58,7 @@ def isthmus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Isthmus]:
     """A feed with the defaults, and one for each option."""
     made = Isthmus(tmp_path_factory.mktemp("acks"))
     for name, settings in PEERS.items():
-        made.peer(name, PORTS[name], settings)
+        made.peer(name, settings)
     with running(made) as started:
         yield started
 
@@ -87,7 +86,7 @@ def heard(line: Line, raw: bytes) -> list[str]:
 def test_the_table(isthmus: Isthmus, feed: str, what: str, asks: str, codes: list[str], state: str) -> None:
     """Each outcome has its code, its silence where the sender asked for that, and leaves the message in its state."""
     control = f"C{ROWS.index((feed, what, asks, codes, state))}"
-    with Line(PORTS.get(feed, isthmus.mllp)) as line:
+    with Line(isthmus.ports[feed]) as line:
         assert codes == heard(line, sent(what, asks, control))
         assert codes == heard(line, sent(what, asks, control)), "again: the first answer"
     (kept,) = isthmus.all(f"/v1/messages?controlId={control}")
@@ -153,7 +152,7 @@ def test_what_is_held_keeps_nothing(isthmus: Isthmus, held: str) -> None:
 def test_one_feed_is_held_and_the_others_are_not(isthmus: Isthmus) -> None:
     """Holding a feed holds nobody else; an unknown feed is not found."""
     isthmus.ask("POST", "/v1/feeds/strict/pause")
-    with Line(PORTS["strict"]) as held, Line(isthmus.mllp) as free:
+    with Line(isthmus.ports["strict"]) as held, Line(isthmus.mllp) as free:
         assert ["AR", "AA"] == [code(line.say(booking("F910", "K910", mrn="M910"))) for line in (held, free)]
     isthmus.ask("POST", "/v1/feeds/strict/release")
 
@@ -164,7 +163,7 @@ def test_one_feed_is_held_and_the_others_are_not(isthmus: Isthmus) -> None:
 def test_an_error_instead_of_a_refusal(isthmus: Isthmus, asks: str, answer: str) -> None:
     """`unavailable = "AE"` says so by AE and CE; never by CA, because nothing was kept."""
     isthmus.ask("POST", "/v1/feeds/erring/pause")
-    with Line(PORTS["erring"]) as line:
+    with Line(isthmus.ports["erring"]) as line:
         assert [answer] == heard(line, sent("applied", asks, "E1"))
     isthmus.ask("POST", "/v1/feeds/erring/release")
 
@@ -174,12 +173,12 @@ def test_an_error_instead_of_a_refusal(isthmus: Isthmus, asks: str, answer: str)
 def test_a_closed_line_instead_of_an_answer(isthmus: Isthmus) -> None:
     """`unavailable = "close"`: no answer, the line ends, nothing is kept."""
     isthmus.ask("POST", "/v1/feeds/closing/pause")
-    with Line(PORTS["closing"]) as line:
+    with Line(isthmus.ports["closing"]) as line:
         assert line.say(sent("applied", ORIGINAL, "X1")) is None
     isthmus.ask("POST", "/v1/feeds/closing/release")
 
     assert [] == isthmus.all("/v1/messages?controlId=X1")
-    with Line(PORTS["closing"]) as line:
+    with Line(isthmus.ports["closing"]) as line:
         assert "AA" == code(line.say(sent("applied", ORIGINAL, "X1")))
 
 

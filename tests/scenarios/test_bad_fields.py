@@ -4,11 +4,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.isthmus import Isthmus, free_port, running
+from tests.isthmus import Isthmus, running
 from tests.mllp import Line, code
 from tests.scenarios.messages import booking, message, person, scheduled, slot
 
-TELLING = free_port()
 BAD = {
     # what stands for what, the kind of record, its field (None: it stands all the same), where, the code told
     "month 13 of a start": (b"|20270601090000|", b"|20271301090000|", "appointment", "start", "TQ1-7"),
@@ -33,7 +32,7 @@ def broken(name: str, number: str) -> bytes:
 def isthmus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Isthmus]:
     """A feed that tells its senders nothing about fields, and one that does."""
     made = Isthmus(tmp_path_factory.mktemp("fields"))
-    made.peer("telling", TELLING, {"problems-in-ack": True})
+    made.peer("telling", {"problems-in-ack": True})
     with running(made) as started:
         yield started
 
@@ -64,7 +63,7 @@ def test_the_rest_is_applied(isthmus: Isthmus, name: str) -> None:
 def test_the_ack_tells_where_the_feed_asks_for_it(isthmus: Isthmus, name: str) -> None:
     """An ERR for each problem, with its place and without what stood there."""
     _, bad, *_, path = BAD[name]
-    with Line(TELLING) as line:
+    with Line(isthmus.ports["telling"]) as line:
         answer = line.say(broken(name, f"T{list(BAD).index(name)}")) or b""
     segment, _, rest = path.partition("-")
     place = f"{segment}^1^{rest.partition('.')[0]}"

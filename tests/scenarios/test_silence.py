@@ -6,11 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.isthmus import Isthmus, free_port, running, wait
+from tests.isthmus import Isthmus, running, wait
 from tests.mllp import Line, code
 from tests.scenarios.messages import booking
 
-HELD, NEVER = free_port(), free_port()
 SOON = {"silent-after-seconds": 1.0}
 
 
@@ -18,8 +17,8 @@ SOON = {"silent-after-seconds": 1.0}
 def isthmus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Isthmus]:
     """Three feeds of which a second's quiet is said at once."""
     made = Isthmus(tmp_path_factory.mktemp("silence"), feed=SOON)
-    made.peer("held", HELD, SOON)
-    made.peer("never", NEVER, SOON)
+    made.peer("held", SOON)
+    made.peer("never", SOON)
     with running(made) as started:
         yield started
 
@@ -41,7 +40,7 @@ def test_silent_and_back(isthmus: Isthmus) -> None:
 
     A held feed's quiet is not its own, and a feed that was never heard has no pace to miss.
     """
-    with Line(HELD) as line:
+    with Line(isthmus.ports["held"]) as line:
         line.say(booking("H1", "H1"))
     isthmus.ask("POST", "/v1/feeds/held/pause")
     with Line(isthmus.mllp) as line:
@@ -67,14 +66,13 @@ def test_the_event_names_the_feed_alone(isthmus: Isthmus) -> None:
 
 def test_a_restart_does_not_forget(tmp_path: Path) -> None:
     """Silence goes on through a restart without a second event; a feed that then stays quiet is still missed."""
-    other = free_port()
     isthmus = Isthmus(tmp_path, feed=SOON)
-    isthmus.peer("other", other, SOON)
+    isthmus.peer("other", SOON)
     isthmus.start()
     with Line(isthmus.mllp) as line:
         line.say(booking("F1", "K1"))
     wait(lambda: told(isthmus, "soak"))
-    with Line(other) as line:
+    with Line(isthmus.ports["other"]) as line:
         line.say(booking("F2", "K2", mrn="M2"))
     isthmus.stop()
     with running(isthmus):

@@ -7,11 +7,9 @@ from pathlib import Path
 import pytest
 import trustme
 
-from tests.isthmus import Isthmus, free_port, running
+from tests.isthmus import Isthmus, running
 from tests.mllp import Line, code
 from tests.scenarios.messages import message, person
-
-BOUND, SERVED, SHARED = free_port(), free_port(), free_port()
 
 
 class Papers:
@@ -56,11 +54,12 @@ def papers(tmp_path_factory: pytest.TempPathFactory) -> Papers:
 def isthmus(tmp_path_factory: pytest.TempPathFactory, papers: Papers) -> Iterator[Isthmus]:
     """A feed with TLS, one bound to a certificate, and three on a shared port told apart in both ways."""
     made = Isthmus(tmp_path_factory.mktemp("tls"), feed={"senders": ["SCHED|NORTH"]})
-    made.peer("served", SERVED, papers.served)
-    made.peer("bound", BOUND, papers.mutual | {"certificates": ["DNS:east.example.org"]})
-    made.peer("east", SHARED, papers.mutual | {"certificates": ["DNS:east.example.org"]})
-    made.peer("west", SHARED, papers.mutual | {"certificates": ["DNS:west.example.org"], "senders": ["SCHED|WEST"]})
-    made.peer("lab", SHARED, papers.mutual | {"certificates": ["DNS:west.example.org"], "senders": ["LAB|WEST"]})
+    made.peer("served", papers.served)
+    made.peer("bound", papers.mutual | {"certificates": ["DNS:east.example.org"]})
+    shared = made.peer("east", papers.mutual | {"certificates": ["DNS:east.example.org"]})
+    west = papers.mutual | {"certificates": ["DNS:west.example.org"]}
+    made.peer("west", west | {"senders": ["SCHED|WEST"]}, port=shared)
+    made.peer("lab", west | {"senders": ["LAB|WEST"]}, port=shared)
     with running(made) as started:
         yield started
 
@@ -85,34 +84,34 @@ def feed_of(isthmus: Isthmus, control: str) -> list[str]:
 
 def test_tls(isthmus: Isthmus, papers: Papers) -> None:
     """A feed with a certificate speaks TLS, and with whoever trusts it."""
-    assert "AA" == knock(SERVED, hello("T1"), papers.showing(None))
+    assert "AA" == knock(isthmus.ports["served"], hello("T1"), papers.showing(None))
     assert ["served"] == feed_of(isthmus, "T1")
 
 
-@pytest.mark.parametrize("port", [SERVED, BOUND, SHARED])
-def test_nobody_comes_in_in_the_clear(isthmus: Isthmus, port: int) -> None:
+@pytest.mark.parametrize("feed", ["served", "bound", "east"])
+def test_nobody_comes_in_in_the_clear(isthmus: Isthmus, feed: str) -> None:
     """Plain bytes on a TLS port are a failed handshake, and nothing is kept."""
-    assert "" == knock(port, hello("T2"))
+    assert "" == knock(isthmus.ports[feed], hello("T2"))
     assert [] == feed_of(isthmus, "T2")
 
 
 def test_a_certificate_opens_its_feed(isthmus: Isthmus, papers: Papers) -> None:
     """mTLS with the certificate that the feed names."""
-    assert "AA" == knock(BOUND, hello("T3"), papers.showing("east"))
+    assert "AA" == knock(isthmus.ports["bound"], hello("T3"), papers.showing("east"))
     assert ["bound"] == feed_of(isthmus, "T3")
 
 
 @pytest.mark.parametrize("sender", [None, "stranger"])
 def test_who_has_no_certificate_of_the_ca_is_not_let_in(isthmus: Isthmus, papers: Papers, sender: str | None) -> None:
     """Not without one, and not with the right name from another CA."""
-    assert "" == knock(BOUND, hello("T4"), papers.showing(sender))
+    assert "" == knock(isthmus.ports["bound"], hello("T4"), papers.showing(sender))
     assert [] == feed_of(isthmus, "T4")
 
 
 @pytest.mark.parametrize(("msh", "answer"), [("", "AR"), ("|||AL|AL", "CR"), ("|||NE|NE", "")])
 def test_another_certificate_of_the_ca_is_turned_away(isthmus: Isthmus, papers: Papers, msh: str, answer: str) -> None:
     """It may connect, and is told that this door is not open to it; nothing is kept, and it is counted."""
-    with Line(BOUND, context=papers.showing("unbound")) as line:
+    with Line(isthmus.ports["bound"], context=papers.showing("unbound")) as line:
         line.send(hello("T5", msh=msh))
         said = line.say(hello("T6")) or b""  # where nothing comes for the first, this is the answer to the second
     metrics = isthmus.ask("GET", "/metrics", client=None).body.decode()
@@ -136,7 +135,7 @@ def test_another_certificate_of_the_ca_is_turned_away(isthmus: Isthmus, papers: 
 def test_a_shared_port(isthmus: Isthmus, papers: Papers, sender: str, says: str, feed: str | None) -> None:
     """The certificate leaves some feeds, and of these MSH-3|MSH-4 takes one; else AR, and nothing is kept."""
     control = f"S-{sender}-{says[:3]}"
-    assert ("AA" if feed else "AR") == knock(SHARED, hello(control, says), papers.showing(sender))
+    assert ("AA" if feed else "AR") == knock(isthmus.ports["east"], hello(control, says), papers.showing(sender))
     assert ([feed] if feed else []) == feed_of(isthmus, control)
 
 
