@@ -47,7 +47,7 @@ from gateway.routes import (
     tasks,
 )
 from gateway.routes.records import Bodies
-from gateway.routes.serving import Anyone, Call, Open, Route, Seen, Unaudited, record_of
+from gateway.routes.serving import Answer, Anyone, Call, Handle, Open, Route, Seen, Unaudited, record_of
 from gateway.scopes import SCOPES
 from gateway.services import Services
 from gateway.store.protocol import Store, Unavailable
@@ -172,16 +172,26 @@ def _handler(route: Route, api: Api, door: "_Door") -> HTTPRouteHandler:
 
     # Litestar's types for ASGI are narrower than ASGI's own, which are ours: hence the two ignores.
     async def without_body(scope: LitestarScope) -> ASGIApp:
-        return await handle(Call(api, scope, route), b"")  # type: ignore[return-value,arg-type]
+        return await _answered(handle, Call(api, scope, route), b"")  # type: ignore[return-value,arg-type]
 
     async def with_body(scope: LitestarScope, body: RawBody) -> ASGIApp:
-        return await handle(Call(api, scope, route), body)  # type: ignore[return-value,arg-type]
+        return await _answered(handle, Call(api, scope, route), body)  # type: ignore[return-value,arg-type]
 
     takes_body = route.body is not None or route.form
     frames: list[Any] = [*door.frames(route)]
     return HTTPRouteHandler(route.path, http_method=methods, middleware=frames, name=route.operation, status_code=200)(
         with_body if takes_body else without_body
     )
+
+
+async def _answered(handle: Handle, call: Call, body: bytes) -> Answer:
+    """The handler's answer, or the problem it ended in: Litestar's own way to an error costs several times as much."""
+    try:
+        return await handle(call, body)
+    except Exception as error:
+        refusal = problems.refusal_of(error, call.seen.route.template)
+        encoded = problems.encoded(call.scope, refusal)
+        return Answer(encoded, refusal.status, refusal.headers, problems.MEDIA_TYPE.encode())
 
 
 class _Door:

@@ -152,7 +152,7 @@ async def reply(scope: Scope, send: Send, refusal: Refusal) -> None:
     await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body, "more_body": False})
 
 
-def refusal_of(error: Exception) -> Refusal:
+def refusal_of(error: Exception, route: str | None = None) -> Refusal:
     """What an exception means to a caller. Of Litestar's own only the status is taken: their text repeats input."""
     if isinstance(error, Stop):
         return error.refusal
@@ -169,14 +169,13 @@ def refusal_of(error: Exception) -> Refusal:
             detail=DETAILS.get(status, DETAILS[400]),
             headers=((b"allow", allow.encode()),) if allow else (),
         )
+    log("http.failed", level="error", error=error, route=route)
     return Refusal(status=500, code=CODES[500], detail=DETAILS[500])
 
 
 def answer(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
-    """Litestar's exception handler for everything."""
-    refusal = refusal_of(error)
-    if refusal.status == 500:
-        log("http.failed", level="error", error=error, route=request.scope.get("path_template"))
+    """Litestar's exception handler for everything: what happens before a handler is reached."""
+    refusal = refusal_of(error, request.scope.get("path_template"))
     return Response(
         content=encoded(cast(Scope, request.scope), refusal),
         status_code=refusal.status,
