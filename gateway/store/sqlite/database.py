@@ -116,10 +116,12 @@ class Database:
 
     def _all(self, sql: str, parameters: Parameters = ()) -> list[Row]:
         """Every row of a read, inline: for statements that an index bounds."""
-        try:
-            return self._reader.execute(sql, parameters).fetchall()
-        except sqlite3.Error as failure:
-            raise told(failure) from None
+        return _rows(self._reader, sql, parameters)
+
+    def _at_turn(self, sql: str, parameters: Parameters = ()) -> list[Row]:
+        """Every row of a read, for who has the writer's turn: the writer knows the pages that it wrote, while a reader
+        forgets all of its own with each commit."""
+        return _rows(self._writer, sql, parameters)
 
     async def _search(self, sql: str, parameters: Parameters = ()) -> list[Row]:
         """Every row of a read that may walk far: inline while it is quick, begun again in a thread when it is not."""
@@ -131,13 +133,7 @@ class Database:
                 raise
         finally:
             self._deadline = inf
-        return await asyncio.get_running_loop().run_in_executor(self._searcher, self._walk, sql, parameters)
-
-    def _walk(self, sql: str, parameters: Parameters) -> list[Row]:
-        try:
-            return self._patient.execute(sql, parameters).fetchall()
-        except sqlite3.Error as failure:
-            raise told(failure) from None
+        return await asyncio.get_running_loop().run_in_executor(self._searcher, _rows, self._patient, sql, parameters)
 
     @asynccontextmanager
     async def _write(self) -> AsyncIterator[sqlite3.Connection]:
@@ -172,6 +168,13 @@ class Database:
         ending.result()
         if cancelled:
             raise cancelled
+
+
+def _rows(connection: sqlite3.Connection, sql: str, parameters: Parameters) -> list[Row]:
+    try:
+        return connection.execute(sql, parameters).fetchall()
+    except sqlite3.Error as failure:
+        raise told(failure) from None
 
 
 def told(failure: sqlite3.Error) -> Exception:

@@ -95,11 +95,12 @@ class Messages(Records):
 
     def _seen(self, tenant: str, sent: Sequence[tuple[str, bytes]], since: int) -> dict[str, list[Seen]]:
         digests = {self.digests(tenant, "dedup", "", dedup): (dedup, content) for dedup, content in sent}
-        known = {row[0] for lot in chunks(list(digests)) for row in self._all(SQL["known"], lot)}
+        known = {row[0] for lot in chunks(list(digests)) for row in self._at_turn(SQL["known"], lot)}
         seen: dict[str, list[Seen]] = {}
         for dedup, content in sent if known else ():
             digest = self.digests(tenant, "dedup", "", dedup)
-            rows = self._all(SQL["same"], (digest, content)) + self._all(SQL["other"], (digest, content, since))
+            rows = self._at_turn(SQL["same"], (digest, content))
+            rows += self._at_turn(SQL["other"], (digest, content, since))
             found = seen.setdefault(dedup, [])
             found += [one for one in map(self._known, rows) if one not in found]
         return {dedup: found for dedup, found in seen.items() if found}

@@ -136,7 +136,7 @@ class Records(Database):
         digests = {self.digests(one[0], f"record:{one[1]}", "identifier", one[2]): one for one in numbers}
         found: defaultdict[Number, tuple[str, ...]] = defaultdict(tuple)
         for lot in chunks(list(digests)):
-            for digest, identity in self._all(SQL["loaded"], lot):
+            for digest, identity in self._at_turn(SQL["loaded"], lot):
                 found[digests[digest]] += (identity,)
         self._memory.holders.update((one, found[one]) for one in numbers)
 
@@ -145,7 +145,7 @@ class Records(Database):
         memory = self._memory.records
         missing = [one for one in identities if one not in memory]
         for lot in chunks(missing):
-            for n, *row in self._all(SQL["bodies"], lot):
+            for n, *row in self._at_turn(SQL["bodies"], lot):
                 self._memory.learn(n, self._record(*row))
         found = sorted([memory[one] for one in identities], key=_place)
         return [one.record for one in found]
@@ -155,7 +155,7 @@ class Records(Database):
         memory = self._memory.records
         known = {one: memory[one].n if one in memory else 0 for one in identities}
         for lot in chunks([one for one, n in known.items() if not n]):
-            known.update(self._writer.execute(SQL["places"], lot).fetchall())
+            known.update(self._at_turn(SQL["places"], lot))
         return known
 
 
