@@ -6,6 +6,7 @@ what was wrong by place and code. It never quotes what a field held. The clock a
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Literal
 
 from canonical.problems import Problem, Severity
@@ -96,7 +97,7 @@ def build(
         raise ValueError("the control id of a reply has 1 to 20 characters")
     d = inbound.delimiters
     number = "" if expected is None else str(expected)
-    msa = ["MSA", code, inbound.control_id, _ours(text, inbound), number]
+    msa = ["MSA", code, inbound.control_id, _ours(text, inbound) if text else "", number]
     lines = [_msh(inbound, code, control_id, now), _line(msa, d), *_errors(inbound, problems)]
     return "".join(f"{line}\r" for line in lines).translate(_FRAMING).encode("latin-1")
 
@@ -135,33 +136,40 @@ def error_code(code: str) -> tuple[int, str]:
 def _msh(inbound: Header, code: str, control_id: str, now: str) -> str:
     """MSH with both ends swapped and our own MSH-7 and MSH-10; what the sender chose stays as it chose it."""
     d = inbound.delimiters
-    fields = [
-        f"MSH{d.field}{d.encoding}",
+    ends = (
         inbound.receiving_application,
         inbound.receiving_facility,
         inbound.sending_application,
         inbound.sending_facility,
-        now,
-        "",
-        _type(inbound),
-        control_id,
-        inbound.processing,
-        inbound.version_id,
-        "",
-        "",
-        "NE" if code[0] == "A" and mode(inbound) == "enhanced" else "",
-        "",
-        "",
-        inbound.charset,
-    ]
-    return _line(fields, d)
+    )
+    kind = (inbound.event, inbound.type_components)
+    final = code[0] == "A" and mode(inbound) == "enhanced"
+    before, between, after = _constant(d, ends, kind, inbound.processing, inbound.version_id, final, inbound.charset)
+    return f"{before}{now}{between}{control_id}{after}"
 
 
-def _type(inbound: Header) -> str:
+@lru_cache(maxsize=256)  # a sender's messages differ in their time and control id alone
+def _constant(
+    d: Delimiters,
+    ends: tuple[str, ...],
+    kind: tuple[str, int],
+    processing: str,
+    version: str,
+    final: bool,
+    charset: str,
+) -> tuple[str, str, str]:
+    """What stands before MSH-7, up to MSH-10, and after it. A `final` answer wants none itself."""
+    before = d.field.join((f"MSH{d.field}{d.encoding}", *ends, ""))
+    between = d.field.join(("", "", _type(d, *kind, version), ""))
+    after = _line(["", processing, version, "", "", "NE" if final else "", "", "", charset], d)
+    return before, between, after
+
+
+def _type(d: Delimiters, event: str, components: int, version: str) -> str:
     """MSH-9 with as many components as the sender uses; the structure exists from 2.3.1 on."""
-    if _version(inbound) < (2, 3, 1):
+    if _version(version, d) < (2, 3, 1):
         return "ACK"
-    return inbound.delimiters.component.join(("ACK", inbound.event, "ACK")[: max(inbound.type_components, 1)])
+    return d.component.join(("ACK", event, "ACK")[: max(components, 1)])
 
 
 def _errors(inbound: Header, problems: Sequence[Problem]) -> list[str]:
@@ -169,7 +177,7 @@ def _errors(inbound: Header, problems: Sequence[Problem]) -> list[str]:
     d = inbound.delimiters
     if not problems:
         return []
-    if _version(inbound) < (2, 5):
+    if _version(inbound.version_id, d) < (2, 5):
         return [d.field.join(("ERR", (d.repetition or d.field).join(_eld(each, d) for each in problems)))]
     return [_err(each, inbound) for each in problems]
 
@@ -206,9 +214,9 @@ def _place(path: str) -> Place | None:
     return None if at.segment == "?" else at
 
 
-def _version(inbound: Header) -> tuple[int, ...]:
+def _version(sent: str, d: Delimiters) -> tuple[int, ...]:
     """An unreadable version counts as a recent one."""
-    numbers = component(inbound.version_id, 1, inbound.delimiters).strip().split(".")
+    numbers = component(sent, 1, d).strip().split(".")
     return tuple(int(number) for number in numbers) if all(re.fullmatch("[0-9]{1,3}", n) for n in numbers) else (2, 5)
 
 
