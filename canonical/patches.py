@@ -77,12 +77,13 @@ class Tie(Struct, frozen=True, kw_only=True, gc=False):
 class Mapped(Struct, kw_only=True, gc=False):
     """All that a message says, in the order in which it takes effect.
 
-    `clock` is the sender's time in microseconds; `keys` are what the message can be searched by, as (kind, value)
-    pairs. A message with `anchor_missing` is parked; one with `known=False` is outside the model. `notices` are events
-    about no record of ours (S23).
+    `event` is the sender's code of what happened, `clock` its time of it in microseconds; `keys` are what the message
+    can be searched by, as (kind, value) pairs. A message with `anchor_missing` is parked; one with `known=False` is
+    outside the model. `notices` are events about no record of ours (S23).
     """
 
     clock: int
+    event: str = ""
     known: bool = True
     anchor_missing: Problem | None = None
     patches: list[Patch] = []

@@ -61,7 +61,7 @@ def read(feed: Feed, raw: bytes, received_at: int, trace: Trace | None = None, i
             feed=feed.name,
             clock=mapped.clock or received_at,
             received_at=received_at,
-            event=head.event if head else "",
+            event=mapped.event or (head.event if head else ""),
             rank=feed.profile.ranks.get(head.message_type, 0) if head else 0,
             traceparent=trace.traceparent if trace else None,
         ),

@@ -245,7 +245,7 @@ class Pipeline:
             hash=intent.hash,
             dedup=intent.dedup,
             type=_code(head.message_type) if head else "",
-            event=_code(head.event) if head else "",
+            event=_code(cause.event),
             version=head.version if head else "",
             control_id=head.control_id if head else "",
             sender=f"{head.sending_application}|{head.sending_facility}" if head else "",

@@ -46,7 +46,7 @@ def test_silent_and_back(isthmus: Isthmus) -> None:
     with Line(isthmus.mllp) as line:
         assert "AA" == code(line.say(booking("F1", "K1")))
         wait(lambda: told(isthmus, "soak"))
-        time.sleep(4.5)  # two more rounds of the watch
+        time.sleep(2.5)  # another round of the watch
         assert (["feed.silent"], (True, True)) == (told(isthmus, "soak"), shown(isthmus, "soak"))
 
         assert "AA" == code(line.say(booking("F2", "K2", mrn="M2")))

@@ -309,6 +309,17 @@ def test_a_stay(isthmus: Isthmus, line: Line) -> None:
     ] == [kind for kind in told(isthmus, found["id"]) if kind not in ("encounter.created", "encounter.updated")]
 
 
+def test_an_event_from_before_version_2_3(isthmus: Isthmus, line: Line) -> None:
+    """Where MSH-9 holds a message code alone, the event is the one in EVN: on the message and in the history."""
+    old = visit("A01", "V161", "V161", "20250110080000-0500", mrn="M161").replace(b"|ADT^A01|", b"|ADT|")
+    assert "AA" == code(line.say(old.replace(b"|2.5.1", b"|2.2")))
+    (kept,) = isthmus.all("/v1/messages?controlId=V161&event=A01")
+    encounter = only(isthmus, "encounters", "V161")
+
+    assert ("applied", "A01") == (kept["state"], kept["event"])
+    assert ["A01"] == [one["event"] for one in encounter["statusHistory"]]
+
+
 def test_lineage_of_the_entries_of_a_list(isthmus: Isthmus, line: Line) -> None:
     """Each number and each place of a list has the place that it was read from, not that of its neighbours."""
     line.say(visit("A01", "V165", "V165", "20250110080000-0500", mrn="M165", f6="ER^1^1^NORTH"))

@@ -1,13 +1,12 @@
 """One trace from the MLLP frame to the webhook, and what of it is exported by OTLP."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from tests.isthmus import Isthmus, wait
+from tests.isthmus import Isthmus, running, wait
 from tests.mllp import Line
 from tests.scenarios.collector import Collector
 from tests.scenarios.messages import booking, message
@@ -36,21 +35,25 @@ class Watched(NamedTuple):
     hooks: Collector
 
 
-@pytest.fixture
-def watched(tmp_path: Path) -> Iterator[Watched]:
-    """Stopped by the test itself: spans are sent in batches, and the rest when it leaves."""
+@pytest.fixture(scope="module")
+def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
+    """One for all facts of this file."""
     spans, hooks = Collector(), Collector()
-    isthmus = Isthmus(tmp_path, otlp=f"{spans.url}/v1/traces")
-    isthmus.start()
-    isthmus.get("/v1/subscriptions", True, {"url": hooks.url, "types": ["appointment.*"]})
-    yield Watched(isthmus, spans, hooks)
-    isthmus.kill()
+    with running(Isthmus(tmp_path_factory.mktemp("trace"), otlp=f"{spans.url}/v1/traces")) as isthmus:
+        isthmus.get("/v1/subscriptions", True, {"url": hooks.url, "types": ["appointment.*"]})
+        yield Watched(isthmus, spans, hooks)
     spans.close()
     hooks.close()
 
 
-def exported(spans: Collector) -> list[Span]:
-    """Everything that was exported."""
+def exported(spans: Collector, trace: str, count: int = 1) -> list[Span]:
+    """The spans of a trace, once there are so many: they are sent in batches."""
+    wait(lambda: len([one for one in everything(spans) if one.trace == trace]) >= count)
+    return [one for one in everything(spans) if one.trace == trace]
+
+
+def everything(spans: Collector) -> list[Span]:
+    """All that was exported so far."""
     found = []
     for request in spans.requests:
         for resource in ExportTraceServiceRequest.FromString(request.body).resource_spans:
@@ -81,8 +84,7 @@ def test_one_trace_from_the_frame_to_the_webhook(watched: Watched) -> None:
     (kept,) = isthmus.all("/v1/messages?controlId=K1")
     wait(lambda: isthmus.all("/v1/deliveries?state=delivered"))
     (delivery,) = isthmus.all("/v1/deliveries")
-    isthmus.stop()
-    mine = [one for one in exported(spans) if one.trace == kept["trace"]]
+    mine = exported(spans, kept["trace"], 3)
     received, failed, delivered = sorted(mine, key=lambda one: (one.name != "message", not one.failed))
 
     assert ["message", "deliver", "deliver"] == [one.name for one in (received, failed, delivered)]
@@ -101,8 +103,7 @@ def test_a_request_has_a_trace_of_its_own(watched: Watched) -> None:
     """A server span named by its route, linked to the caller's trace and not part of it; its id is the request id."""
     isthmus, spans, _ = watched
     answered = isthmus.ask("GET", "/v1/patients?name=secret", traceparent=FOREIGN)
-    isthmus.stop()
-    (span,) = [one for one in exported(spans) if one.trace == answered.headers["x-request-id"]]
+    (span,) = exported(spans, answered.headers["x-request-id"])
 
     assert ("GET /v1/patients", 2, "") == (span.name, span.kind, span.parent)
     assert ("/v1/patients", "200") == (span.attributes["http.route"], span.attributes["http.response.status_code"])
@@ -113,17 +114,19 @@ def test_a_request_has_a_trace_of_its_own(watched: Watched) -> None:
 def test_a_replay_and_a_resend_stay_in_the_trace(watched: Watched) -> None:
     """What is sent again later is still of the message's trace; what is declined has a span that is an error."""
     isthmus, spans, hooks = watched
+    before = len(hooks.requests)
     with Line(isthmus.mllp) as line:
         line.say(booking("F2", "K2"))
-        hooks.wait(1)
-        wait(lambda: isthmus.all("/v1/deliveries?state=delivered"))
-        (delivery,) = isthmus.all("/v1/deliveries")
+        hooks.wait(before + 1)
+        wait(lambda: isthmus.all("/v1/deliveries")[0]["state"] == "delivered")
+        delivery = isthmus.all("/v1/deliveries")[0]
         assert 202 == isthmus.ask("POST", f"/v1/deliveries/{delivery['id']}/resend").status
-        again = hooks.wait(2)[1]
+        again = hooks.wait(before + 2)[-1]
         isthmus.ask("POST", "/v1/intake/pause")
         line.say(message("ADT^A08", "K3"))
-    isthmus.stop()
-    declined = [one for one in exported(spans) if one.name == "message" and one.failed]
+        isthmus.ask("POST", "/v1/intake/release")
+    wait(lambda: any(one.name == "message" and one.failed for one in everything(spans)))
+    declined = [one for one in everything(spans) if one.name == "message" and one.failed]
 
     assert delivery["trace"] == again.headers["traceparent"].split("-")[1]
     assert ["held"] == [one.attributes["error.type"] for one in declined]

@@ -27,8 +27,8 @@ def map_message(
 ) -> Mapped:
     """What a message says, in the order in which it takes effect."""
     reading = Reading(message, profile, received_at, msh_offset(header), trace)
-    mapped = Mapped(clock=clock(reading))
-    action = EVENTS.get((header.message_type, header.event or _event(message)))
+    mapped = Mapped(clock=clock(reading), event=header.event or _event(message))
+    action = EVENTS.get((header.message_type, mapped.event))
     if action is None:
         mapped.known = False
         mapped.keys += keys_of_unmapped(reading)
