@@ -1,7 +1,8 @@
 """What repeats from message to message, converted once: staff, places, a clinic's bookings, the patient of the day.
 
-A text means the same under the same dialect, and so do its problems. Memories are bounded, forget everything at once
-when they are full, and are never asked while lineage is traced.
+A text means the same under the same dialect, and so do its problems. Memories are bounded in number and in characters,
+forget everything at once when they are full, take nothing that is unusually long, and are never asked while lineage is
+traced.
 """
 
 from collections.abc import Callable, Hashable
@@ -13,6 +14,8 @@ from .reading import Reading
 
 T = TypeVar("T")
 MOST = 8192
+LONGEST = 4096  # characters of a text that is worth remembering
+ROOM = 2_000_000  # characters of all texts of a memory
 
 
 class Complaint(NamedTuple):
@@ -30,27 +33,34 @@ class Complaint(NamedTuple):
 
 
 class Memory(Generic[T]):
-    """Values with what was wrong with them, by what they were made from."""
+    """Values with what was wrong with them, by what they were made from: a text, and what it was read under."""
 
-    __slots__ = ("known", "most")
+    __slots__ = ("known", "most", "taken")
 
     def __init__(self, most: int = MOST) -> None:
         self.most = most
-        self.known: dict[Hashable, tuple[T, tuple[Complaint, ...]]] = {}
+        self.taken = 0
+        self.known: dict[tuple[str, *tuple[Hashable, ...]], tuple[T, tuple[Complaint, ...]]] = {}
 
-    def recall(self, key: Hashable, reading: Reading, make: Callable[[], T]) -> T:
+    def recall(self, key: tuple[str, *tuple[Hashable, ...]], reading: Reading, make: Callable[[], T]) -> T:
         """The value for a key, made at the first time; its problems are said each time."""
-        if reading.trace is not None:
+        size = len(key[0])
+        if reading.trace is not None or size > LONGEST:
             return make()
         found = self.known.get(key)
         if found is None:
-            if len(self.known) >= self.most:
-                self.known.clear()
+            self._make_room(size)
             found = self.known[key] = _learn(make, reading)
         value, complaints = found
         if complaints:
             _repeat(complaints, reading)
         return value
+
+    def _make_room(self, size: int) -> None:
+        if len(self.known) >= self.most or self.taken + size > ROOM:
+            self.known.clear()
+            self.taken = 0
+        self.taken += size
 
 
 def remembered(convert: Callable[[str, Reading], T]) -> Callable[[str, Reading], T]:
