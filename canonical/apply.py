@@ -6,14 +6,16 @@ any order of messages with distinct clocks ends in the same state (DESIGN 2).
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from msgspec import UNSET
 from msgspec.structs import replace
 
+from canonical import starts
 from canonical.datatypes import Identifier, Link
 from canonical.draft import LISTS, Cause, Draft, by_name, identifier_key, identifier_place, link_key
 from canonical.ids import RecordType
 from canonical.patches import Merge, Patch, Said
-from canonical.records import RECORDS, Fact, Record, Stamp
-from canonical.status import fold, remember
+from canonical.records import RECORDS, Appointment, Fact, Record, Stamp, Start
+from canonical.status import fold, lines, remember
 
 __all__ = [
     "Cause",
@@ -67,11 +69,13 @@ def _first(before: Record, patch: Patch, cause: Cause) -> Record:
     """The short way for a record of which nothing was known: all registers take what is said."""
     identifiers = {identifier_key(one): one for one in (*patch.anchors, *patch.also)}
     said, stamp = patch.said, cause.stamp
+    told = _starts(before, patch, stamp)
     return replace(
         before,
         version=before.version + 1,
         updated_at=cause.received_at,
         effective_at=cause.clock,
+        newest=cause.clock,
         message=cause.message,
         feed=cause.feed,
         stamps=(stamp,),
@@ -81,8 +85,17 @@ def _first(before: Record, patch: Patch, cause: Cause) -> Record:
         status=said.status if said else None,
         status_reason=said.reason if said else None,
         source_status=said.source if said else None,
+        **told,
         **patch.fields,
     )
+
+
+def _starts(before: Record, patch: Patch, stamp: Stamp) -> dict[str, tuple[Start, ...]]:
+    """What an appointment remembers of its starts with one more, where one was sent."""
+    start = patch.fields.get("start", UNSET)
+    if not isinstance(before, Appointment) or not (start is None or isinstance(start, str)):
+        return {}
+    return {"starts": starts.remember(before.starts, start, stamp)}
 
 
 def _confirmed(before: Record, patch: Patch, cause: Cause) -> Record | None:
@@ -101,7 +114,10 @@ def _confirmed(before: Record, patch: Patch, cause: Cause) -> Record | None:
     facts = remember(before.facts, _fact(patch.said, cause, stamp)) if patch.said else before.facts
     if patch.said and _seen(fold(facts)) != (before.status, before.status_reason, before.source_status):
         return None
-    return replace(before, facts=facts, stamps=(stamp,), effective_at=max(before.effective_at, cause.clock))
+    if facts is not before.facts and lines(facts) != lines(before.facts):
+        return None
+    told = _starts(before, patch, stamp)
+    return replace(before, facts=facts, stamps=(stamp,), newest=max(before.newest, cause.clock), **told)
 
 
 def _seen(fact: Fact | None) -> tuple[object, object, object]:
@@ -136,7 +152,7 @@ def replaced(source: Record, kind: str, survivor: str, cause: Cause) -> Record:
 def join(survivor: Record, source: Record, cause: Cause) -> Record:
     """The survivor with all that was ever said about the source, each register under its clock."""
     draft = Draft(survivor)
-    draft.effective_at = max(survivor.effective_at, source.effective_at)
+    draft.newest = max(survivor.newest, source.newest)
     for register, at in sorted(source.clocks.items()):  # a whole list before its entries
         draft.under(source.stamps[at])
         field, _, key = register.partition("/")

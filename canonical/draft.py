@@ -9,10 +9,11 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
+from canonical import starts
 from canonical.datatypes import Identifier, Link, Placement
 from canonical.problems import Problem
-from canonical.records import Fact, Record, Stamp
-from canonical.status import fold, remember
+from canonical.records import Fact, Record, Stamp, Start
+from canonical.status import fold, lines, remember
 
 
 class Cause(Struct, frozen=True, kw_only=True, gc=False):
@@ -104,7 +105,9 @@ LISTS = {
 class Draft:
     """A record being changed: `under` says whose word it is, `finish` gives the record as it then is."""
 
-    __slots__ = ("base", "clocks", "effective_at", "facts", "index", "lists", "newer", "problems", "stamps", "values")
+    __slots__ = (
+        *("base", "clocks", "facts", "index", "lists", "newer", "newest", "problems", "stamps", "starts", "values"),
+    )
 
     def __init__(self, base: Record) -> None:
         self.base = base
@@ -114,7 +117,8 @@ class Draft:
         self.stamps = list(base.stamps)
         self.facts = base.facts
         self.problems = base.problems
-        self.effective_at = base.effective_at
+        self.newest = base.newest
+        self.starts: tuple[Start, ...] | None = getattr(base, "starts", None)
 
     def under(self, stamp: Stamp) -> None:
         """What follows was said under this stamp; registers that a newer one spoke about stay as they are."""
@@ -123,7 +127,7 @@ class Draft:
             stamps.append(stamp)
         self.index = stamps.index(stamp)
         self.newer = {at for at, one in enumerate(stamps) if not one.yields_to(stamp)}
-        self.effective_at = max(self.effective_at, stamp.at)
+        self.newest = max(self.newest, stamp.at)
 
     def turn(self, register: str) -> bool:
         """Whether the register takes what is said now; if so it carries the stamp from here on."""
@@ -134,6 +138,8 @@ class Draft:
 
     def write(self, field: str, value: object) -> None:
         """A field was said to be this."""
+        if field == "start" and self.starts is not None and (value is None or isinstance(value, str)):
+            self.starts = starts.remember(self.starts, value, self.stamps[self.index])
         if field in LISTS:
             self._list(field, value)
         elif self.turn(field):
@@ -179,7 +185,7 @@ class Draft:
         wrong: dict[str, list[Problem]] = {}
         for problem in problems:
             wrong.setdefault(problem.field or "", []).append(problem)
-        newest = self.stamps[self.index].at >= self.effective_at
+        newest = self.stamps[self.index].at >= self.newest
         for field, listed in wrong.items():
             if self.turn(f"{field}!") if field else newest:
                 self.clocks[f"{field}!"] = self.index
@@ -196,23 +202,28 @@ class Draft:
         self.values["problems"] = self.problems
         if self.facts is not base.facts and (now := fold(self.facts)):
             self.values |= {"status": now.status, "status_reason": now.reason, "source_status": now.source}
+        if self.starts:
+            self.values["previous_start"] = starts.previous(self.starts)
         changes = {field: value for field, value in self.values.items() if getattr(base, field) != value}
-        fresh = bool(changes) or not base.version
+        retold = self.facts is not base.facts and lines(self.facts) != lines(base.facts)
+        fresh = bool(changes) or retold or not base.version
         if fresh:
             changes["version"] = base.version + 1
             changes["updated_at"] = cause.received_at
             changes["message"] = cause.message
             changes["feed"] = cause.feed
+            changes["effective_at"] = self.newest
         stamps, clocks = _compact(self.stamps, self.clocks)
-        changes["effective_at"] = self.effective_at
-        return replace(base, facts=self.facts, stamps=stamps, clocks=clocks, **changes), fresh
+        if self.starts is not None:
+            changes["starts"] = self.starts
+        return replace(base, newest=self.newest, facts=self.facts, stamps=stamps, clocks=clocks, **changes), fresh
 
     def _forget(self) -> None:
         """A problem is listed until a newer message speaks of its field, or, without a field, of the record."""
         gone = set()
         for field in {problem.field or "" for problem in self.problems}:
             wrong = self.stamps[self.clocks[f"{field}!"]]
-            if self._spoken_after(wrong, field) if field else wrong.at < self.effective_at:
+            if self._spoken_after(wrong, field) if field else wrong.at < self.newest:
                 gone.add(field)
                 del self.clocks[f"{field}!"]
         listed = {problem for problem in self.problems if (problem.field or "") not in gone}

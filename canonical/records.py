@@ -57,8 +57,19 @@ class Fact(Struct, frozen=True, array_like=True, gc=False):
     source: Concept | None = None
 
 
+class Start(Struct, frozen=True, array_like=True, gc=False):
+    """When an appointment begins, as one message said it (canonical/starts.py)."""
+
+    at: str | None
+    stamp: Stamp
+
+
 class Record(Value, frozen=True):
-    """The envelope of every record (DOMAIN 1.0). Instants are RFC 3339 in UTC; `*_at` integers are microseconds."""
+    """The envelope of every record (DOMAIN 1.0). Instants are RFC 3339 in UTC; `*_at` integers are microseconds.
+
+    `effective_at` is the senders' time of the last version. `newest` is the newest clock heard, by which a message is
+    late or not: it moves with every message, and is shown to nobody.
+    """
 
     id: str
     tenant: str
@@ -70,6 +81,7 @@ class Record(Value, frozen=True):
     created_at: int = 0
     updated_at: int = 0
     effective_at: int = 0
+    newest: int = 0
     message: str | None = None  # the last message that changed it
     feed: str | None = None
     problems: tuple[Problem, ...] = ()
@@ -145,6 +157,7 @@ class Appointment(Record, frozen=True, tag="appointment", tag_field="resourceTyp
     minutes_duration: int | None = None
     duration_source: str | None = None  # declared | derived
     previous_start: str | None = None
+    starts: tuple[Start, ...] = ()
     overbooked: bool | None = None
     occurrence_number: str | None = None
     group: Identifier | None = None

@@ -116,7 +116,8 @@ class Settlement:
             found = [self._new(patch.type, place)]
         patch = self._linked(patch)
         for identity in found:
-            self._put(patch.type, *amend(self._before(identity), patch, self.cause))
+            before = self._before(identity)
+            self._put(patch.type, *amend(before, self._standing(before, patch), self.cause))
         return found
 
     def _heard_of(self, patch: Patch) -> bool:
@@ -179,6 +180,35 @@ class Settlement:
 
     def _reference(self, value: str) -> str | None:
         return (self.out.records[int(value[1:])] or None) if value.startswith(SELF) else value
+
+    def _standing(self, record: Record, patch: Patch) -> Patch:
+        """The patch with the references that stand, where they lead to the same survivor: merges are no news here."""
+        held = self._moved(record)
+        if not held:
+            return patch
+        named = {one.key: one for one in getattr(record, "participants", ())}
+
+        def standing(value: object) -> object:
+            if isinstance(value, Participant):
+                known = named.get(value.key)
+                is_same = known is not None and known.actor and held.get(known.actor) == value.actor
+                return replace(value, actor=known.actor) if known and is_same else value
+            return tuple([standing(one) for one in value]) if isinstance(value, tuple) else value
+
+        fields = dict(patch.fields)
+        if "patient" in fields and held.get(getattr(record, "patient", None) or "") == fields["patient"]:
+            fields["patient"] = getattr(record, "patient", None)
+        if "participants" in fields:
+            fields["participants"] = standing(fields["participants"])
+        edits = tuple([replace(edit, value=standing(edit.value)) for edit in patch.edits])
+        return replace(patch, fields=fields, edits=edits)
+
+    def _moved(self, record: Record) -> dict[str, str]:
+        """The patients that a record refers to and that were merged since, each with its survivor."""
+        named = {getattr(record, "patient", None)}
+        named.update(one.actor for one in getattr(record, "participants", ()) if one.kind == "patient")
+        known = {one: self.surviving(one) for one in named if one and self._knows(one)}
+        return {one: survivor for one, survivor in known.items() if one != survivor}
 
     # -- who takes whose place
 

@@ -6,6 +6,7 @@ facts in the order of their clocks: whatever order they arrived in, the result i
 
 from bisect import insort
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 from msgspec import Struct
 
@@ -56,6 +57,15 @@ MACHINES: dict[str, dict[str | None, set[str]]] = {
 }
 
 
+class Line(NamedTuple):
+    """What a fact did, where it did anything that can be told: the status before it, and how it came."""
+
+    before: str | None
+    fact: Fact
+    late: bool
+    effective: bool
+
+
 class Change(Struct, frozen=True, kw_only=True):
     """One line of a status history: from what to what, by which fact, and whether it was out of the ordinary."""
 
@@ -73,15 +83,11 @@ def allowed(kind: str, before: str | None, after: str) -> bool:
 
 
 def history(kind: str, facts: Sequence[Fact]) -> Iterator[Change]:
-    """The facts in the order of their clocks, each with what it did.
+    """The lines of a status history, in the order of the senders' clocks.
 
     The feed is the truth: an irregular transition is applied and marked, and whatever is heard of first is a beginning.
-    A fact is late when it was received after one with a newer clock.
     """
-    current: Fact | None = None
-    for fact, late in zip(facts, _late(facts), strict=True):
-        before = current.status if current else None
-        effective = _takes_effect(current, fact)
+    for before, fact, late, effective in lines(facts):
         yield Change(
             before=before,
             after=fact.status if effective else before or fact.status,
@@ -90,8 +96,28 @@ def history(kind: str, facts: Sequence[Fact]) -> Iterator[Change]:
             late=late,
             effective=effective,
         )
-        if effective:
+
+
+def lines(facts: Sequence[Fact]) -> list[Line]:
+    """The facts that changed the status, and those that would have but had no effect; the latter once in each status.
+
+    What only says again what holds is no line, nor is a weak word after a stronger one: a record that is confirmed all
+    day looks the same in the evening. A fact is late when it was received after one with a newer clock.
+    """
+    found: list[Line] = []
+    current: Fact | None = None
+    vain: set[tuple[str, str, str]] = set()
+    for fact, late in zip(facts, _late(facts), strict=True):
+        before = current.status if current else None
+        if effective := _takes_effect(current, fact):
             current = fact
+            vain = vain if before == fact.status else set()
+        what = (fact.status, fact.event, fact.feed)
+        if before != fact.status and (effective or not (fact.weak or what in vain)):
+            found.append(Line(before, fact, late, effective))
+            if not effective:
+                vain.add(what)
+    return found
 
 
 def _late(facts: Sequence[Fact]) -> list[bool]:

@@ -2,7 +2,7 @@
 
 from canonical.apply import Cause
 from canonical.patches import Patch
-from canonical.records import Record
+from canonical.records import Appointment, Record
 from canonical.status import fold
 
 # What a status that was not there before is called.
@@ -44,24 +44,34 @@ FIRST_WORDS = frozenset(
     }
 )
 GENERAL = (".created", ".updated")
+ENDED = frozenset({"fulfilled", "cancelled", "noshow", "entered-in-error"})
 
 
 def event_type(patch: Patch, before: Record | None, after: Record, cause: Cause, word: str | None = None) -> str:
     """The type of the event for a new version; `word` is what the message did, where it is not in the patch."""
-    kind, said = patch.type, patch.event or word
+    kind, said, is_newest = patch.type, patch.event or word, before is None or cause.clock >= before.newest
     if before is None:
         return said if said in FIRST_WORDS else f"{kind}.created"
-    if said and not said.endswith(GENERAL) and cause.clock >= before.effective_at and _took_effect(patch, after, cause):
+    if said and not said.endswith(GENERAL) and is_newest and _took_effect(patch, after, cause):
         return said
     if after.status != before.status and (seen := STATUS_WORDS.get(kind, {}).get(after.status or "")):
         return seen
-    moved = kind == "appointment" and getattr(before, "start", None) != getattr(after, "start", None)
-    return f"{kind}.rescheduled" if moved else f"{kind}.updated"
+    return f"{kind}.rescheduled" if is_newest and _moved(before, after) else f"{kind}.updated"
+
+
+def _moved(before: Record, after: Record) -> bool:
+    """Whether an appointment that is still to come is now at another time than was known."""
+    if not isinstance(before, Appointment) or not isinstance(after, Appointment) or after.status in ENDED:
+        return False
+    return before.start is not None and after.start is not None and before.start != after.start
 
 
 def _took_effect(patch: Patch, after: Record, cause: Cause) -> bool:
-    """A cancel of something that is not so any more did nothing."""
-    if not patch.said or not patch.said.cancels:
+    """Whether what was said holds: a cancel of what is no longer so did nothing, nor does one feed undo another's S17.
+
+    A weak word says how things probably are, beside what happened.
+    """
+    if not patch.said or patch.said.weak:
         return True
     now = fold(after.facts)
     return now is not None and now.stamp.message == cause.message

@@ -2,16 +2,20 @@
 
 from itertools import permutations
 
+import msgspec
 import pytest
 
 from canonical.datatypes import Identifier, Participant, Placement
 from canonical.events import EVENTS
 from canonical.patches import Merge, Patch, Said, Tie
-from canonical.records import Encounter, Patient
+from canonical.records import Appointment, Encounter, Patient, Record
 from canonical.settle import Refused
 from canonical.telling import FIRST_WORDS, STATUS_WORDS
+from transforms.api import v1
 
 from .world import Told, World, account, mrn, names, patch, person, stay, visit
+
+START, LATER = "2027-06-01T14:00:00Z", "2027-06-02T14:00:00Z"
 
 
 def update(clock: int, *numbers: str, **more: object) -> Told:
@@ -433,3 +437,113 @@ def test_a_patch_without_anchors_makes_a_record_of_its_own() -> None:
     world = World(Told(clock=1, patches=(Patch(type="encounter", anchors=()),)))
 
     assert len(world.standing()) == 1
+
+
+def booking(clock: int, status: str = "booked", event: str = "appointment.created", **more: object) -> Told:
+    """S12 and its kind."""
+    return Told(
+        clock=clock,
+        patches=(patch("appointment", (visit("F"),), {"said": Said(status=status), "event": event, **more}),),
+    )
+
+
+def shown(record: Record) -> object:
+    """What the API shows of a record."""
+    return msgspec.to_builtins(v1.present(record))
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        [booking(at, start=START) for at in range(2, 82)],
+        [booking(at, start=START, zone=None) for at in range(2, 82)],
+        [booking(3, "noshow", start=START), booking(2, start=START), booking(4, "noshow"), booking(5, "noshow")],
+        [
+            booking(9, "entered-in-error"),
+            booking(4, start=START),
+            booking(5, "cancelled"),
+            booking(10, "entered-in-error"),
+        ],
+    ],
+)
+def test_what_is_shown_changes_only_with_a_version(told: list[Told]) -> None:
+    """Whatever is heard: the same version, the same body."""
+    world = World(booking(1, start=START))
+    bodies: dict[int, object] = {}
+    for one in told:
+        record = world.record(visit("F"))
+        assert bodies.setdefault(record.version, shown(record)) == shown(record)
+        world.hear(one)
+    record = world.record(visit("F"))
+
+    assert bodies.setdefault(record.version, shown(record)) == shown(record)
+
+
+def test_confirming_moves_the_clock_alone() -> None:
+    """Eighty repetitions are one version of the first one's time; what is older than the last is late all the same."""
+    world = World(*(booking(at, start=START) for at in range(1, 81)))
+    confirmed = world.record(visit("F"))
+    world.hear(booking(40, start=LATER))
+    late = world.record(visit("F"))
+
+    assert isinstance(late, Appointment)
+    assert (1, 1, 80) == (confirmed.version, confirmed.effective_at, confirmed.newest)
+    assert (2, START, LATER) == (late.version, late.start, late.previous_start)
+
+
+@pytest.mark.parametrize(
+    ("known", "told"),
+    [
+        ([booking(9, "noshow", event="appointment.noshow")], booking(1, start=START)),
+        ([booking(9, "entered-in-error", event="appointment.deleted")], booking(1, start=START)),
+        ([booking(9, "cancelled", start=START)], booking(5, "cancelled", zone="Europe/Berlin")),
+        ([booking(9, "cancelled", start=START)], booking(10, "cancelled", event="appointment.updated", start=LATER)),
+        ([booking(9)], booking(10, event="appointment.updated", start=START)),
+    ],
+)
+def test_a_fill_is_no_reschedule(known: list[Told], told: Told) -> None:
+    """What comes late, what was not known before, and what has ended is updated; nobody is called to another time."""
+    settled = World(*known).hear(told)
+
+    assert ["appointment.updated"] == [event.type for event in settled.events]
+
+
+def test_a_word_without_effect_is_not_told() -> None:
+    """What one feed removed stays removed: a booking by another is an update."""
+    world = World(booking(1, "entered-in-error"))
+    told = Told(clock=2, patches=booking(2, event="appointment.checked_in").patches, feed="other")
+
+    assert ["appointment.updated"] == [event.type for event in world.hear(told).events]
+
+
+@pytest.mark.parametrize("order", list(permutations(range(4))))
+def test_the_previous_start(order: tuple[int, ...]) -> None:
+    """An appointment that moved keeps the start that it had before, in whatever order it was told."""
+    told = [booking(1, start=START), booking(2, start=LATER), booking(3, start=LATER), booking(4, "cancelled")]
+    record = World(*(told[place] for place in order)).record(visit("F"))
+
+    assert isinstance(record, Appointment)
+    assert (LATER, START) == (record.start, record.previous_start)
+
+
+def test_the_previous_start_of_what_never_moved() -> None:
+    """There is none, however often it is said and forgotten."""
+    record = World(booking(1, start=START), booking(2), booking(3, start=START)).record(visit("F"))
+
+    assert isinstance(record, Appointment)
+    assert (START, None) == (record.start, record.previous_start)
+
+
+REPLAYED = admit(1, "A", visit("1"), participants=(Participant(kind="patient", actor="@0", key="PID/1"),))
+
+
+def test_a_replay_after_a_merge_changes_nothing() -> None:
+    """The references of a message read again lead to the same survivor as those that stand."""
+    world = World(REPLAYED, update(2, "B"), merge(3, "A", "B"))
+    before = encounter(world, visit("1"))
+
+    world.received = before.created_at - 1  # a replay is as of when the message came
+    settled = world.hear(REPLAYED)
+
+    assert (set(), []) == (settled.fresh, settled.events)
+    assert before == encounter(world, visit("1"))

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from canonical.records import Fact, Stamp
-from canonical.status import MACHINES, allowed, fold, history, remember
+from canonical.status import MACHINES, allowed, fold, history, lines, remember
 
 FROM = {"A01": "in-progress", "A02": "in-progress", "A03": "finished", "A05": "planned", "A08": "arrived"}
 FROM |= {"A11": "cancelled", "A13": "in-progress", "A23": "entered-in-error", "S12": "booked", "S15": "cancelled"}
@@ -87,6 +87,26 @@ def test_a_fact_without_effect_stays_in_the_history() -> None:
     *_, last = history("encounter", known(fact("A01", 1), fact("A03", 2), fact("A11", 3)))
 
     assert (last.before, last.after, last.effective, last.anomaly) == ("finished", "finished", False, False)
+
+
+def test_what_already_holds_is_no_line() -> None:
+    """A booking that is confirmed a hundred times is one line, and so is a cancel that never takes effect."""
+    booked = known(*(fact("S12", at) for at in range(100)), fact("S15", 101))
+    stay = known(fact("A01", 1), fact("A03", 2), *(fact("A11", at) for at in range(3, 50)), fact("A08", 60))
+
+    assert [(None, "booked", 0), ("booked", "cancelled", 101)] == [
+        (change.before, change.after, change.fact.stamp.at) for change in history("appointment", booked)
+    ]
+    assert [("in-progress", 1), ("finished", 2), ("finished", 3)] == [
+        (change.after, change.fact.stamp.at) for change in history("encounter", stay)
+    ]
+
+
+def test_a_repetition_that_comes_late_is_no_line() -> None:
+    """An older message that says what held already, then and now, changes nothing that anyone can see."""
+    held = known(fact("S12", 1, received=1), fact("S12", 5, received=2))
+
+    assert lines(held) == lines(remember(held, fact("S12", 3, received=9)))
 
 
 def test_an_irregular_transition_is_applied_and_marked() -> None:

@@ -10,6 +10,7 @@ from canonical.records import Record
 from canonical.settle import Settled, Working, settle
 
 BOOKKEEPING = {"id", "version", "created_at", "updated_at", "message", "feed", "facts", "stamps", "clocks", "links"}
+BOOKKEEPING |= {"effective_at", "starts"}
 
 
 def mrn(value: str, use: str | None = None) -> Identifier:

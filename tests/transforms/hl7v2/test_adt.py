@@ -215,7 +215,7 @@ def test_the_attending_doctor_changes() -> None:
         ("A01 A21 A22", "started leave_started leave_ended"),
         ("A01 A03 A13", "started finished discharge_cancelled"),
         ("A01 A11 A11", "started admit_cancelled"),
-        ("A01 A03 A11", "started finished"),
+        ("A01 A03 A11", "started finished updated"),
         ("A04 A06 A07", "registered class_changed class_changed"),
         ("A01 A23", "started deleted"),
         ("A08 A08", "created"),

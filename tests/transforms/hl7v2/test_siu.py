@@ -54,7 +54,7 @@ PID = "PID|1||5^^^EASTMRN^MR||ADAMS^ANNA"
 def known(record: Appointment) -> dict[str, object]:
     """What is known of an appointment, whenever and in whatever order it was heard."""
     plain: dict[str, object] = to_builtins(record)
-    for field in ("version", "createdAt", "updatedAt", "message", "facts", "stamps", "clocks", "id"):
+    for field in ("version", "createdAt", "updatedAt", "message", "facts", "stamps", "clocks", "id", "starts"):
         plain.pop(field, None)
     return plain
 
