@@ -44,7 +44,7 @@ MESSAGE_CODES: Final = {
     "DQ-FUTURE-CLOCK": "The sender's clock is ahead of ours; the time of receipt was taken.",
     "DQ-CTRLID-REUSE": "The control id was used before for another message.",
     "required-field-missing": "The message cannot be used without this field.",
-    "value-too-long": "The message is larger than the feed allows.",
+    "value-too-long": "The message is larger than the feed allows, or has more segments and repetitions than are read at once.",
     "application-internal-error": "A fault of ours; the message is kept, and a task says so.",
     "INT-PARSE": "The message cannot be read.",
     "INT-MAP": "The message could not be mapped, which is a fault of ours.",

@@ -7,6 +7,7 @@ from MSH-9.1 and MSH-9.2; the structure in MSH-9.3 is often wrong and decides no
 from typing import Final
 
 from canonical.patches import Mapped
+from canonical.problems import Problem
 
 from . import adt, siu, times
 from .actions import Events
@@ -18,6 +19,14 @@ from .profile import Profile
 from .rows import BadField, Reading, Used
 
 EVENTS: Final[Events] = {**siu.EVENTS, **adt.EVENTS}
+MOST: Final = 20_000  # segments and repetitions: more than that would keep everyone else waiting
+FEW: Final = 2 * MOST  # characters that cannot hold as many
+TOO_MUCH: Final = Problem(
+    code="value-too-long",
+    path="MSH",
+    detail="the message has more segments and repetitions than are read at once",
+    severity="error",
+)
 AHEAD: Final = 300_000_000  # microseconds that a sender's clock may be ahead of ours
 CLOCK: Final = (("EVN", 6), ("EVN", 2), ("MSH", 7))
 
@@ -34,11 +43,21 @@ def map_message(
         mapped.keys += keys_of_unmapped(reading)
         mapped.problems = list(message.problems)
         return mapped
+    if len(message.text) > FEW and _pieces(message) > MOST:
+        mapped.anchor_missing = TOO_MUCH
+        mapped.problems = list(message.problems)
+        return mapped
     action.build(action, reading, mapped)
     mapped.patches = reading.cast.patches
     mapped.keys += keys_of(mapped)
     mapped.problems = [*message.problems, *reading.problems]
     return mapped
+
+
+def _pieces(message: Message) -> int:
+    """How much there is to read: work grows with segments and repetitions, not with the length of a text."""
+    repetition = message.delimiters.repetition
+    return len(message.segments) + (message.text.count(repetition) if repetition else 0)
 
 
 def _event(message: Message) -> str:

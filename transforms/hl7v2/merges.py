@@ -4,6 +4,7 @@ A merge says that two are one from now on; a move gives something to another pat
 is named and unknown leaves a tombstone, so that messages which are late find their way.
 """
 
+from bisect import bisect
 from collections.abc import Iterable, Iterator
 from typing import Final
 
@@ -193,8 +194,9 @@ def _pairs(pid: Segment, reading: Reading) -> Iterator[tuple[Segment, Segment]]:
     """Each MRG with the PV1 that follows it."""
     visits = about(reading, pid, "PV1")
     for mrg in about(reading, pid, "MRG"):
-        if pv1 := next((one for one in visits if one.number > mrg.number), None):
-            yield mrg, pv1
+        at = bisect(visits, mrg.number, key=lambda one: one.number)
+        if at < len(visits):
+            yield mrg, visits[at]
 
 
 def _once(numbers: Iterable[Identifier | None]) -> tuple[Identifier, ...]:

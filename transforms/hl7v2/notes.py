@@ -33,41 +33,40 @@ def notes_of(owner: Segment, reading: Reading, scope: str) -> tuple[Note, ...]:
 
 def general_notes(_: Segment, reading: Reading) -> tuple[Note, ...] | UnsetType:
     """The notes about the appointment: all that do not stand behind one of its resources."""
-    found = [segment for segment in reading.message.all("NTE") if _owner(segment, reading) not in RESOURCES]
+    owner, found = "", []
+    for segment in reading.message.segments:
+        if segment.name == "NTE":
+            found += [segment] if owner not in RESOURCES else []
+        elif segment.name[0] != "Z":
+            owner = segment.name
     sent = {segment.get(3) for segment in found} - {""}
     if not sent:
         return UNSET
     return () if sent == {NULL} else joined(found, reading, "appointment")
 
 
-def _owner(nte: Segment, reading: Reading) -> str:
-    segments = reading.message.segments
-    at = nte.number - 2
-    while at > 0 and (segments[at].name == "NTE" or segments[at].name[0] == "Z"):
-        at -= 1
-    return segments[at].name
-
-
 def joined(segments: Iterable[Segment], reading: Reading, scope: str) -> tuple[Note, ...]:
     """Notes of one author, time and type are one text, a line for each segment and repetition."""
-    found: list[Note] = []
+    found: list[tuple[Note, list[str]]] = []
     for segment in segments:
         lines = take(_lines, segment, 3, reading)
         if not lines:
             continue
-        note = _note(segment, "\n".join(lines), reading, scope)
-        if found and replace(found[-1], text="") == replace(note, text=""):
-            note = replace(note, text=f"{found.pop().text}\n{note.text}")
-        found.append(note)
-    return tuple(found)
+        note = _note(segment, reading, scope)
+        if found and found[-1][0] == note:
+            found[-1][1].extend(lines)
+        else:
+            found.append((note, [*lines]))
+    return tuple(replace(note, text="\n".join(lines)) for note, lines in found)
 
 
-def _note(nte: Segment, text: str, reading: Reading, scope: str) -> Note:
+def _note(nte: Segment, reading: Reading, scope: str) -> Note:
+    """Author, time and type of a note."""
     if len(nte.fields) <= 4:
-        return Note(text=text, scope=scope)
+        return Note(text="", scope=scope)
     author = take(people, nte, 5, reading) or ()
     return Note(
-        text=text,
+        text="",
         author=next((one.display for one in author), None),
         time=take(date_time_or_date, nte, 6, reading) or None,
         type=next(iter(codes_of(take(concept, nte, 4, reading) or None)), None),

@@ -3,6 +3,7 @@
 People are matched by the numbers of PID-3 alone: a member number names a coverage and an SSN proves nothing.
 """
 
+from bisect import bisect
 from collections.abc import Sequence
 from typing import Final, TypeVar
 
@@ -234,5 +235,10 @@ def about(reading: Reading, pid: Segment, name: str) -> list[Segment]:
     found = reading.message.all(name)
     if not found or not pid.repeated:
         return found
-    after = next((one.number for one in reading.message.all("PID") if one.number > pid.number), None)
-    return [one for one in found if one.number > pid.number and (after is None or one.number < after)]
+    pids = reading.message.all("PID")
+    begin, later = bisect(found, pid.number, key=_place), bisect(pids, pid.number, key=_place)
+    return found[begin : bisect(found, pids[later].number, key=_place) if later < len(pids) else None]
+
+
+def _place(segment: Segment) -> int:
+    return segment.number

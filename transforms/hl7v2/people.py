@@ -158,14 +158,36 @@ def _person(text: str, identifier: Identifier | None, dialect: Dialect) -> Perso
 people = remembered(repeated(person))
 
 
-def same(one: Person, other: Person) -> bool:
-    """Whether two mentions in one message are of one person: by a number, or by name where one has none."""
-    if one is other:
-        return True
-    if one.identifiers and other.identifiers:
-        numbers = {(held.system, held.value) for held in other.identifiers}
-        return any((held.system, held.value) in numbers for held in one.identifiers)
-    return one.name is not None and other.name is not None and _called(one.name) == _called(other.name)
+class Roll:
+    """Persons of one message, found again by any number, or by name where one of the two mentions has no number."""
+
+    __slots__ = ("_named", "_numbers", "_unnumbered")
+
+    def __init__(self, *persons: Person) -> None:
+        self._numbers: dict[tuple[str, str], int] = {}
+        self._named: dict[tuple[str, ...], int] = {}
+        self._unnumbered: dict[tuple[str, ...], int] = {}
+        for place, one in enumerate(persons):
+            self.add(one, place)
+
+    def add(self, one: Person, place: int) -> None:
+        """Another mention of the person at this place; the first to claim a number or a name keeps it."""
+        for held in one.identifiers:
+            self._numbers.setdefault((held.system, held.value), place)
+        if one.name is not None:
+            called = _called(one.name)
+            self._named.setdefault(called, place)
+            if not one.identifiers:
+                self._unnumbered.setdefault(called, place)
+            elif self._unnumbered.get(called) == place:
+                del self._unnumbered[called]
+
+    def find(self, one: Person) -> int | None:
+        """The place of the person whom this mention is of."""
+        named = self._unnumbered if one.identifiers else self._named
+        found = [self._numbers.get((held.system, held.value)) for held in one.identifiers]
+        found.append(named.get(_called(one.name)) if one.name is not None else None)
+        return min((place for place in found if place is not None), default=None)
 
 
 def _called(name: Name) -> tuple[str, ...]:
@@ -174,19 +196,21 @@ def _called(name: Name) -> tuple[str, ...]:
 
 def united(mentions: Sequence[Person]) -> list[Person]:
     """Repetitions that name one person, as that person with all the numbers."""
-    found: list[Person] = []
+    if len(mentions) < 2:
+        return [*mentions]
+    roll, found, numbers = Roll(), list[Person](), list[dict[Identifier, None]]()
+    named: dict[Name, int] = {}
     for one in mentions:
-        known = next((place for place, other in enumerate(found) if _alike(one, other)), None)
-        if known is None:
+        places = (roll.find(one), named.get(one.name) if one.name is not None else None)
+        at = min((place for place in places if place is not None), default=len(found))
+        if at == len(found):
             found.append(one)
-        else:
-            numbers = tuple(dict.fromkeys((*found[known].identifiers, *one.identifiers)))
-            found[known] = replace(found[known], identifiers=numbers)
-    return found
-
-
-def _alike(one: Person, other: Person) -> bool:
-    return same(one, other) or (one.name is not None and one.name == other.name)
+            numbers.append({})
+        numbers[at].update(dict.fromkeys(one.identifiers))
+        roll.add(one, at)
+        if one.name is not None:
+            named.setdefault(one.name, at)
+    return [replace(one, identifiers=tuple(held)) for one, held in zip(found, numbers, strict=True)]
 
 
 def spot(text: str, reading: Reading) -> Spot | None:

@@ -54,11 +54,16 @@ def resources(reading: Reading, start: str | None) -> list[Entry]:
 
 def _once(entries: list[Entry]) -> list[Entry]:
     """Without the people of AIG whom AIP names as well."""
-    general = [one for one in entries if one.kind == "provider" and one.key.startswith("AIG")]
-    if not general:
+    if not any(_is_general(one) for one in entries):
         return entries
     named = {number.value for one in entries if one.key.startswith("AIP") for number in _numbers(one)}
-    return [one for one in entries if one not in general or named.isdisjoint(number.value for number in _numbers(one))]
+    return [
+        one for one in entries if not _is_general(one) or named.isdisjoint(number.value for number in _numbers(one))
+    ]
+
+
+def _is_general(entry: Entry) -> bool:
+    return entry.kind == "provider" and entry.key.startswith("AIG")
 
 
 def _numbers(entry: Entry) -> tuple[Identifier, ...]:

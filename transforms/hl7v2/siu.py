@@ -21,7 +21,7 @@ from .encounter import is_about_a_visit
 from .er7 import Segment
 from .filler_status import ENDED, WAITING, is_block, status
 from .patient import about, patient
-from .people import name, people, same, spots
+from .people import Roll, name, people, spots
 from .resources import Entry, edits, refer, resources, snapshot
 from .rows import Reading, take
 from .visits import stay
@@ -137,8 +137,8 @@ def _attending(entries: Sequence[Entry], reading: Reading) -> list[Participant]:
     if pv1 is None or not pv1.get(7):
         return []
     reading.field = "participants"
-    named = [entry.who for entry in entries if isinstance(entry.who, Person)]
-    found = [one for one in take(people, pv1, 7, reading) or () if not any(same(one, other) for other in named)]
+    named = Roll(*(entry.who for entry in entries if isinstance(entry.who, Person)))
+    found = [one for one in take(people, pv1, 7, reading) or () if named.find(one) is None]
     attending = [_attends(one, f"PV1/7~{place}" if place else "PV1/7", pv1, reading) for place, one in enumerate(found)]
     reading.field = None
     return attending

@@ -95,7 +95,9 @@ def _roles(pv1: Segment, named: set[tuple[str, str | None]], reading: Reading) -
 def _rols(pv1: Segment, reading: Reading) -> Iterator[Segment]:
     if "ROL" not in reading.message.named:
         return
-    for segment in reading.message.segments[pv1.number :]:
+    segments = reading.message.segments
+    for at in range(pv1.number, len(segments)):
+        segment = segments[at]
         if segment.name in AFTER_THE_VISIT:
             return
         if segment.name == "ROL":
