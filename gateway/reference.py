@@ -8,10 +8,18 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
-from gateway import reference_commands, reference_events, reference_mapping, reference_problems, reference_settings
+from gateway import (
+    reference_api,
+    reference_commands,
+    reference_events,
+    reference_mapping,
+    reference_problems,
+    reference_settings,
+)
 
 ROOT: Final = Path(__file__).parent.parent
 PAGES: Final[Sequence[tuple[str, Callable[[], str]]]] = (
+    (reference_api.PATH, reference_api.render),
     (reference_commands.PATH, reference_commands.render),
     (reference_events.PATH, reference_events.render),
     (reference_mapping.PATH, reference_mapping.render),

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from msgspec.structs import fields
 
 from gateway import reference_commands, reference_settings
 from gateway.answers import code_for
@@ -15,12 +16,19 @@ from gateway.api import ROUTES
 from gateway.frames import messages
 from gateway.intake import Verdict
 from gateway.pipeline import STATES
+from gateway.problems import ProblemDetails
 from gateway.reference_commands import commands
 from gateway.reference_settings import PAGES
+from gateway.routes.events import Events
+from gateway.routes.lineage import Line
+from gateway.routes.oauth import Token
+from gateway.routes.reading import from_json, from_query
+from gateway.routes.serving import Route
 from gateway.settings import SENTENCES, FeedSettings, Main, Peer, Setting, feed_of
 from gateway.translate import translate
 from policies.metrics import Metrics
 from policies.signing import Hmac, new_secret, sign
+from transforms.api import v1
 
 ROOT = Path(__file__).parent.parent
 PAGES_OF_DOCS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
@@ -28,6 +36,15 @@ BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"(?<!!)\[[^\]]+\]\(([^)\s]+)\)")
 HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 ROUTE = re.compile(r"\b(GET|POST|PUT|PATCH|DELETE) +(/[\w/{}.-]*)")
+CURL = re.compile(r"^(?:\w+=\$\()?curl .*?(?:[^\\]$)", re.MULTILINE | re.DOTALL)
+CALLED = re.compile(r"\$ISTHMUS(/[^\s?'\"]*)(?:\?([^\s'\"]*))?")
+SHOWN: dict[str, type[msgspec.Struct]] = {
+    "access_token": Token,
+    "resourceType": v1.Appointment,
+    "items": Events,
+    "requestId": ProblemDetails,
+    "mapping": Line,
+}
 SECRET = new_secret(b"s" * 32)
 
 
@@ -179,6 +196,50 @@ def test_settings_that_are_shown_are_settings(place: str, code: str) -> None:
     kind: type[Setting] = Main if {"server", "store"} & set(found) else Peer
 
     assert isinstance(msgspec.convert(found, kind, dec_hook=lambda kind, value: kind(value)), kind), place
+
+
+def calls_of_the_guide() -> list[str]:
+    """Every curl of the guide to the API, on one line."""
+    page = (ROOT / "docs" / "guides" / "api.md").read_text(encoding="utf-8")
+    shell = "\n".join(code for kind, code in BLOCK.findall(page) if kind == "sh")
+    return [re.sub(r"\s*\\\n\s*", " ", call) for call in CURL.findall(shell)]
+
+
+def routed(method: str, path: str) -> Route:
+    """The route of a call, its ids being shell variables."""
+    wanted = re.sub(r"\$\w+", "{id}", path)
+    return next(route for route in ROUTES if (route.method, route.template) == (method, wanted))
+
+
+@pytest.mark.parametrize("call", calls_of_the_guide())
+def test_calls_of_the_guide_are_accepted(call: str) -> None:
+    """Each curl names a route, and its query or body is one that the route reads."""
+    ((path, query),) = CALLED.findall(call)
+    body = re.search(r"-d '(\{.*?\})'", call)
+    named = re.search(r"-X (\w+)", call)
+    route = routed(named[1] if named else "POST" if " -d " in call else "GET", path)
+
+    assert bool(body) == (route.body is not None)
+    if route.query:
+        assert isinstance(from_query(route.query, query.encode()), route.query)
+    if route.body and body:
+        assert isinstance(from_json(route.body, "application/json", body[1].encode()), route.body)
+
+
+@pytest.mark.parametrize(
+    ("place", "code"),
+    [one for one in blocks("json") if "guides/api.md" in one[0]],
+    ids=lambda one: one.partition("\n")[0],
+)
+def test_answers_of_the_guide_are_of_the_contract(place: str, code: str) -> None:
+    """What the guide shows as an answer is what its type would write: no field is invented or called otherwise."""
+    found = json.loads(code)
+    kind = next(kind for name, kind in SHOWN.items() if name in found)
+
+    said = msgspec.to_builtins(msgspec.convert(found, kind))
+    left_out = {field.encode_name: field.default for field in fields(kind)}
+
+    assert found == {name: said.get(name, left_out.get(name)) for name in found}, place
 
 
 @pytest.fixture

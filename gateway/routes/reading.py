@@ -16,7 +16,7 @@ from gateway.problems import Wrong, stop, unreadable
 
 Shape = TypeVar("Shape", bound=Struct)
 Place: TypeAlias = Literal["parameter", "pointer"]
-Limit: TypeAlias = Annotated[int, Meta(ge=1, le=500)]
+Limit: TypeAlias = Annotated[int, Meta(ge=1, le=500, description="The most that a page may hold.")]
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
@@ -53,7 +53,7 @@ class Paged(Query, frozen=True):
     """What every list takes."""
 
     limit: Limit = 50
-    cursor: str | None = None
+    cursor: Annotated[str | None, Meta(description="The `next` of the page before, with the same search.")] = None
 
 
 def decoded(kind: type, value: Any) -> Any:

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from canonical.problems import CODES
-from gateway import reference, reference_mapping
+from gateway import problems, reference, reference_api, reference_mapping
+from gateway.api import ROUTES
 from transforms.hl7v2.mapping import EVENTS
 from transforms.hl7v2.rows import Table
 
@@ -91,3 +92,34 @@ def test_every_problem_code_is_published() -> None:
 
     assert written
     assert written <= set(CODES)
+
+
+def refusals_in(path: Path) -> Iterator[tuple[int, str]]:
+    """The status and code of each refusal that a file writes down."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if not isinstance(node, ast.Call):
+            continue
+        name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+        named = {one.arg: one.value for one in node.keywords}
+        told = [named.get("status"), named.get("code")] if name == "Refusal" else node.args[:2]
+        values = [one.value for one in told if isinstance(one, ast.Constant)]
+        if name in {"stop", "_refusal", "Refusal"} and len(values) == 2:
+            yield int(str(values[0])), str(values[1])
+
+
+def test_every_refusal_is_published() -> None:
+    """The page has each code that a caller can meet, with its status, and no other."""
+    files = [path for room in ("gateway", "policies") for path in (ROOT / room).rglob("*.py")]
+    written = {one for path in files for one in refusals_in(path)} | set(problems.CODES.items())
+
+    assert written == {(status, code) for status, codes in reference_api.CODES.items() for code in codes}
+
+
+def test_every_call_is_on_the_page() -> None:
+    """Nothing is served that the page does not tell of, and what it tells of is linked to its fields."""
+    page = reference_api.render()
+    rows = re.findall(r"^\| `([A-Z]+ /\S+)` \| (.*?)\. \| (.+?) \| (.+?) \|", page, re.MULTILINE)
+    told = {kind.__name__ for kind in (*reference_api.sent(), *reference_api.given())}
+
+    assert [f"{route.method} {route.template}" for route in ROUTES] == [row[0] for row in rows]
+    assert {name.lower() for name in told} == set(re.findall(r"\]\(#(\w+)\)", page))
