@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from canonical import starts
 from canonical.datatypes import Identifier, Link
-from canonical.draft import LISTS, Cause, Draft, by_name, identifier_key, identifier_place, link_key
+from canonical.draft import LISTS, Cause, Draft, identifier_key, identifier_place, link_key
 from canonical.ids import RecordType
 from canonical.patches import Merge, Patch, Said
 from canonical.records import RECORDS, Appointment, Fact, Record, Stamp, Start
@@ -153,12 +153,12 @@ def join(survivor: Record, source: Record, cause: Cause) -> Record:
     """The survivor with all that was ever said about the source, each register under its clock."""
     draft = Draft(survivor)
     draft.newest = max(survivor.newest, source.newest)
+    held = {field: kind.held(getattr(source, field, None)) for field, kind in LISTS.items()}
     for register, at in sorted(source.clocks.items()):  # a whole list before its entries
         draft.under(source.stamps[at])
         field, _, key = register.partition("/")
         if key and not key.startswith("replaced-by/"):
-            held = by_name(field, getattr(source, field))
-            draft.entry(field, key, tuple(held[name] for name in LISTS[field].of(key, held)))
+            draft.entry(field, key, tuple(held[field].get(key, {}).values()))
         elif field.endswith("!"):
             draft.complain(one for one in source.problems if one.field == (field[:-1] or None))
         elif not key:

@@ -3,7 +3,7 @@
 A register holds what the newest clock said of it, so a draft ends the same in whatever order it is spoken to.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from msgspec import Struct
@@ -38,18 +38,28 @@ class Cause(Struct, frozen=True, kw_only=True, gc=False):
 class Entries(Struct, frozen=True):
     """A list whose entries have registers of their own: how an entry is named, where it stands among the others.
 
-    In a `grouped` list one register may hold several entries: `PV1-8` those named `PV1-8/1` and `PV1-8/2`.
+    In a `grouped` list one register may hold several entries: `PV1-8` those named `PV1-8/1` and `PV1-8/2`, whereas
+    `AIP/1` is one by itself.
     """
 
     named: Callable[[Any], str]
     place: Callable[[Any], Any]
     grouped: bool = False
 
-    def of(self, register: str, held: Iterable[str]) -> list[str]:
-        """Those of the names that a register holds."""
-        if not self.grouped:
-            return [register] if register in held else []
-        return [name for name in held if name == register or name.rpartition("/")[0] == register]
+    def register(self, name: str) -> str:
+        """The register that holds the entry of this name."""
+        return name.rpartition("/")[0] if self.grouped and "-" in name.partition("/")[0] else name
+
+    def held(self, entries: Iterable[Any] | None) -> "Held":
+        """Entries by their registers; one without a name by its place."""
+        found: Held = {}
+        for place, one in enumerate(entries or ()):
+            name = self.named(one) or f"?{place}"
+            found.setdefault(self.register(name), {})[name] = one
+        return found
+
+
+Held = dict[str, dict[str, Any]]  # the entries of a list by register and name
 
 
 def _segment_key(entry: Any) -> str:
@@ -112,7 +122,7 @@ class Draft:
     def __init__(self, base: Record) -> None:
         self.base = base
         self.values: dict[str, object] = {}
-        self.lists: dict[str, dict[str, Any]] = {}
+        self.lists: dict[str, Held] = {}
         self.clocks = dict(base.clocks)
         self.stamps = list(base.stamps)
         self.facts = base.facts
@@ -150,31 +160,30 @@ class Draft:
         if self.clocks.get(field) not in self.newer and self.turn(f"{field}/{key}"):
             self._put(field, key, value if isinstance(value, tuple) else () if value is None else (value,))
 
-    def _put(self, field: str, key: str, values: Sequence[object]) -> None:
-        entries, kind = self._entries(field), LISTS[field]
-        for name in kind.of(key, entries):
-            del entries[name]
-        entries.update((kind.named(one), one) for one in values)
+    def _put(self, field: str, key: str, values: Iterable[object]) -> None:
+        named = LISTS[field].named
+        self._entries(field)[key] = {named(one): one for one in values}
 
-    def _entries(self, field: str) -> dict[str, Any]:
+    def _entries(self, field: str) -> Held:
         if field not in self.lists:
-            self.lists[field] = by_name(field, self.values.get(field, getattr(self.base, field)))
+            held: Any = self.values.get(field, getattr(self.base, field))
+            self.lists[field] = LISTS[field].held(held)
         return self.lists[field]
 
     def _list(self, field: str, value: object) -> None:
         """A whole list was sent: it replaces all entries but those that a newer message set or removed one by one."""
         if not self.turn(field):
             return
-        single = [register for register in self.clocks if register.startswith(f"{field}/")]
+        single = {register for register in self.clocks if register.startswith(f"{field}/")}
         kept = [register.partition("/")[2] for register in single if self.clocks[register] in self.newer]
-        held = dict(self._entries(field)) if kept else {}
+        held = self._entries(field) if kept else {}
         self.clocks = {
             register: at for register, at in self.clocks.items() if register not in single or at in self.newer
         }
         self.lists.pop(field, None)
         self.values[field] = value
         for key in kept:
-            self._put(field, key, [held[name] for name in LISTS[field].of(key, held)])
+            self._put(field, key, held.get(key, {}).values())
 
     def say(self, fact: Fact) -> None:
         """A status was stated."""
@@ -197,8 +206,9 @@ class Draft:
         base = self.base
         if self.problems:
             self._forget()
-        for field, entries in self.lists.items():
-            self.values[field] = tuple(sorted(entries.values(), key=LISTS[field].place))
+        for field, held in self.lists.items():
+            entries = [one for group in held.values() for one in group.values()]
+            self.values[field] = tuple(sorted(entries, key=LISTS[field].place))
         self.values["problems"] = self.problems
         if self.facts is not base.facts and (now := fold(self.facts)):
             self.values |= {"status": now.status, "status_reason": now.reason, "source_status": now.source}
@@ -234,11 +244,6 @@ class Draft:
         if field in LISTS:
             registers += [register for register in self.clocks if register.startswith(f"{field}/")]
         return any(not self.stamps[self.clocks[one]].yields_to(stamp) for one in registers if one in self.clocks)
-
-
-def by_name(field: str, held: Any) -> dict[str, Any]:
-    """The entries of a list by their names; one without a name by its place."""
-    return {LISTS[field].named(one) or f"?{place}": one for place, one in enumerate(held or ())}
 
 
 def _compact(stamps: list[Stamp], clocks: dict[str, int]) -> tuple[tuple[Stamp, ...], dict[str, int]]:

@@ -2,9 +2,13 @@
 
 from typing import Final, Literal
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 Severity = Literal["error", "warning", "information"]
+
+
+def _usual() -> Severity:
+    return "warning"
 
 
 class Problem(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
@@ -18,7 +22,7 @@ class Problem(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     code: str
     path: str
     detail: str = ""
-    severity: Severity = "warning"
+    severity: Severity = field(default_factory=_usual)  # not left out of JSON, as a plain default would be
     field: str | None = None
 
 
@@ -44,7 +48,7 @@ MESSAGE_CODES: Final = {
     "DQ-FUTURE-CLOCK": "The sender's clock is ahead of ours; the time of receipt was taken.",
     "DQ-CTRLID-REUSE": "The control id was used before for another message.",
     "required-field-missing": "The message cannot be used without this field.",
-    "value-too-long": "The message is larger than the feed allows, or has more segments and repetitions than are read at once.",
+    "value-too-long": "The message is larger than the feed allows, or has more in it than is read at once.",
     "application-internal-error": "A fault of ours; the message is kept, and a task says so.",
     "INT-PARSE": "The message cannot be read.",
     "INT-MAP": "The message could not be mapped, which is a fault of ours.",

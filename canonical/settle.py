@@ -50,7 +50,8 @@ class Settlement:
         for bond in self.mapped.ties:
             self._tie(self.out.records[bond.one], self.out.records[bond.other], bond.linked)
         self._tell()
-        self.out.records += [identity for identity in self.out.after if identity not in self.out.records]
+        named = set(self.out.records)
+        self.out.records += [identity for identity in self.out.after if identity not in named]
         for identity, record in self.out.after.items():
             self.working.add(self.out.kinds[identity], record)
         return self.out

@@ -20,11 +20,12 @@ from .rows import BadField, Reading, Used
 
 EVENTS: Final[Events] = {**siu.EVENTS, **adt.EVENTS}
 MOST: Final = 20_000  # segments and repetitions: more than that would keep everyone else waiting
+MOST_MERGES: Final = 250  # each takes up all that is known of both
 FEW: Final = 2 * MOST  # characters that cannot hold as many
 TOO_MUCH: Final = Problem(
     code="value-too-long",
     path="MSH",
-    detail="the message has more segments and repetitions than are read at once",
+    detail="the message has more segments and repetitions, or merges, than are read at once",
     severity="error",
 )
 AHEAD: Final = 300_000_000  # microseconds that a sender's clock may be ahead of ours
@@ -48,6 +49,8 @@ def map_message(
         mapped.problems = list(message.problems)
         return mapped
     action.build(action, reading, mapped)
+    if len(mapped.merges) + len(mapped.ties) > MOST_MERGES:
+        mapped.anchor_missing = TOO_MUCH
     mapped.patches = reading.cast.patches
     mapped.keys += keys_of(mapped)
     mapped.problems = [*message.problems, *reading.problems]

@@ -7,8 +7,11 @@ from types import FrameType
 
 import pytest
 
-from tests.transforms.hl7v2.story import er7, mapped, msh
-from transforms.hl7v2.mapping import MOST
+from canonical.apply import Cause
+from canonical.patches import Mapped
+from canonical.settle import Working, settle
+from tests.transforms.hl7v2.story import EAST, RECEIVED, er7, mapped, msh
+from transforms.hl7v2.mapping import MOST, MOST_MERGES
 
 SCH = "SCH|P1^EPICSCH|F1^EPICSCH|||||||||||||||||||||||Booked"
 PID = "PID|1||1^^^EASTMRN^MR||ROE^RICHARD"
@@ -91,12 +94,38 @@ def steps(work: Callable[[], object]) -> int:
     return count
 
 
+def settled(said: Mapped) -> None:
+    """A mapped message in an empty world."""
+    cause = Cause(message="msg_1", tenant=EAST.tenant, feed=EAST.feed, clock=said.clock, received_at=RECEIVED)
+    settle(Working(), said, cause)
+
+
 @pytest.mark.parametrize("case", CASES)
 def test_reading_is_linear(case: str) -> None:
     """Twice as much of anything is twice the work, not four times."""
     small, middle, large = (steps(partial(mapped, CASES[case](size, f"{case[:3]}{size}x"))) for size in SIZES)
 
     assert large - middle < 2.6 * (middle - small) + 2_000
+
+
+@pytest.mark.parametrize("case", ["PID", "PV1-7", "S18", "AIL-3", "ROL of many roles", "PV1-8", "A17", "A45", "PID-3"])
+def test_settling_is_linear(case: str) -> None:
+    """So is what is done with it."""
+    said = [mapped(CASES[case](size, f"{case[:3]}{size}y")) for size in SIZES]
+    small, middle, large = (steps(partial(settled, one)) for one in said)
+
+    assert large - middle < 2.6 * (middle - small) + 2_000
+
+
+@pytest.mark.parametrize("event", ["A24", "A40"])
+def test_a_message_of_too_many_merges_is_parked(event: str) -> None:
+    """Each takes up all that is known of both: hundreds in one message are no registration clerk's."""
+    each = {"A24": "PID|#||$^^^EASTMRN^MR", "A40": "MRG|$^^^EASTMRN^MR"}[event]
+    enough, much = (mapped(adt(event, each)(count, "m")) for count in (MOST_MERGES, MOST_MERGES + 1))
+
+    assert enough.anchor_missing is None
+    assert much.anchor_missing is not None
+    assert "value-too-long" == much.anchor_missing.code
 
 
 def test_a_message_of_too_much_is_parked() -> None:
