@@ -6,6 +6,7 @@ SCOPES = {
     "appointments.read": "Read and search appointments.",
     "encounters.read": "Read and search encounters.",
     "patients.read": "Read and search patients.",
+    "patients.identifiers": "See social security numbers whole, not only their last four digits.",
     "providers.read": "Read and search providers.",
     "locations.read": "Read and search locations.",
     "events.read": "Follow the feed of events.",

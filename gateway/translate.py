@@ -42,7 +42,7 @@ def translation(intent: Intent) -> Translation:
         except Refused as refused:
             intent.verdict, intent.problem = "parked", refused.problem
         else:
-            records = [present(record) for record in settled.after.values()]
+            records = [present(record, whole=True) for record in settled.after.values()]
             events = [event.type for event in settled.events]
     if intent.problem and intent.problem not in problems:
         problems.append(intent.problem)

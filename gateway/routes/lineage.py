@@ -8,7 +8,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from msgspec import UNSET, Struct
+from msgspec.structs import replace
 
+from canonical.draft import identifier_key
 from canonical.records import Location, Record, Stamp
 from canonical.status import fold
 from gateway.routes.serving import Call
@@ -17,6 +19,7 @@ from gateway.site import unpacked
 from gateway.store.protocol import Kept
 from policies.auth import allows
 from transforms.api import v1
+from transforms.api.masking import HOLDING, is_masking, is_private, masked, shortened
 from transforms.hl7v2.encounter_codes import PLACES
 from transforms.hl7v2.er7 import Message, Unparseable, parse
 from transforms.hl7v2.header import header
@@ -25,6 +28,7 @@ from transforms.hl7v2.names import field_name
 from transforms.hl7v2.rows import Used
 
 PASSTHROUGH = "passthrough.read"
+WHOLE = "patients.identifiers"
 STRUCTURE = frozenset({"MSH", "EVN"})  # how the message was sent, not what it says
 PLACED = {kind: f"PV1-{field}" for field, (kind, _) in PLACES.items()}
 
@@ -80,8 +84,23 @@ async def lineage_of(call: Call, record: Record) -> Lineage:
     messages = dict.fromkeys(stamp.message for stamp in spoken.values())
     reread = {identity: await _reread(call, identity) for identity in messages}
     items = [line for field, stamp in spoken.items() for line in _lines(record, field, stamp, reread[stamp.message])]
+    items = items if allows(call.principal, WHOLE) else [_masked(line, record) for line in items]
     seen = [one for one in reread.values() if one] if allows(call.principal, PASSTHROUGH) else []
     return Lineage(items=items, unmapped=[left for one in seen for left in _unmapped(one)])
+
+
+def _masked(line: Line, record: Record) -> Line:
+    """A line that shows no social security number, neither as its value nor by its name."""
+    for one in filter(is_private, record.identifiers):
+        if line.field == f"identifiers/{identifier_key(one)}":
+            return replace(line, field=f"identifiers/{one.system}|{shortened(one.value)}")
+    name = line.field.partition("/")[0]
+    if name not in HOLDING or not is_masking(record):
+        return line
+    whole: tuple[Any, ...] = line.value if isinstance(line.value, tuple) else (line.value,)
+    values = {"identifiers": (), name: tuple(one for one in whole if one is not UNSET)}
+    masked(values)
+    return replace(line, value=values[name] if isinstance(line.value, tuple) else next(iter(values[name]), UNSET))
 
 
 def _spoken(record: Record) -> Iterator[tuple[str, Stamp]]:

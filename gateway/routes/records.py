@@ -1,11 +1,13 @@
 """What the five resources have in common: read, search, history and lineage, on whatever kind of record.
 
-Two things are resolved when a record is read and not when it is written: `patient` is the surviving patient after
-merges, and an appointment's `encounter` is the visit that its number names, known by now or not.
+Two things are resolved when a record is read and not when it is written: patients are the survivors of all merges, and
+an appointment's `encounter` is the visit that its number names, known by now or not. The ETag says what came of it.
 """
 
 import inspect
+import re
 from collections.abc import Iterable
+from hashlib import blake2b
 from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Raw, Struct
@@ -14,12 +16,14 @@ from msgspec.structs import replace
 from canonical.datatypes import Identifier
 from canonical.records import Appointment, Patient, Record
 from gateway.problems import not_found
-from gateway.routes.lineage import Lineage, lineage_of
+from gateway.routes.lineage import WHOLE, Lineage, lineage_of
 from gateway.routes.paging import Page, after, page
 from gateway.routes.reading import Moment, Paged, split
 from gateway.routes.serving import Answer, Call, Route, Run, answer, encode, versioned
 from gateway.store.protocol import Key, RecordQuery, Store
+from policies.auth import allows
 from transforms.api import v1
+from transforms.api.masking import is_masking
 
 Order = Annotated[
     Literal["created", "-created", "updated", "-updated"], Meta(description="`-` turns the order round: newest first.")
@@ -41,6 +45,8 @@ Number = Annotated[str | None, Meta(description="`value` or `system|value`, exac
 BirthDate = Annotated[str, Meta(pattern=r"^\d{4}(-\d\d(-\d\d)?)?$", description="As precise as it was said.")] | None
 Ref = Annotated[str | None, Meta(description="The id of a record.")]
 
+
+SSN_WRITTEN = re.compile(r"(?<![^|])(\d{3})-(\d{2})-(\d{4})\Z", re.ASCII)  # they are kept without hyphens
 PRIVATE = ("identifier", "name", "account", "visit", "birth_date")
 LINKED = ("patient", "provider", "location")
 WORDS = (("name", "name"), ("account", "account"), ("visit", "visit"), ("birth_date", "birthdate"))
@@ -61,23 +67,53 @@ class Versions(Struct, frozen=True, kw_only=True):
     next: None = None
 
 
+class Shown(Struct, frozen=True, kw_only=True):
+    """What a record is shown with beside what it holds: the same version with the same of these has the same body."""
+
+    patient: str | None
+    survivors: dict[str, str] = {}  # of the patients it names, those who were merged
+    encounter: str | None = None
+    is_masked: bool = False
+
+    def tag(self, version: int) -> str:
+        """The version, and in a suffix what is shown otherwise than it was said."""
+        if not (self.survivors or self.encounter or self.is_masked):
+            return str(version)
+        other = encode((sorted(self.survivors.items()), self.encounter, self.is_masked))
+        return f"{version}-{blake2b(other, digest_size=5).hexdigest()}"
+
+
 class Resolved:
     """Looks up what is resolved on reading; remembers it for the length of one request."""
 
-    __slots__ = ("_patients", "_store", "_tenant")
+    __slots__ = ("_patients", "_store", "_tenant", "_whole")
 
-    def __init__(self, store: Store, tenant: str) -> None:
-        self._store = store
-        self._tenant = tenant
+    def __init__(self, call: Call) -> None:
+        self._store = call.api.services.store
+        self._tenant = call.tenant
+        self._whole = allows(call.principal, WHOLE)
         self._patients: dict[str, str] = {}
+
+    async def shown(self, record: Record) -> Shown:
+        """All that the record is to be shown with."""
+        named = {getattr(record, "patient", None)}
+        named.update([one.actor for one in getattr(record, "participants", ()) if one.kind == "patient"])
+        known = {one: await self._survivor(one) for one in named if one}
+        return Shown(
+            patient=await self.patient(record),
+            survivors={one: survivor for one, survivor in known.items() if survivor != one},
+            encounter=await self.encounter(record),
+            is_masked=not self._whole and is_masking(record),
+        )
 
     async def patient(self, record: Record) -> str | None:
         """The patient that the record is about, as it stands after all merges."""
         if isinstance(record, Patient):
             return record.id
         named: str | None = getattr(record, "patient", None)
-        if named is None:
-            return None
+        return await self._survivor(named) if named else None
+
+    async def _survivor(self, named: str) -> str:
         known = self._patients.get(named)
         if known is None:
             known = self._patients[named] = await self._store.survivor(self._tenant, named)
@@ -107,17 +143,18 @@ class Bodies:
 
     def __init__(self, most: int = 2048) -> None:
         self._most = most
-        self._known: dict[str, tuple[Record, str | None, str | None, bytes]] = {}
+        self._known: dict[str, tuple[Record, Shown, bytes]] = {}
 
-    def of(self, record: Record, patient: str | None, encounter: str | None) -> bytes:
+    def of(self, record: Record, shown: Shown) -> bytes:
         """The record in the form of the API, as JSON."""
         known = self._known.get(record.id)
-        if known and known[0] is record and known[1] == patient and known[2] == encounter:
-            return known[3]
-        body = encode(v1.present(record, patient, encounter))
+        if known and known[0] is record and known[1] == shown:
+            return known[2]
+        whole = not shown.is_masked
+        body = encode(v1.present(record, shown.patient, shown.encounter, shown.survivors, whole))
         if len(self._known) >= self._most:
             del self._known[next(iter(self._known))]
-        self._known[record.id] = (record, patient, encounter, body)
+        self._known[record.id] = (record, shown, body)
         return body
 
 
@@ -165,14 +202,12 @@ class Resource:
         What belongs to another tenant answers as what does not exist. Send If-None-Match to be spared what you have.
         """
         record = await self._found(call)
-        resolved = Resolved(call.api.services.store, call.tenant)
-        patient = await resolved.patient(record)
-        encounter = await resolved.encounter(record)
-        call.saw(record.id, patient=patient)
-        return versioned(call, record.version, lambda: call.api.bodies.of(record, patient, encounter))
+        shown = await Resolved(call).shown(record)
+        call.saw(record.id, patient=shown.patient)
+        return versioned(call, shown.tag(record.version), lambda: call.api.bodies.of(record, shown))
 
     async def _body(self, call: Call, resolved: Resolved, record: Record) -> Raw:
-        return Raw(call.api.bodies.of(record, await resolved.patient(record), await resolved.encounter(record)))
+        return Raw(call.api.bodies.of(record, await resolved.shown(record)))
 
     async def search(self, call: Call, query: Search) -> Answer:
         """Search for a record.
@@ -191,7 +226,7 @@ class Resource:
         asked = asked_for(self.kind, call.tenant, query)
         wanted = replace(asked, after=after(call, query, asked), limit=query.limit)
         found = await store.records(await with_aliases(store, wanted))
-        resolved = Resolved(store, call.tenant)
+        resolved = Resolved(call)
         items = [await self._body(call, resolved, record) for record in found.items]
         call.saw(*(record.id for record in found.items), count=len(items))
         call.seen.patients = await resolved.patients(found.items)
@@ -202,7 +237,7 @@ class Resource:
         """Every version of a record, newest first."""
         record = await self._found(call)
         versions = await call.api.services.store.history(call.tenant, call.id)
-        resolved = Resolved(call.api.services.store, call.tenant)
+        resolved = Resolved(call)
         newest_first = sorted(versions, key=lambda one: -one.version)
         items = [await self._body(call, resolved, one.record) for one in newest_first]
         call.saw(record.id, patient=await resolved.patient(record), count=len(items))
@@ -214,7 +249,7 @@ class Resource:
         A line that is not `exact` names the message alone, or the place where today's mapping would read it.
         """
         record = await self._found(call)
-        call.saw(record.id, patient=await Resolved(call.api.services.store, call.tenant).patient(record))
+        call.saw(record.id, patient=await Resolved(call).patient(record))
         return answer(await lineage_of(call, record))
 
 
@@ -222,7 +257,7 @@ def asked_for(kind: str, tenant: str, query: Search) -> RecordQuery:
     """A search as the store takes it, from its beginning."""
     keys: list[tuple[Key, ...]] = []
     if query.identifier:
-        keys.append(tuple(("identifier", one.strip()) for one in query.identifier))
+        keys.append(tuple(("identifier", SSN_WRITTEN.sub(r"\1\2\3", one.strip())) for one in query.identifier))
     for name in LINKED:
         if value := getattr(query, name, None):
             keys.append(((name, value),))

@@ -253,12 +253,12 @@ def record_of(scope: Scope, seen: Seen, status: int, now: int) -> AuditRecord:
 # -- versions
 
 
-def etag(version: int) -> tuple[bytes, bytes]:
+def etag(version: int | str) -> tuple[bytes, bytes]:
     """The strong entity tag of a version (RFC 9110 section 8.8.3)."""
-    return (b"etag", b'"%d"' % version)
+    return (b"etag", f'"{version}"'.encode())
 
 
-def is_known(call: Call, version: int) -> bool:
+def is_known(call: Call, version: int | str) -> bool:
     """Whether If-None-Match names the version (RFC 9110 section 13.1.2)."""
     given = call.header(b"if-none-match")
     return given is not None and (given.strip() == "*" or str(version) in _versions(given))
@@ -282,7 +282,7 @@ def _versions(header: str) -> set[str]:
     return {one.strip().removeprefix("W/").strip('"') for one in header.split(",")}
 
 
-def versioned(call: Call, version: int, body: Callable[[], bytes]) -> Answer:
+def versioned(call: Call, version: int | str, body: Callable[[], bytes]) -> Answer:
     """A body with its ETag; 304 without asking for the body where the caller has it."""
     tag = etag(version)
     return Empty(304, (tag,)) if is_known(call, version) else Answer(body(), headers=(tag,))

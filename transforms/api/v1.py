@@ -4,7 +4,7 @@ These types are the contract: the OpenAPI document is made from them, and they c
 clocks and the tenant stay inside. Every list of codes is open: clients must tolerate values that they do not know.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from operator import attrgetter
 from typing import Any
 
@@ -34,6 +34,9 @@ from canonical.records import Provider as ProviderRecord
 from canonical.records import Record
 from canonical.status import history
 from transforms.api.cloudevent import instant
+from transforms.api.masking import is_masking, masked
+
+NOBODY: Mapping[str, str] = {}
 
 
 class Wire(Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):
@@ -41,10 +44,11 @@ class Wire(Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"
 
 
 class Transition(Wire, frozen=True):
-    """One line of a status history. `at` is the sender's time, `recordedAt` ours.
+    """One line of a status history: a status that was another before. `at` is the sender's time, `recordedAt` ours.
 
     An `anomaly` is a transition that the status machine does not know; it was applied, because the feed is the truth.
-    A line that is not `effective` changed nothing (the cancel of an event that was not the current one).
+    A `late` line came after a newer one. A line that is not `effective` changed nothing (the cancel of an event that
+    was not the current one). What only says again what holds makes no line.
     """
 
     at: str
@@ -66,7 +70,13 @@ class Provenance(Wire, frozen=True):
 
 
 class Resource(Wire, frozen=True):
-    """What every resource has. Instants are RFC 3339 in UTC; `versionId` is also the ETag."""
+    """What every resource has. Instants are RFC 3339 in UTC.
+
+    `versionId` counts the versions from "1"; it is a string, as in FHIR, and the `version` of an event is the same
+    number. It is also the ETag, with a suffix where what is shown differs from what was said: a patient who was merged
+    since, a visit that was found by its number, a number that is masked. `effectiveAt` is the senders' time of the
+    version.
+    """
 
     id: str
     version_id: str
@@ -141,7 +151,10 @@ class Location(Resource, frozen=True, tag="location", tag_field="resourceType"):
 
 
 class Appointment(Resource, frozen=True, tag="appointment", tag_field="resourceType"):
-    """A booked, offered, kept or missed visit. `start` and `end` are in UTC, `zone` is the place's IANA zone."""
+    """A booked, offered, kept or missed visit. `start` and `end` are in UTC, `zone` is the place's IANA zone.
+
+    `previousStart` is the last start that was another, by the senders' clocks.
+    """
 
     start: str | None = None
     end: str | None = None
@@ -214,12 +227,27 @@ WIRE: dict[type[Record], type[Resource]] = {
 }
 
 
-def present(record: Record, patient: str | None = None, encounter: str | None = None) -> Resource:
-    """A record as the API shows it; `patient` is the surviving patient and `encounter` the visit, where known."""
+def present(
+    record: Record,
+    patient: str | None = None,
+    encounter: str | None = None,
+    survivors: Mapping[str, str] = NOBODY,
+    whole: bool = False,
+) -> Resource:
+    """A record as the API shows it; `patient` is the surviving patient and `encounter` the visit, where known.
+
+    `survivors` are those of other patients who take part. Unless it is shown whole, private numbers are masked.
+    """
     names, read = _COPIED[type(record)]
     values: dict[str, Any] = dict(zip(names, read(record), strict=True))
-    if patient and "patient" in values:
-        values["patient"] = patient
+    if "patient" in values:
+        if patient and patient != values["patient"]:
+            survivors = {**survivors, values["patient"]: patient}
+            values["patient"] = patient
+        if survivors:
+            values["participants"] = tuple([_standing(one, survivors) for one in values["participants"]])
+    if not whole and is_masking(record):
+        masked(values)
     if encounter:
         values["encounter"] = encounter
     created, updated = record.created_at, record.updated_at
@@ -233,6 +261,11 @@ def present(record: Record, patient: str | None = None, encounter: str | None = 
         provenance=Provenance(feed=record.feed, message=record.message),
         **values,
     )
+
+
+def _standing(one: Participant, survivors: Mapping[str, str]) -> Participant:
+    survivor = survivors.get(one.actor or "")
+    return replace(one, actor=survivor) if survivor else one
 
 
 def transitions(record: Record) -> tuple[Transition, ...]:
