@@ -50,6 +50,8 @@ MESSAGE_CODES: Final = {
     "required-field-missing": "The message cannot be used without this field.",
     "value-too-long": "The message is larger than the feed allows, or has more in it than is read at once.",
     "application-internal-error": "A fault of ours; the message is kept, and a task says so.",
+    "unsupported-message-type": "The type is outside the model, and the feed refuses what is.",
+    "unsupported-event-code": "The event is outside the model, and the feed refuses what is.",
     "INT-PARSE": "The message cannot be read.",
     "INT-MAP": "The message could not be mapped, which is a fault of ours.",
     "ROUTE": "The feed is not open to this sender.",

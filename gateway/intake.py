@@ -19,11 +19,13 @@ from policies.redact import log
 from policies.tracing import Trace
 from transforms.hl7v2.er7 import Unparseable, parse
 from transforms.hl7v2.header import Header, header
-from transforms.hl7v2.mapping import map_message
+from transforms.hl7v2.mapping import EVENTS, map_message
 
 Verdict = Literal["mapped", "unmapped", "parked", "failed", "refused"]
 OUR_FAULT = Problem(code="INT-MAP", path="MSH", severity="error", detail="mapping failed; the message is kept")
 NOT_HL7 = Problem(code="INT-PARSE", path="MSH", severity="error", detail="this is not an HL7 version 2 message")
+NO_TYPE = Problem(code="unsupported-message-type", path="MSH-9.1", severity="error", detail="not applied; it is kept")
+NO_EVENT = Problem(code="unsupported-event-code", path="MSH-9.2", severity="error", detail="not applied; it is kept")
 NO_ROUTE = Problem(code="ROUTE", path="MSH-3", severity="error", detail="this door is not open to this sender")
 
 
@@ -87,8 +89,15 @@ def _map(feed: Feed, raw: bytes, head: Header | None, received_at: int) -> tuple
         log("message.mapping_failed", level="error", error=error, feed=feed.name)
         return "failed", nothing, OUR_FAULT
     if not mapped.known:
-        return "unmapped", mapped, None
+        return "unmapped", mapped, _unsupported(feed, head)
     return ("parked" if mapped.anchor_missing else "mapped"), mapped, mapped.anchor_missing
+
+
+def _unsupported(feed: Feed, head: Header) -> Problem | None:
+    """What a sender is told whose feed refuses what is outside the model (table 0357: 200, 201)."""
+    if feed.settings.unmapped != "AR":
+        return None
+    return NO_EVENT if any(head.message_type == known for known, _ in EVENTS) else NO_TYPE
 
 
 def welcome(feed: Feed, head: Header) -> bool:

@@ -22,7 +22,7 @@ from canonical.settle import Refused, Settled, Working, settle, task_for
 from connectors.mllp.seam import Answer
 from gateway.answers import code_for, refusal, reply
 from gateway.clock import Clock
-from gateway.intake import OUR_FAULT, Intent, read
+from gateway.intake import OUR_FAULT, Intent, Verdict, read
 from gateway.settings import Feed, Intake
 from gateway.store.protocol import Batch, Conflict, Kept, MessageState, Seen, Store, Unavailable, Unit, Written
 from gateway.witness import group_rows
@@ -31,6 +31,7 @@ from policies.redact import log
 from policies.tracing import Tracer
 
 DAY = 86_400_000_000
+PROBE = "." * (1 << 16)  # as much as a large message: a few bytes find room on a disk that is full
 REUSED = Problem(code="DQ-CTRLID-REUSE", path="MSH-10", detail="this control id was used before for another message")
 CODE = re.compile("[A-Z][A-Z0-9]{2}", re.ASCII)
 STATES: dict[str, MessageState] = {
@@ -63,6 +64,7 @@ class Pipeline:
         self.site = site
         self.window = dedup_days * DAY
         self.switches: dict[str, str] = {}
+        self.is_failing = False
         self.on_events: list[Callable[[Sequence[Event]], None]] = []
         self.on_message: list[Callable[[str, int], None]] = []
         self._queue: list[Intent] = []
@@ -122,6 +124,17 @@ class Pipeline:
         """How many messages wait for the next commit."""
         return len(self._queue)
 
+    async def can_keep(self) -> bool:
+        """Whether what comes now would be kept: after a commit that the store refused, a write must succeed again."""
+        if self.is_failing:
+            try:
+                await self.store.set_switch("probe", PROBE)
+                await self.store.set_switch("probe", None)
+            except Exception:  # whatever it is, nothing can be kept
+                return False
+            self.is_failing = False
+        return True
+
     # -- the commit
 
     async def _run(self) -> None:
@@ -138,6 +151,7 @@ class Pipeline:
         try:
             await self._together(group)
         except Unavailable as error:
+            self.is_failing = True
             log("commit.unavailable", level="error", error=error, count=len(group))
             for intent in group:
                 self._decline(intent, "unavailable")
@@ -153,6 +167,7 @@ class Pipeline:
             try:
                 await self._together([intent])
             except Exception as error:  # each answers for itself
+                self.is_failing = self.is_failing or isinstance(error, Unavailable)
                 log("commit.failed", level="error", error=error, message=intent.cause.message)
                 self._decline(intent, "failed")
 
@@ -165,6 +180,7 @@ class Pipeline:
             answers = [self._settle(intent, working[intent.cause.tenant], seen, batch) for intent in group]
             batch.audit = group_rows(batch.messages, began)
             events = await unit.commit(batch)
+        self.is_failing = False
         self.metrics.commit_group.observe(len(group))
         self.metrics.commit_seconds.observe((self.clock() - began) / 1_000_000)
         for intent, (payload, state, code) in zip(group, answers, strict=True):
@@ -200,39 +216,50 @@ class Pipeline:
                 batch.repeats.append(known.id)
                 return known.ack, "duplicate", ""
         problems = [*intent.mapped.problems, REUSED] if before else list(intent.mapped.problems)
-        settled = self._apply(intent, working, batch, problems)
-        code = code_for(intent.verdict, intent.feed.settings, problems)
+        verdict, settled = self._apply(intent, working, batch, problems)
+        code = code_for(verdict, intent.feed.settings, problems)
         payload = reply(intent, code, problems)
-        batch.messages.append(self._kept(intent, settled, problems, payload, code))
+        batch.messages.append(self._kept(intent, verdict, settled, problems, payload, code))
         cause = intent.cause
         before.append(Seen(id=cause.message, hash=intent.hash, received_at=cause.received_at, ack=payload))
-        return payload, STATES[intent.verdict], code
+        return payload, STATES[verdict], code
 
-    def _apply(self, intent: Intent, working: Working, batch: Batch, problems: list[Problem]) -> Settled | None:
-        """Settle a mapped message into the batch; a message that cannot be is parked, and a task says so."""
-        if intent.verdict == "mapped":
+    def _apply(
+        self, intent: Intent, working: Working, batch: Batch, problems: list[Problem]
+    ) -> tuple[Verdict, Settled | None]:
+        """Settle a mapped message into the batch; a message that cannot be is parked, and a task says so.
+
+        What it finds is of this try alone: a group that fails is tried again, and then others may stand beside it.
+        """
+        verdict, problem = intent.verdict, intent.problem
+        if verdict == "mapped":
             try:
                 settled = settle(working, intent.mapped, intent.cause)
             except Refused as refused:
-                intent.verdict, intent.problem = "parked", refused.problem
+                verdict, problem = "parked", refused.problem
             except Exception as error:
                 log("message.settling_failed", level="error", error=error, message=intent.cause.message)
-                intent.verdict, intent.problem = "failed", OUR_FAULT
+                verdict, problem = "failed", OUR_FAULT
             else:
                 batch.records += written(settled)
                 batch.events += settled.events
                 batch.tasks += settled.tasks
-                return settled
-        if intent.problem and intent.problem not in problems:
-            problems.append(intent.problem)
-        if intent.verdict in ("parked", "failed") and intent.problem:
-            people = intent.problem.code.startswith("PAT-")
-            queue = "patient-identity" if people else "integration-errors"
-            batch.tasks.append(task_for(intent.cause, queue, intent.problem.code, "A message could not be applied"))
-        return None
+                return verdict, settled
+        if problem and problem not in problems:
+            problems.append(problem)
+        if verdict in ("parked", "failed") and problem:
+            queue = "patient-identity" if problem.code.startswith("PAT-") else "integration-errors"
+            batch.tasks.append(task_for(intent.cause, queue, problem.code, "A message could not be applied"))
+        return verdict, None
 
     def _kept(
-        self, intent: Intent, settled: Settled | None, problems: Sequence[Problem], payload: bytes, code: str
+        self,
+        intent: Intent,
+        verdict: Verdict,
+        settled: Settled | None,
+        problems: Sequence[Problem],
+        payload: bytes,
+        code: str,
     ) -> Kept:
         head, cause = intent.header, intent.cause
         return Kept(
@@ -240,7 +267,7 @@ class Pipeline:
             tenant=cause.tenant,
             feed=cause.feed,
             received_at=cause.received_at,
-            state=STATES[intent.verdict],
+            state=STATES[verdict],
             raw=intent.raw,
             hash=intent.hash,
             dedup=intent.dedup,
@@ -291,8 +318,8 @@ class Pipeline:
             working = Working()
             await unit.load(feed.tenant, working, lookups([intent]))
             problems = list(intent.mapped.problems)
-            settled = self._apply(intent, working, batch, problems)
-            again = self._kept(intent, settled, problems, kept.ack, kept.ack_code)
+            verdict, settled = self._apply(intent, working, batch, problems)
+            again = self._kept(intent, verdict, settled, problems, kept.ack, kept.ack_code)
             batch.replayed.append(again)
             batch.events = batch.events if emit else []
             events = await unit.commit(batch)

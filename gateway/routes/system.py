@@ -27,11 +27,14 @@ async def live(call: Call) -> Answer:
 
 @serves("GET", "/health/ready", guard=PROBED, audit=HOLDS_NOTHING, gives=Health, fails=(503,), tag="system")
 async def ready(call: Call) -> Answer:
-    """It can do its work: the store answers, audit is kept, and it is not about to leave. A held intake is no fault."""
+    """It can do its work: the store answers and takes writes, audit is kept, and it is not about to leave.
+
+    An intake that a person holds is said in `checks` and is no fault: the API goes on, and no restart would mend it.
+    """
     services = call.api.services
     try:
         await services.store.head()
-        store = "ok"
+        store = "ok" if await services.pipeline.can_keep() else "unwritable"
     except Exception:  # whatever it is, it is not ready
         store = "unreachable"
     leaving = call.api.bell.leaving.is_set()

@@ -43,6 +43,9 @@ DATA_QUALITY: dict[str, str] = {  # what is not here is about the form or the se
     "DQ-AUTHORITY-UNREGISTERED": "table-value-not-found",
     "DQ-UOM": "table-value-not-found",
     "DQ-TOMBSTONE": "unknown-key-identifier",
+    "PAT-MULTI": "unknown-key-identifier",  # which of the two, nobody knows
+    "PAT-MERGE-CONFLICT": "unknown-key-identifier",
+    "INT-PARSE": "data-type-error",
     "DQ-CTRLID-REUSE": "duplicate-key-identifier",
     **{f"DQ-{fact}": "message-accepted" for fact in _TAKEN_AS_IT_IS},
 }

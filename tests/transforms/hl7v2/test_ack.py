@@ -110,6 +110,9 @@ def test_error_location(path: str, erl: str) -> None:
         ("DQ-PRECISION", 102),
         ("DQ-LATE", 0),
         ("INT-MAP", 207),
+        ("INT-PARSE", 102),
+        ("PAT-MULTI", 204),
+        ("PAT-MERGE-CONFLICT", 204),
     ],
 )
 def test_table_0357(code: str, number: int) -> None:
