@@ -125,7 +125,7 @@ def _tls(feed: Feed) -> str:
 @contextmanager
 def _said_of(site: Site) -> Iterator[None]:
     """What is wrong with the data is said in a sentence."""
-    from gateway.store.sqlite.database import DirectoryInUse, NewerSchema
+    from gateway.store.sqlite.database import DirectoryInUse, NewerSchema, Unwritable
     from gateway.store.vault import WrongKey
 
     path = site.main.store.path
@@ -133,6 +133,8 @@ def _said_of(site: Site) -> Iterator[None]:
         yield
     except DirectoryInUse:
         raise Stop(f"{path}: another Isthmus is running on this data") from None
+    except Unwritable as barred:
+        raise Stop(f"{path}: this folder cannot be written ({barred}); store.path names another") from None
     except NewerSchema:
         raise Stop(f"{path}: this data was written by a newer release") from None
     except WrongKey:

@@ -146,6 +146,25 @@ def test_serve_says_that_the_data_is_taken(site: Path, capsys: pytest.CaptureFix
     assert capsys.readouterr().err.endswith("another Isthmus is running on this data\n")
 
 
+@pytest.mark.parametrize("obstacle", ["data", "data/lock", "data/isthmus.db"])
+def test_serve_says_that_the_data_cannot_be_written(
+    site: Path, capsys: pytest.CaptureFixture[str], obstacle: str
+) -> None:
+    """Where the folder, its lock or its database cannot be made or opened, one sentence says so and why."""
+    (site / "isthmus.toml").write_text('[server]\nhttp = "127.0.0.1:0"\n')
+    if obstacle == "data":
+        (site / "data").write_text("a file where the folder should be")
+    else:
+        (site / obstacle).mkdir(parents=True)
+
+    assert 1 == main(["serve", str(site)])
+
+    said = capsys.readouterr().err
+    assert f"isthmus: {site / 'data'}: this folder cannot be written (" in said
+    assert "store.path" in said
+    assert 1 == len(said.splitlines())
+
+
 def test_secret_fits_its_hash(capsys: pytest.CaptureFixture[str]) -> None:
     """The printed hash is the printed secret's, and stands there as a client's file wants it."""
     assert 0 == main(["secret"])

@@ -38,11 +38,22 @@ PRAGMAS = (
 PATIENCE = 0.002  # seconds that a search may hold the loop
 TAKEN = (sqlite3.SQLITE_CONSTRAINT_UNIQUE, sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY)
 BUG = sqlite3.SQLITE_ERROR  # SQL that is wrong: no state of the database, but a fault of ours
+BARRED = (
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_READONLY,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_PERM,
+    sqlite3.SQLITE_FULL,
+)
 STEPS = 2000  # between two looks at the clock
 
 
 class DirectoryInUse(Exception):
     """Another process owns the data directory."""
+
+
+class Unwritable(Exception):
+    """The data directory cannot be made, locked or written; the text is the system's reason."""
 
 
 class NewerSchema(Exception):
@@ -67,8 +78,11 @@ class Database:
 
     async def open(self) -> None:
         """Own the directory, bring the schema up to date, connect."""
-        self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._owned = _own(self.directory)
+        try:
+            self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._owned = _own(self.directory)
+        except OSError as error:
+            raise Unwritable(error.strerror) from None
         try:
             self._writer = self._connect()
             _migrate(self._writer)
@@ -77,8 +91,10 @@ class Database:
             for connection in (self._reader, self._patient):
                 connection.execute("PRAGMA query_only = ON")
             self._reader.set_progress_handler(self._is_late, STEPS)
-        except BaseException:
+        except BaseException as error:
             os.close(self._owned)
+            if isinstance(error, sqlite3.OperationalError) and error.sqlite_errorcode & 0xFF in BARRED:
+                raise Unwritable(str(error)) from None
             raise
 
     def _unlock(self) -> None:
