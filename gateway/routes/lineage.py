@@ -4,14 +4,14 @@ The message is mapped once more with a trace, by the site files it was mapped wi
 files, the line still names the message, and says that it is not `exact`.
 """
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 from msgspec import UNSET, Struct
 from msgspec.structs import replace
 
 from canonical.draft import identifier_key
-from canonical.records import Location, Record, Stamp
+from canonical.records import Appointment, Location, Record, Stamp
 from canonical.status import fold
 from gateway.routes.serving import Call
 from gateway.settings import Feed
@@ -19,7 +19,7 @@ from gateway.site import unpacked
 from gateway.store.protocol import Kept
 from policies.auth import allows
 from transforms.api import v1
-from transforms.api.masking import HOLDING, is_masking, is_private, masked, shortened
+from transforms.api.masking import HOLDING, SSN, is_masking, is_private, masked, shortened
 from transforms.hl7v2.encounter_codes import PLACES
 from transforms.hl7v2.er7 import Message, Unparseable, parse
 from transforms.hl7v2.header import header
@@ -30,6 +30,7 @@ from transforms.hl7v2.rows import Used
 PASSTHROUGH = "passthrough.read"
 WHOLE = "patients.identifiers"
 STRUCTURE = frozenset({"MSH", "EVN"})  # how the message was sent, not what it says
+READ_AS = {"previous_start": "start"}
 PLACED = {kind: f"PV1-{field}" for field, (kind, _) in PLACES.items()}
 
 
@@ -69,13 +70,23 @@ class Reread(Struct, frozen=True):
     used: list[Used]
     is_exact: bool
 
-    def places(self, record: str, field: str) -> Iterator[Used]:
-        """What was read for a field of a record, by any of the patches that are about it."""
-        patches = {str(number) for number, identity in enumerate(self.kept.records) if identity == record}
+    def places(self, stands_for: frozenset[str], field: str) -> Iterator[Used]:
+        """What was read for a field of a record, by any of the patches about it or about one that it replaced."""
+        patches = {str(number) for number, identity in enumerate(self.kept.records) if identity in stands_for}
         for one in self.used:
             number, _, name = one.field.rpartition(".")
             if name == field and (number in patches or (field == "identifiers" and not number)):  # MRG has no patch
                 yield one
+
+    @property
+    def merging(self) -> list[Used]:
+        """Where the numbers of MRG stand, which say who is replaced; they belong to no patch."""
+        return [Used("links", one.path, "merge") for one in self.used if one.field == "identifiers"]
+
+    @property
+    def event(self) -> Used:
+        """Where the event stands, which decides a status that no field says."""
+        return Used("status", "MSH-9.2" if self.message.value("MSH-9.2") else "EVN-1", "event")
 
 
 async def lineage_of(call: Call, record: Record) -> Lineage:
@@ -83,7 +94,12 @@ async def lineage_of(call: Call, record: Record) -> Lineage:
     spoken = dict(_spoken(record))
     messages = dict.fromkeys(stamp.message for stamp in spoken.values())
     reread = {identity: await _reread(call, identity) for identity in messages}
-    items = [line for field, stamp in spoken.items() for line in _lines(record, field, stamp, reread[stamp.message])]
+    stands_for = frozenset([identity async for identity in _stands_for(call, record)])
+    items = [
+        line
+        for field, stamp in spoken.items()
+        for line in _lines(record, stands_for, field, stamp, reread[stamp.message])
+    ]
     items = items if allows(call.principal, WHOLE) else [_masked(line, record) for line in items]
     seen = [one for one in reread.values() if one] if allows(call.principal, PASSTHROUGH) else []
     return Lineage(items=items, unmapped=[left for one in seen for left in _unmapped(one)])
@@ -103,6 +119,19 @@ def _masked(line: Line, record: Record) -> Line:
     return replace(line, value=values[name] if isinstance(line.value, tuple) else next(iter(values[name]), UNSET))
 
 
+async def _stands_for(call: Call, record: Record) -> AsyncIterator[str]:
+    """The record and all that it replaced: what was said of those is said of it."""
+    waiting, seen = [record], {record.id}
+    while waiting:
+        one = waiting.pop()
+        yield one.id
+        for link in getattr(one, "links", ()):
+            if link.type == "replaces" and link.other not in seen:
+                seen.add(link.other)
+                other = await call.api.services.store.record(call.tenant, link.other)
+                waiting += [other] if other else []
+
+
 def _spoken(record: Record) -> Iterator[tuple[str, Stamp]]:
     """Each field with the stamp of the message that it stands by."""
     now = fold(record.facts)
@@ -111,13 +140,19 @@ def _spoken(record: Record) -> Iterator[tuple[str, Stamp]]:
     for field, at in sorted(record.clocks.items()):
         if not field.endswith("!"):
             yield field, record.stamps[at]
+    if isinstance(record, Appointment) and record.previous_start:
+        yield "previous_start", next(one.stamp for one in reversed(record.starts) if one.at == record.previous_start)
 
 
-def _lines(record: Record, field: str, stamp: Stamp, reread: Reread | None) -> Iterator[Line]:
+def _lines(
+    record: Record, stands_for: frozenset[str], field: str, stamp: Stamp, reread: Reread | None
+) -> Iterator[Line]:
     name, _, key = field.partition("/")
     called = v1.CALLED[type(record)].get(name, name) + (f"/{key}" if key else "")
     value = _value(record, name, key)
-    places = reread.places(record.id, name) if reread else ()
+    places = list(reread.places(stands_for, READ_AS.get(name, name))) if reread else []
+    if reread and not places:
+        places = [reread.event] if name == "status" else reread.merging if name == "links" else []
     found = dict.fromkeys((one.path, one.by) for one in places if not key or _is_of(record, name, key, one, reread))
     for path, mapping in found:
         exact = reread is not None and reread.is_exact
@@ -130,8 +165,11 @@ def _is_of(record: Record, field: str, key: str, used: Used, reread: Reread | No
     """Whether one entry of a list was read there: its number stands there, or it is named after the place."""
     if field == "identifiers":
         text = reread.message.value(used.path) if reread else ""
-        return isinstance(record, Location) or key.rpartition("|")[2] in text  # a place's number is all of its parts
-    return used.path.startswith(PLACED.get(key) or key.partition("/")[0])
+        system, _, number = key.rpartition("|")
+        if system == SSN:
+            text = text.replace("-", "")
+        return isinstance(record, Location) or number in text  # a place's number is all of its parts
+    return field == "links" or used.path.startswith(PLACED.get(key) or key.partition("/")[0])
 
 
 def _value(record: Record, field: str, key: str) -> object:

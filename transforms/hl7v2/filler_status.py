@@ -16,7 +16,7 @@ from .actions import Action
 from .codes import APPOINTMENT_STATUSES, BLOCKED, DISCONTINUED, OVERBOOKED
 from .converters import UNKNOWN_CODE, coded, codes_of, concept
 from .er7 import Segment
-from .rows import Reading, take
+from .rows import Reading, Used, take
 
 ENDED: Final = frozenset({"S15", "S16", "S17", "S26"})  # the event itself says that the appointment will not take place
 BOOKS: Final = frozenset({"S12", "S13"})  # without SCH-25 these say booked; the others leave a known status alone
@@ -29,9 +29,12 @@ _filler_status = coded("0278")
 def status(action: Action, sch: Segment, reading: Reading) -> tuple[Said, bool | None]:
     """What is said of the status, and whether SCH-25 says that the time is booked twice (None: SCH-25 says nothing)."""
     reading.field = "status"
+    traced = len(reading.trace or ())
     source = take(_filler_status, sch, 25, reading) or None
     word = _word(source)
     stated, overbooked = _stated(source, word, reading)
+    if reading.trace is not None and (action.code in ENDED or not stated):  # the event decides
+        reading.trace[traced:] = [Used("source_status", one.path, one.by) for one in reading.trace[traced:]]
     reading.field = "status_reason"
     reason = (take(concept, sch, 6, reading) or None) if action.code in ENDED else None
     reading.field = None

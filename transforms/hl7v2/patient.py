@@ -160,6 +160,8 @@ def patient(reading: Reading, pid: Segment, event: str | None = None, said: Said
     fields = dict(fields)
     if pd1 := about(reading, pid, "PD1"):
         DOCTOR.read(pd1[0], reading, fields)
+    if said.weak:
+        reading.used("status", f"{pid.path}-3", "patient")
     reading.number(len(reading.cast.patches), traced)
     return Patch(
         type="patient",

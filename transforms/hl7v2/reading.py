@@ -95,7 +95,7 @@ class Reading:
         """Leave a trace that the place being read is where the record behind a reference comes from."""
         if self.trace is not None:
             number = reference[len(SELF) :]
-            for field in ("identifiers", *self.cast.patches[int(number)].fields):
+            for field in ("identifiers", "status", *self.cast.patches[int(number)].fields):
                 self.used(f"{number}.{field}", self.at, by)
 
     def number(self, patch: int, since: int) -> None:

@@ -100,7 +100,9 @@ def _fields(
         PV1.read(pv1, reading, fields)
     if patients:
         fields["patient"] = patients[0].actor if len(patients) == 1 else None
-        reading.used("patient", "PID-3", "patient")
+        for pid in reading.message.all("PID"):
+            reading.used("patient", f"{pid.path}-3", "patient")
+            reading.used("participants", f"{pid.path}-3", "patient")
     return said, fields
 
 
@@ -137,10 +139,13 @@ def _attending(entries: Sequence[Entry], reading: Reading) -> list[Participant]:
     if pv1 is None or not pv1.get(7):
         return []
     reading.field = "participants"
+    traced = len(reading.trace or ())
     named = Roll(*(entry.who for entry in entries if isinstance(entry.who, Person)))
     found = [one for one in take(people, pv1, 7, reading) or () if named.find(one) is None]
     attending = [_attends(one, f"PV1/7~{place}" if place else "PV1/7", pv1, reading) for place, one in enumerate(found)]
     reading.field = None
+    if reading.trace is not None and not found:  # who is named twice takes part once, by AIP
+        del reading.trace[traced:]
     return attending
 
 

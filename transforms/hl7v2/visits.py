@@ -50,6 +50,7 @@ CANCELS: Final = {
 }
 # Whoever is transferred, on the move or awaited elsewhere is there: so much these events say about an unknown visit.
 PRESENT: Final = frozenset({"A02", "A09", "A10", "A12", "A15", "A16", "A17", "A25", "A26", "A32", "A33"})
+STATE: Final = (2, 44, 45)  # of PV1: what tells the state of a visit that is heard of without its beginning
 _reason = coded("0062")
 
 
@@ -103,7 +104,8 @@ def stay(
     anchors = anchors or encounter.derived(pv1, reading.cast.patches[int(patient[1:])].anchors[0], reading)
     if not anchors:
         return None
-    said = _said(action, fields, mapped.clock, reading)
+    said = _said(action, pv1, fields, mapped.clock, reading)
+    reading.used("patient", f"{pid.path}-3", "patient")
     edits = [*whereabouts.placements(pv1, said.status, reading), *whereabouts.participants(pv1, pv2, reading)]
     _follow(action, fields, edits)
     patch = Patch(
@@ -121,13 +123,17 @@ def stay(
     return reading.cast.add(patch)
 
 
-def _said(action: Action, fields: dict[str, object], clock: int, reading: Reading) -> Said:
+def _said(action: Action, pv1: Segment, fields: dict[str, object], clock: int, reading: Reading) -> Said:
     """The status that the event stands for; an event that is about something else only says it of a visit unknown."""
     if action.code == "A04":
         return Said(status=encounter.registered(fields, clock))
     if action.status is None:
-        present = action.code in PRESENT and not fields.get("end")
-        return Said(status="in-progress" if present else encounter.state(fields, clock), weak=True)
+        if action.code in PRESENT and not fields.get("end"):
+            return Said(status="in-progress", weak=True)
+        for index in STATE:
+            if pv1.get(index):
+                reading.used("status", f"{pv1.path}-{index}", "state")
+        return Said(status=encounter.state(fields, clock), weak=True)
     evn = reading.message.first("EVN")
     reason = take(_reason, evn, 4, reading) or None if evn and action.status == "cancelled" else None
     return Said(status=action.status, cancels=CANCELS.get(action.code, ()), reason=reason)

@@ -17,7 +17,7 @@ from .converters import coded, codes_of
 from .encounter_codes import PLACES, ROL_ROLES, ROLES
 from .er7 import Segment
 from .people import people, spots, united
-from .resources import actor
+from .resources import actor, refer
 from .rows import Reading, take
 
 PATHS: Final = {  # what is filled entry by entry, for the reference page
@@ -45,7 +45,8 @@ def _placement(kind: str, held: str, found: Sequence[Spot] | None, reading: Read
     if not found:
         return None
     place = found[0]
-    return Placement(kind=kind, location=reading.cast.location(place), display=place.display, status=held)
+    location = refer(place, reading.at, reading)
+    return Placement(kind=kind, location=location, display=place.display, status=held)
 
 
 def _held(kind: str, held: str, status: str) -> str:

@@ -132,3 +132,57 @@ async def test_a_search_by_the_whole_number_finds(gate: Gate, number: str) -> No
     found = await gate.post("/v1/patients/_search", {"identifier": number}, "partner")
 
     assert 1 == len(found.json()["items"])
+
+
+async def lineage(gate: Gate, kind: str, **query: str) -> dict[str, set[str | None]]:
+    """For each field of the one record that a search finds: the places it came from."""
+    found = await gate.only(kind, **query)
+    lines = (await gate.get(f"/v1/{kind}s/{found['id']}/lineage"))["items"]
+    places: dict[str, set[str | None]] = {}
+    for line in lines:
+        assert line["exact"] is (line["path"] is not None)
+        places.setdefault(line["field"], set()).add(line["path"])
+    return places
+
+
+@pytest.mark.parametrize(
+    ("event", "place"), [("S12", "SCH-25"), ("S14", "SCH-25"), ("S26", "MSH-9.2"), ("S15", "MSH-9.2")]
+)
+async def test_a_status_names_what_decided_it(gate: Gate, event: str, place: str) -> None:
+    """SCH-25 where it counts, the event where that does, whatever else was sent."""
+    await gate.hear(booking(1, event))
+
+    assert {place} == (await lineage(gate, "appointment"))["status"]
+
+
+async def test_lineage_has_no_holes(gate: Gate) -> None:
+    """Of kept bytes every field of every kind of record has its place, but the zone, which the feed knows."""
+    await gate.hear(booking(1), admission(5), booking(1, "S13", day="20270603", at="20261121100000-0500"))
+
+    appointment = await lineage(gate, "appointment")
+    assert {"PID-3", "AIL-3", "AIL-4", "AIP-3", "AIP-4", "AIP-6", "AIP-9"} == appointment["participants"]
+    assert {"SCH-11.4"} == appointment["previousStart"]
+    assert {"PV1-44", "MSH-9.2", "PID-3"} <= set().union(*(await lineage(gate, "encounter")).values())
+    for kind, query in (
+        ("appointment", {}),
+        ("patient", {}),
+        ("provider", {}),
+        ("location", {"identifier": "NORTH///IMG/MR2/"}),
+        ("location", {"identifier": "NORTH///WEST/12/1"}),
+        ("encounter", {}),
+    ):
+        holes = {field for field, places in (await lineage(gate, kind, **query)).items() if None in places}
+        assert holes <= {"zone"}, kind
+
+
+async def test_lineage_after_a_merge(gate: Gate) -> None:
+    """What the survivor has from the other is traced to the message about the other; so is a hyphenated number."""
+    await gate.hear(booking(1, patient=1), known_by_ssn(), booking(2, patient=2), merge(1, 9), merge(9, 2))
+
+    places = await lineage(gate, "patient", identifier="N0002", status="active")
+
+    numbers = {field: found for field, found in places.items() if field.startswith("identifiers/")}
+    assert 4 == len(numbers)
+    assert not [field for field, found in places.items() if None in found]
+    assert {"PID-19"} == numbers[f"identifiers/{SSN}|123456789"]
+    assert {"MSH-9.2"} == (await lineage(gate, "patient", identifier="N0001", status="merged"))["status"]
