@@ -178,12 +178,11 @@ def _clock(fact: Fact) -> tuple[int, int]:
 
 
 def _same(one: Fact, other: Fact) -> bool:
+    """Whether two facts say the same. Of weak ones neither event nor feed matters: nothing cancels them."""
     return (
         one.status == other.status
-        and one.feed == other.feed
-        and one.event == other.event
         and one.weak == other.weak
-        and one.cancels == other.cancels
         and one.reason == other.reason
         and one.source == other.source
+        and (one.weak or (one.feed == other.feed and one.event == other.event and one.cancels == other.cancels))
     )

@@ -165,3 +165,14 @@ def test_every_order_of_a_stay_ends_finished() -> None:
     facts = [fact("A01", 1), fact("A02", 2), fact("A08", 3), fact("A03", 4)]
 
     assert {"finished"} == {now.status for order in permutations(facts) if (now := fold(known(*order)))}
+
+
+def test_weak_words_do_not_pile_up() -> None:
+    """A provider named all day by several feeds and events keeps two facts: the first and the last."""
+    known: tuple[Fact, ...] = ()
+    for at in range(200):
+        stamp = Stamp(0, at, f"msg_{at}")
+        event, feed = ("S12", "A08", "S14")[at % 3], ("east", "west")[at % 2]
+        known = remember(known, Fact(status="active", stamp=stamp, feed=feed, event=event, recorded_at=at, weak=True))
+
+    assert [0, 199] == [fact.stamp.at for fact in known]
