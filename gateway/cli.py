@@ -6,6 +6,7 @@ command line that cannot be read.
 
 import argparse
 import asyncio
+import re
 import socket
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -22,6 +23,9 @@ from gateway.site import BadSite, load
 Command = Callable[[argparse.Namespace], int]
 ACCEPTED = ("AA", "CA")
 ANY = "-"
+
+
+PLACE = re.compile(r".*:(?:[0-9]{1,4}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])")
 
 
 class Stop(Exception):
@@ -178,7 +182,7 @@ def demo(arguments: argparse.Namespace) -> int:
     from gateway.demo.run import Options, run, site_of
 
     for name in ("http", "mllp"):
-        if not getattr(arguments, name).rpartition(":")[2].isdecimal():
+        if not PLACE.fullmatch(getattr(arguments, name)):
             raise Stop(f"--{name} is written host:port, as in 127.0.0.1:0 for any free port")
     options = Options(
         http=arguments.http,
@@ -216,6 +220,10 @@ async def _send(arguments: argparse.Namespace, batch: Sequence[bytes]) -> int:
     from connectors.mllp.tls import tls_client
     from transforms.hl7v2.ack import read_ack
 
+    if not PLACE.fullmatch(arguments.to):
+        raise Stop("--to is written host:port, as in 127.0.0.1:2575")
+    if arguments.tls and not arguments.tls.is_file():
+        raise Stop(f"--tls: there is no file {arguments.tls}")
     host, port = split(arguments.to)
     ssl = tls_client(arguments.tls, arguments.certificate, arguments.private_key) if arguments.tls else None
     sender = Sender(host, port, ssl, arguments.timeout)

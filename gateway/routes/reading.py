@@ -67,18 +67,23 @@ def decoded(kind: type, value: Any) -> Any:
 def from_query(shape: type[Shape], text: bytes) -> Shape:
     """A query string as a search; what takes several values may be repeated."""
     given: dict[str, object] = {}
-    lists, repeated = lists_of(shape), []
+    lists, repeated, empty = lists_of(shape), [], []
     for name, value in pairs(text) if text else ():
-        if name in lists:
+        if not value:
+            empty.append(name)
+        elif name in lists:
             several = given.setdefault(name, [])
             several.append(value)  # type: ignore[attr-defined]  # a list, three lines up
         elif name in given:
             repeated.append(name)
         else:
             given[name] = value
-    if repeated:
-        known = {field.encode_name for field in fields(shape)}
-        raise unreadable(_at("parameter", name, "repeated", "Send it once.") for name in repeated if name in known)
+    known = {field.encode_name for field in fields(shape)}
+    wrong = [_at("parameter", name, "repeated", "Send it once.") for name in repeated if name in known]
+    # A filter without a value is a client's mistake, and must never mean everything.
+    wrong += [_at("parameter", name, "empty", "Give it a value or leave it out.") for name in empty if name in known]
+    if wrong:
+        raise unreadable(wrong)
     return _read(shape, given, "parameter")
 
 
@@ -94,6 +99,8 @@ def pairs(text: bytes) -> list[tuple[str, str]]:
 def from_json(shape: type[Shape], media: str | None, body: bytes) -> Shape:
     """A JSON object as a struct; one value may stand for a list of one."""
     kind = (media or "").partition(";")[0].strip().lower()
+    if not body and not kind:
+        return _read(shape, {}, "pointer")
     if kind != "application/json" and not (kind.startswith("application/") and kind.endswith("+json")):
         raise stop(415, "unsupported_media_type", "Send application/json.", Accept="application/json")
     try:
