@@ -15,7 +15,7 @@ from canonical.draft import LISTS, Cause, Draft, identifier_key, identifier_plac
 from canonical.ids import RecordType
 from canonical.patches import Merge, Patch, Said
 from canonical.records import RECORDS, Appointment, Fact, Record, Stamp, Start
-from canonical.status import fold, lines, remember
+from canonical.status import fold, hear, lines, remember
 
 __all__ = [
     "Cause",
@@ -111,7 +111,7 @@ def _confirmed(before: Record, patch: Patch, cause: Cause) -> Record | None:
     sent = (*patch.anchors, *patch.also)
     if sent != held and not (all(one in held for one in sent) and all(one in sent for one in held)):
         return None
-    facts = remember(before.facts, _fact(patch.said, cause, stamp)) if patch.said else before.facts
+    facts = hear(before.facts, _fact(patch.said, cause, stamp)) if patch.said else before.facts
     if patch.said and _seen(fold(facts)) != (before.status, before.status_reason, before.source_status):
         return None
     if facts is not before.facts and lines(facts) != lines(before.facts):
@@ -164,7 +164,7 @@ def join(survivor: Record, source: Record, cause: Cause) -> Record:
         elif not key:
             draft.write(field, getattr(source, field))
     for fact in source.facts:
-        draft.say(fact)
+        draft.facts = remember(draft.facts, fact)
     draft.under(cause.stamp)
     link = Link(type="replaces", other=source.id, message=cause.message)
     draft.entry("links", link_key(link), link)

@@ -13,7 +13,7 @@ from canonical import starts
 from canonical.datatypes import Identifier, Link, Placement
 from canonical.problems import Problem
 from canonical.records import Fact, Record, Stamp, Start
-from canonical.status import fold, lines, remember
+from canonical.status import fold, hear, lines
 
 
 class Cause(Struct, frozen=True, kw_only=True, gc=False):
@@ -187,7 +187,7 @@ class Draft:
 
     def say(self, fact: Fact) -> None:
         """A status was stated."""
-        self.facts = remember(self.facts, fact)
+        self.facts = hear(self.facts, fact)
 
     def complain(self, problems: Iterable[Problem]) -> None:
         """Something is wrong with some fields, or with the record as a whole (register `!`)."""

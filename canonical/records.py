@@ -55,6 +55,7 @@ class Fact(Struct, frozen=True, array_like=True, gc=False):
     cancels: tuple[str, ...] = ()
     reason: Concept | None = None
     source: Concept | None = None
+    late: bool = False  # received when a newer one was known
 
 
 class Start(Struct, frozen=True, array_like=True, gc=False):

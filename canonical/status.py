@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from canonical.records import Fact
 
@@ -62,7 +63,6 @@ class Line(NamedTuple):
 
     before: str | None
     fact: Fact
-    late: bool
     effective: bool
 
 
@@ -87,13 +87,13 @@ def history(kind: str, facts: Sequence[Fact]) -> Iterator[Change]:
 
     The feed is the truth: an irregular transition is applied and marked, and whatever is heard of first is a beginning.
     """
-    for before, fact, late, effective in lines(facts):
+    for before, fact, effective in lines(facts):
         yield Change(
             before=before,
             after=fact.status if effective else before or fact.status,
             fact=fact,
             anomaly=effective and before is not None and not allowed(kind, before, fact.status),
-            late=late,
+            late=fact.late,
             effective=effective,
         )
 
@@ -102,32 +102,22 @@ def lines(facts: Sequence[Fact]) -> list[Line]:
     """The facts that changed the status, and those that would have but had no effect; the latter once in each status.
 
     What only says again what holds is no line, nor is a weak word after a stronger one: a record that is confirmed all
-    day looks the same in the evening. A fact is late when it was received after one with a newer clock.
+    day looks the same in the evening.
     """
     found: list[Line] = []
     current: Fact | None = None
     vain: set[tuple[str, str, str]] = set()
-    for fact, late in zip(facts, _late(facts), strict=True):
+    for fact in facts:
         before = current.status if current else None
         if effective := _takes_effect(current, fact):
             current = fact
             vain = vain if before == fact.status else set()
         what = (fact.status, fact.event, fact.feed)
         if before != fact.status and (effective or not (fact.weak or what in vain)):
-            found.append(Line(before, fact, late, effective))
+            found.append(Line(before, fact, effective))
             if not effective:
                 vain.add(what)
     return found
-
-
-def _late(facts: Sequence[Fact]) -> list[bool]:
-    """For each fact whether one with a newer clock was received before it."""
-    marks: list[bool] = []
-    earliest: int | None = None
-    for fact in reversed(facts):
-        marks.append(earliest is not None and fact.recorded_at > earliest)
-        earliest = fact.recorded_at if earliest is None else min(earliest, fact.recorded_at)
-    return marks[::-1]
 
 
 def _takes_effect(current: Fact | None, fact: Fact) -> bool:
@@ -152,6 +142,14 @@ def fold(facts: Sequence[Fact]) -> Fact | None:
         if _takes_effect(current, fact):
             current = fact
     return current
+
+
+def hear(facts: Sequence[Fact], fact: Fact) -> tuple[Fact, ...]:
+    """The facts with one that was received now: it is late where a newer one is known, and stays so when read again."""
+    message = fact.stamp.message
+    known = next((one for one in facts if one.stamp.message == message), None)
+    late = known.late if known else any(_clock(fact) < _clock(one) for one in facts)
+    return remember(facts, replace(fact, late=True) if late else fact)
 
 
 def remember(facts: Sequence[Fact], fact: Fact) -> tuple[Fact, ...]:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from canonical.records import Fact, Stamp
-from canonical.status import MACHINES, allowed, fold, history, lines, remember
+from canonical.status import MACHINES, allowed, fold, hear, history, lines, remember
 
 FROM = {"A01": "in-progress", "A02": "in-progress", "A03": "finished", "A05": "planned", "A08": "arrived"}
 FROM |= {"A11": "cancelled", "A13": "in-progress", "A23": "entered-in-error", "S12": "booked", "S15": "cancelled"}
@@ -32,7 +32,7 @@ def known(*facts: Fact) -> tuple[Fact, ...]:
     """The facts as they are remembered, heard in this order."""
     held: tuple[Fact, ...] = ()
     for one in facts:
-        held = remember(held, one)
+        held = hear(held, one)
     return held
 
 
@@ -106,7 +106,7 @@ def test_a_repetition_that_comes_late_is_no_line() -> None:
     """An older message that says what held already, then and now, changes nothing that anyone can see."""
     held = known(fact("S12", 1, received=1), fact("S12", 5, received=2))
 
-    assert lines(held) == lines(remember(held, fact("S12", 3, received=9)))
+    assert lines(held) == lines(hear(held, fact("S12", 3, received=9)))
 
 
 def test_an_irregular_transition_is_applied_and_marked() -> None:

@@ -30,13 +30,17 @@ def test_an_empty_record(record: type[Record]) -> None:
     assert set(shown) <= {"resourceType", "id", "versionId", "createdAt", "updatedAt", "provenance", "kind"}
 
 
-def said(status: str, clock: int, received: int, event: str = "S12") -> Fact:
-    return Fact(status, Stamp(0, clock, f"msg_{event}"), "north", event, received)
+def said(status: str, clock: int, received: int, event: str = "S12", late: bool = False) -> Fact:
+    return Fact(status, Stamp(0, clock, f"msg_{event}"), "north", event, received, late=late)
 
 
 def test_status_history() -> None:
     """In the order of the senders' clocks, with what came late and what was out of the ordinary."""
-    facts = (said("booked", DAY, 3 * DAY), said("fulfilled", 2 * DAY, 2 * DAY, "S14"), said("booked", 4 * DAY, 4 * DAY))
+    facts = (
+        said("booked", DAY, 3 * DAY, late=True),
+        said("fulfilled", 2 * DAY, 2 * DAY, "S14"),
+        said("booked", 4 * DAY, 4 * DAY),
+    )
     appointment = Appointment(id="apt_1", tenant="main", version=3, facts=facts)
     shown = msgspec.to_builtins(v1.present(appointment))["statusHistory"]
 

@@ -148,6 +148,6 @@ def test_every_field_says_where_it_came_from() -> None:
     segment = at.message.first("PID")
     assert segment is not None
     patient(at, segment)
-    assert {("0.identifiers", "PID-3"), ("0.names", "PID-5"), ("0.telecoms", "PID-13")} == {
+    assert {("0.identifiers", "PID-3"), ("0.status", "PID-3"), ("0.names", "PID-5"), ("0.telecoms", "PID-13")} == {
         (one.field, one.path) for one in trace
     }
