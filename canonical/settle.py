@@ -122,9 +122,10 @@ class Settlement:
         return found
 
     def _heard_of(self, patch: Patch) -> bool:
-        """Whether a message with an older clock has spoken of this record."""
+        """Whether another message has spoken of this record by then; of equal clocks the first received is older."""
+        cause = self.cause
         known = (fact.stamp for identity in self._subjects(patch) for fact in self.record(identity).facts)
-        return any((stamp.rank, stamp.at) < (self.cause.rank, self.cause.clock) for stamp in known)
+        return any((one.rank, one.at) <= (cause.rank, cause.clock) and one.message != cause.message for one in known)
 
     def _new(self, kind: RecordType, *seed: object) -> str:
         identity = new_id(kind, self.cause.received_at, self.cause.message, *seed)
