@@ -125,7 +125,8 @@ def _operation(route: Route, known: dict[Any, Document]) -> Document:
     if description:
         found["description"] = description
     if route.body is not None:
-        found["requestBody"] = {"required": True, "content": {"application/json": {"schema": known[route.body]}}}
+        needed = any(field.required for field in fields(route.body))
+        found["requestBody"] = {"required": needed, "content": {"application/json": {"schema": known[route.body]}}}
     if route.form:
         schema = {"type": "object", "additionalProperties": {"type": "string"}}
         found["requestBody"] = {"required": True, "content": {"application/x-www-form-urlencoded": {"schema": schema}}}
