@@ -9,12 +9,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from msgspec import UNSET
 from msgspec.structs import replace
 
-from canonical import starts
+from canonical import group, starts
 from canonical.datatypes import Identifier, Link
 from canonical.draft import LISTS, Cause, Draft, identifier_key, identifier_place, link_key
 from canonical.ids import RecordType
 from canonical.patches import Merge, Patch, Said
-from canonical.records import RECORDS, Appointment, Fact, Record, Stamp, Start
+from canonical.records import RECORDS, Appointment, Fact, Mention, Record, Stamp, Start
 from canonical.status import fold, hear, lines, remember
 
 __all__ = [
@@ -69,7 +69,7 @@ def _first(before: Record, patch: Patch, cause: Cause) -> Record:
     """The short way for a record of which nothing was known: all registers take what is said."""
     identifiers = {identifier_key(one): one for one in (*patch.anchors, *patch.also)}
     said, stamp = patch.said, cause.stamp
-    told = _starts(before, patch, stamp)
+    told: dict[str, object] = {**_starts(before, patch, stamp), **_named(before, patch, stamp)}
     return replace(
         before,
         version=before.version + 1,
@@ -96,6 +96,15 @@ def _starts(before: Record, patch: Patch, stamp: Stamp) -> dict[str, tuple[Start
     if not isinstance(before, Appointment) or not (start is None or isinstance(start, str)):
         return {}
     return {"starts": starts.remember(before.starts, start, stamp)}
+
+
+def _named(before: Record, patch: Patch, stamp: Stamp) -> dict[str, dict[str, Mention]]:
+    """Which patients an appointment that is heard of first was said to have."""
+    named: dict[str, Mention] = {}
+    members = patch.fields.get("participants")
+    if isinstance(before, Appointment) and isinstance(members, tuple):
+        group.mention(named, members, stamp)
+    return {"named": named} if named else {}
 
 
 def _confirmed(before: Record, patch: Patch, cause: Cause) -> Record | None:

@@ -9,10 +9,10 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
-from canonical import starts
+from canonical import group, starts
 from canonical.datatypes import Identifier, Link, Placement
 from canonical.problems import Problem
-from canonical.records import Fact, Record, Stamp, Start
+from canonical.records import Appointment, Fact, Mention, Record, Stamp, Start
 from canonical.status import fold, hear, lines
 
 
@@ -103,6 +103,7 @@ def _placement_place(placement: Placement) -> int:
 
 SEGMENTS = {name: place for place, name in enumerate(("PID", "AIS", "AIG", "AIL", "AIP", "PV1", "PV2", "ROL"))}
 PLACEMENTS = ("assigned", "temporary", "pending", "prior", "prior-temporary")
+PATIENTS = "PID"  # all the patients of a group; each has a register of its own within this one
 LISTS = {
     "identifiers": Entries(identifier_key, identifier_place),
     "links": Entries(link_key, link_key),
@@ -116,7 +117,8 @@ class Draft:
     """A record being changed: `under` says whose word it is, `finish` gives the record as it then is."""
 
     __slots__ = (
-        *("base", "clocks", "facts", "index", "lists", "newer", "newest", "problems", "stamps", "starts", "values"),
+        *("base", "clocks", "facts", "index", "lists", "mentions", "named", "newer", "newest", "problems", "stamps"),
+        *("starts", "values"),
     )
 
     def __init__(self, base: Record) -> None:
@@ -128,6 +130,8 @@ class Draft:
         self.facts = base.facts
         self.problems = base.problems
         self.newest = base.newest
+        self.named: dict[str, Mention] | None = dict(base.named) if isinstance(base, Appointment) else None
+        self.mentions = 0  # how many patients were named so far
         self.starts: tuple[Start, ...] | None = getattr(base, "starts", None)
 
     def under(self, stamp: Stamp) -> None:
@@ -157,8 +161,19 @@ class Draft:
 
     def entry(self, field: str, key: str, value: object) -> None:
         """One entry of a list was set, or several (a tuple), or (None) removed."""
-        if self.clocks.get(field) not in self.newer and self.turn(f"{field}/{key}"):
-            self._put(field, key, value if isinstance(value, tuple) else () if value is None else (value,))
+        values = value if isinstance(value, tuple) else () if value is None else (value,)
+        self._mention(field, values)
+        within = {field, f"{field}/{PATIENTS}"} if key.startswith(f"{PATIENTS}/") else {field}
+        if any(self.clocks.get(one) in self.newer for one in within) or not self.turn(f"{field}/{key}"):
+            return
+        if key == PATIENTS:
+            self._over(field, f"{PATIENTS}/", values)
+        else:
+            self._put(field, key, values)
+
+    def _mention(self, field: str, values: Iterable[Any]) -> None:
+        if field == "participants" and self.named is not None:
+            self.mentions = group.mention(self.named, values, self.stamps[self.index], self.mentions)
 
     def _put(self, field: str, key: str, values: Iterable[object]) -> None:
         named = LISTS[field].named
@@ -170,20 +185,28 @@ class Draft:
             self.lists[field] = LISTS[field].held(held)
         return self.lists[field]
 
-    def _list(self, field: str, value: object) -> None:
+    def _list(self, field: str, value: Any) -> None:
         """A whole list was sent: it replaces all entries but those that a newer message set or removed one by one."""
-        if not self.turn(field):
-            return
-        single = {register for register in self.clocks if register.startswith(f"{field}/")}
-        kept = [register.partition("/")[2] for register in single if self.clocks[register] in self.newer]
-        held = self._entries(field) if kept else {}
+        self._mention(field, value or ())
+        if self.turn(field):
+            self._over(field, "", value)
+
+    def _over(self, field: str, within: str, values: Any) -> None:
+        """The entries whose names begin so are these now, but for those whose own registers are newer."""
+        single = {register for register in self.clocks if register.startswith(f"{field}/{within}")}
+        kept = {register.partition("/")[2] for register in single if self.clocks[register] in self.newer}
         self.clocks = {
             register: at for register, at in self.clocks.items() if register not in single or at in self.newer
         }
-        self.lists.pop(field, None)
-        self.values[field] = value
-        for key in kept:
-            self._put(field, key, held.get(key, {}).values())
+        if not kept and not within:  # as it was sent
+            self.lists.pop(field, None)
+            self.values[field] = values
+            return
+        said, held = LISTS[field].held(values), self._entries(field)
+        if PATIENTS in kept:
+            kept.update(one for one in (*held, *said) if one.startswith(f"{PATIENTS}/"))
+        stay = {name: held[name] for name in held if name in kept or not name.startswith(within)}
+        self.lists[field] = {name: said[name] for name in said if name not in kept} | stay
 
     def say(self, fact: Fact) -> None:
         """A status was stated."""
@@ -207,11 +230,13 @@ class Draft:
         if self.problems:
             self._forget()
         for field, held in self.lists.items():
-            entries = [one for group in held.values() for one in group.values()]
+            entries = [one for some in held.values() for one in some.values()]
             self.values[field] = tuple(sorted(entries, key=LISTS[field].place))
         self.values["problems"] = self.problems
         if self.facts is not base.facts and (now := fold(self.facts)):
             self.values |= {"status": now.status, "status_reason": now.reason, "source_status": now.source}
+        if self.named:
+            self._lead(self.named)
         if self.starts:
             self.values["previous_start"] = starts.previous(self.starts)
         changes = {field: value for field, value in self.values.items() if getattr(base, field) != value}
@@ -226,7 +251,21 @@ class Draft:
         stamps, clocks = _compact(self.stamps, self.clocks)
         if self.starts is not None:
             changes["starts"] = self.starts
+        if self.named is not None:
+            changes["named"] = self.named
         return replace(base, newest=self.newest, facts=self.facts, stamps=stamps, clocks=clocks, **changes), fresh
+
+    def _lead(self, named: dict[str, Mention]) -> None:
+        """The patients stand in the order in which they were named, and the first is the appointment's own."""
+        base: Any = self.base
+        listed: Any = self.values.get("participants", base.participants)
+        members = group.in_order(listed, named)
+        first = group.first(members)
+        self.values["participants"] = members
+        if first and first != self.values.get("patient", base.patient):
+            self.values["patient"] = first
+            if first == base.patient and "patient" in base.clocks:
+                self.clocks["patient"] = base.clocks["patient"]
 
     def _forget(self) -> None:
         """A problem is listed until a newer message speaks of its field, or, without a field, of the record."""

@@ -65,6 +65,14 @@ class Start(Struct, frozen=True, array_like=True, gc=False):
     stamp: Stamp
 
 
+class Mention(Struct, frozen=True, array_like=True, order=True, gc=False):
+    """Where a patient was named: the rank and clock of the message, and the place among all whom it named."""
+
+    rank: int
+    at: int
+    place: int
+
+
 class Record(Value, frozen=True):
     """The envelope of every record (DOMAIN 1.0). Instants are RFC 3339 in UTC; `*_at` integers are microseconds.
 
@@ -169,8 +177,9 @@ class Appointment(Record, frozen=True, tag="appointment", tag_field="resourceTyp
     service_category: Concept | None = None
     services: tuple[Service, ...] = ()
     priority: Concept | None = None
-    patient: str | None = None
+    patient: str | None = None  # of a group the one who was named first
     participants: tuple[Participant, ...] = ()
+    named: dict[str, Mention] = {}  # the first mention of each patient, by the key among the participants
     based_on: tuple[Identifier, ...] = ()
     parents: tuple[Identifier, ...] = ()
     replaces: str | None = None

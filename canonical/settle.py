@@ -118,7 +118,8 @@ class Settlement:
         patch = self._linked(patch)
         for identity in found:
             before = self._before(identity)
-            self._put(patch.type, *amend(before, self._standing(before, patch), self.cause))
+            said = self._standing(before, patch)
+            self._put(patch.type, *amend(before, said, self.cause))
         return found
 
     def _heard_of(self, patch: Patch) -> bool:

@@ -10,6 +10,7 @@ from typing import Any
 from msgspec import UNSET, Struct
 from msgspec.structs import replace
 
+from canonical.datatypes import Participant
 from canonical.draft import identifier_key
 from canonical.records import Appointment, Location, Record, Stamp
 from canonical.status import fold
@@ -150,6 +151,8 @@ def _lines(
     name, _, key = field.partition("/")
     called = v1.CALLED[type(record)].get(name, name) + (f"/{key}" if key else "")
     value = _value(record, name, key)
+    if isinstance(value, Participant) and value.key:
+        called = f"{called.removesuffix(key)}{value.key}"
     places = list(reread.places(stands_for, READ_AS.get(name, name))) if reread else []
     if reread and not places:
         places = [reread.event] if name == "status" else reread.merging if name == "links" else []
@@ -175,7 +178,12 @@ def _is_of(record: Record, field: str, key: str, used: Used, reread: Reread | No
 def _value(record: Record, field: str, key: str) -> object:
     value = getattr(record, field, None)
     if key and isinstance(value, tuple):
-        value = next((one for one in value if getattr(one, "key", None) == key), None)
+        among = [
+            one for one in value if (named := getattr(one, "key", None) or "") == key or named.startswith(f"{key}/")
+        ]
+        value = among[0] if among and among[0].key == key else tuple(among)
+    if field == "participants" and isinstance(record, Appointment):
+        value = tuple(map(v1.known, value)) if isinstance(value, tuple) else v1.known(value) if value else None
     return UNSET if value is None or value == () else value
 
 

@@ -109,6 +109,27 @@ def about_appointments(draw: st.DrawFn) -> tuple[Patch, ...]:
 
 
 @st.composite
+def about_groups(draw: st.DrawFn) -> tuple[Patch, ...]:
+    """S12 to S22 of a group: the whole list, all the patients, or each of them one by one."""
+    named = draw(st.lists(st.sampled_from(PEOPLE), min_size=1, max_size=3, unique=True))
+    members = tuple(Participant(kind="patient", actor=f"@{at}", key=f"PID/{who}") for at, who in enumerate(named))
+    others = draw(snapshots)
+    changes = draw(
+        st.sampled_from(
+            [
+                (),
+                (Edit(field="participants", key="PID", value=members),),
+                tuple(Edit(field="participants", key=one.key or "", value=one) for one in members),
+            ]
+        )
+    )
+    fields = {} if changes else {"participants": (*members, *others)}
+    people = [person(*((who, "C2") if who == "C" else who)) for who in named]
+    about = patch("appointment", (visit("G1"),), {"edits": changes, "patient": "@0", **fields})
+    return (*people, about)
+
+
+@st.composite
 def forests(draw: st.DrawFn) -> list[tuple[str, str]]:
     """Merges without contradictions: who is replaced by whom, each at most once, never in a circle."""
     found = []
@@ -129,7 +150,9 @@ def merging(source: str, survivor: str, fields: dict[str, object]) -> tuple[tupl
 @st.composite
 def courses(draw: st.DrawFn) -> tuple[list[Told], list[int]]:
     """Some messages with distinct clocks, and another order to receive them in."""
-    said = draw(st.lists(st.one_of(about_people(), about_stays(), about_appointments()), min_size=1, max_size=6))
+    said = draw(
+        st.lists(st.one_of(about_people(), about_stays(), about_appointments(), about_groups()), min_size=1, max_size=6)
+    )
     merges = [merging(*pair, draw(some(birth_date=DATES))) for pair in draw(forests())]
     if draw(st.booleans()):
         merges.append(((person("D"), stay(visit("1"), patient="@0")), (VISITS,)))

@@ -10,7 +10,7 @@ from canonical.records import Record
 from canonical.settle import Settled, Working, settle
 
 BOOKKEEPING = {"id", "version", "created_at", "updated_at", "message", "feed", "facts", "stamps", "clocks", "links"}
-BOOKKEEPING |= {"effective_at", "starts"}
+BOOKKEEPING |= {"effective_at", "named", "starts"}
 
 
 def mrn(value: str, use: str | None = None) -> Identifier:
@@ -109,12 +109,22 @@ class World:
         patient = getattr(record, "patient", None)
         if patient:
             shown["patient"] = names(self.working.records[self.surviving(patient)])
+        if "participants" in shown:
+            shown["participants"] = self._members(record)
         shown["seealso"] = {
             tuple(names(self.working.records[self.surviving(link.other)]))
             for link in getattr(record, "links", ())
             if link.type == "seealso"
         }
         return shown
+
+    def _members(self, record: Record) -> list[object]:
+        """Who takes part: each person once, whom merges made one included."""
+        shown: dict[str, object] = {}
+        for one in getattr(record, "participants", ()):
+            who = names(self.working.records[self.surviving(one.actor)]) if one.actor else one.key
+            shown.setdefault(str(who), who if one.actor else as_text(one))
+        return [*shown.values()]
 
 
 def as_text(value: object) -> object:

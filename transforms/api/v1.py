@@ -25,6 +25,7 @@ from canonical.datatypes import (
     Service,
     Telecom,
 )
+from canonical.group import each_once
 from canonical.problems import Problem
 from canonical.records import Appointment as AppointmentRecord
 from canonical.records import Encounter as EncounterRecord
@@ -246,6 +247,8 @@ def present(
             values["patient"] = patient
         if survivors:
             values["participants"] = tuple([_standing(one, survivors) for one in values["participants"]])
+        if getattr(record, "named", None):
+            values["participants"] = tuple([known(one) for one in each_once(values["participants"])])
     if not whole and is_masking(record):
         masked(values)
     if encounter:
@@ -266,6 +269,11 @@ def present(
 def _standing(one: Participant, survivors: Mapping[str, str]) -> Participant:
     survivor = survivors.get(one.actor or "")
     return replace(one, actor=survivor) if survivor else one
+
+
+def known(one: Participant) -> Participant:
+    """A patient under the id of the record; what it is known by within is made of a number."""
+    return replace(one, key=f"PID/{one.actor}") if one.kind == "patient" and one.actor else one
 
 
 def transitions(record: Record) -> tuple[Transition, ...]:

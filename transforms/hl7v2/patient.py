@@ -5,6 +5,7 @@ People are matched by the numbers of PID-3 alone: a member number names a covera
 
 from bisect import bisect
 from collections.abc import Sequence
+from hashlib import blake2b
 from typing import Final, TypeVar
 
 from msgspec import UNSET, UnsetType
@@ -172,6 +173,11 @@ def patient(reading: Reading, pid: Segment, event: str | None = None, said: Said
         event=event,
         problems=reading.wrong(problems),
     )
+
+
+def digest(one: Identifier) -> str:
+    """What stands for a number where the number itself must not."""
+    return blake2b(f"{one.system}|{one.value}".encode(), digest_size=16).hexdigest()
 
 
 def demographics(pid: Segment, reading: Reading) -> Demographics:

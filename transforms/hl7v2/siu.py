@@ -20,7 +20,7 @@ from .appointment import PV1, REASON, SCH, expected, numbers
 from .encounter import is_about_a_visit
 from .er7 import Segment
 from .filler_status import ENDED, WAITING, is_block, status
-from .patient import about, patient
+from .patient import about, digest, patient
 from .people import Roll, name, people, spots
 from .resources import Entry, edits, refer, resources, snapshot
 from .rows import Reading, take
@@ -99,7 +99,7 @@ def _fields(
     if pv1 := reading.message.first("PV1"):
         PV1.read(pv1, reading, fields)
     if patients:
-        fields["patient"] = patients[0].actor if len(patients) == 1 else None
+        fields["patient"] = patients[0].actor
         for pid in reading.message.all("PID"):
             reading.used("patient", f"{pid.path}-3", "patient")
             reading.used("participants", f"{pid.path}-3", "patient")
@@ -107,11 +107,13 @@ def _fields(
 
 
 def _patient(pid: Segment, place: int, reading: Reading) -> Participant:
-    reference = reading.cast.patient(patient(reading, pid))
+    patch = patient(reading, pid)
+    reference = reading.cast.patient(patch)
     shown = None
     if reference is None and (called := take(name, pid, 5, reading)):
         shown = " ".join(part for part in (*called.given, called.family) if part)
-    return Participant(kind="patient", actor=reference, display=shown, status="accepted", key=f"PID/{place}")
+    key = f"PID/{digest(patch.anchors[0]) if patch else place}"  # the same in every message, whatever its PID-1
+    return Participant(kind="patient", actor=reference, display=shown, status="accepted", key=key)
 
 
 def _lists(
@@ -126,7 +128,11 @@ def _lists(
     attending = [] if action.code in ENDED else _attending(entries, reading)
     lists = snapshot(entries, patients, attending)
     fields.update(lists)
-    return () if "participants" in lists else _set([*patients, *attending])
+    if "participants" in lists:
+        return ()
+    if len(patients) > 1 and action.code not in ENDED:
+        return (Edit(field="participants", key="PID", value=tuple(patients)), *_set(attending))
+    return _set([*patients, *attending])
 
 
 def _set(participants: Sequence[Participant]) -> tuple[Edit, ...]:

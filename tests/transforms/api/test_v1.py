@@ -4,9 +4,9 @@ import msgspec
 import pytest
 from msgspec.structs import fields
 
-from canonical.datatypes import Identifier
+from canonical.datatypes import Identifier, Participant
 from canonical.problems import Problem
-from canonical.records import RECORDS, Appointment, Fact, Patient, Record, Stamp
+from canonical.records import RECORDS, Appointment, Fact, Mention, Patient, Record, Stamp
 from transforms.api import v1
 
 INSIDE = {"facts", "stamps", "clocks", "tenant", "version", "feed", "message", "newest"}
@@ -18,7 +18,7 @@ def test_nothing_is_forgotten(record: type[Record]) -> None:
     """Every canonical field is on the wire, but those that stay inside."""
     shown = {field.name for field in fields(v1.WIRE[record])}
 
-    assert INSIDE == {field.name for field in fields(record)} - shown - {"starts"}
+    assert INSIDE == {field.name for field in fields(record)} - shown - {"named", "starts"}
 
 
 @pytest.mark.parametrize("record", RECORDS.values())
@@ -68,3 +68,15 @@ def test_what_is_resolved() -> None:
 
     assert ("pat_2", "enc_1") == (shown["patient"], shown["encounter"])
     assert "patient" not in msgspec.to_builtins(v1.present(Patient(id="pat_2", tenant="main"), "pat_2"))
+
+
+def test_a_patient_takes_part_once() -> None:
+    """Two whom a merge made one are one, and nobody is known by what was made of a number."""
+    members = [Participant(kind="patient", actor=f"pat_{at}", key=f"PID/hash{at}") for at in (1, 2)]
+    named = {one.key or "": Mention(0, 1, at) for at, one in enumerate(members)}
+    doctor = Participant(kind="provider", actor="prv_1", key="AIP/1")
+    appointment = Appointment(id="apt_1", tenant="main", patient="pat_1", participants=(*members, doctor), named=named)
+    shown = msgspec.to_builtins(v1.present(appointment, "pat_9", survivors={"pat_2": "pat_9"}))
+
+    assert [("pat_9", "PID/pat_9"), ("prv_1", "AIP/1")] == [(one["actor"], one["key"]) for one in shown["participants"]]
+    assert "named" not in shown

@@ -7,7 +7,8 @@ import pytest
 from msgspec import to_builtins
 from msgspec.structs import replace
 
-from canonical.datatypes import Coding
+from canonical.datatypes import Coding, Participant
+from canonical.group import each_once
 from canonical.records import Appointment, Encounter, Location, Patient, Provider
 from canonical.status import history
 from tests.transforms.hl7v2.story import (
@@ -57,6 +58,11 @@ def known(record: Appointment) -> dict[str, object]:
     for field in ("version", "createdAt", "updatedAt", "message", "facts", "stamps", "clocks", "id", "starts"):
         plain.pop(field, None)
     return plain
+
+
+def keys(record: Appointment) -> list[str]:
+    """What the entries are known by; a patient is by the number."""
+    return ["PID" if one.kind == "patient" else one.key or "" for one in record.participants]
 
 
 # Annex A1
@@ -313,13 +319,65 @@ def test_without_a_number_there_is_no_appointment(sch: str) -> None:
 
 
 def test_several_patients_make_a_group() -> None:
-    """One appointment; each patient takes part and none is its patient."""
+    """One appointment; each patient takes part, and it is that of the first."""
     working, _ = tell((GOLDEN / "siu-s14-group" / "in.hl7").read_bytes())
     group = only(working, Appointment)
     assert [one.id for one in all_of(working, Patient)] == [
         one.actor for one in group.participants if one.kind == "patient"
     ]
-    assert None is group.patient
+    assert all_of(working, Patient)[0].id == group.patient
+
+
+def pids(*numbers: int) -> list[str]:
+    """A PID for each patient of a group, with set ids from 1 on in every message."""
+    return [f"PID|{at}||{number}^^^EASTMRN^MR||P{number}" for at, number in enumerate(numbers, 1)]
+
+
+def members(*messages: bytes) -> list[str]:
+    """The numbers of the patients who take part, the appointment's own patient first and once more."""
+    working, _ = tell(*messages)
+    people = {one.id: one.identifiers[0].value for one in all_of(working, Patient)}
+    booked = only(working, Appointment)
+    return [people[booked.patient or ""], *(people[one.actor or ""] for one in patients(booked))]
+
+
+def patients(booked: Appointment) -> list[Participant]:
+    """The patients who take part."""
+    return [one for one in each_once(booked.participants) if one.kind == "patient"]
+
+
+AIP = "AIP|1||1^ONE"
+GROUP = siu("S12", *pids(1, 2, 3), AIP)
+
+
+@pytest.mark.parametrize(
+    ("event", "segments", "expected"),
+    [
+        ("S14", pids(1, 3), ["1", "1", "3"]),
+        ("S14", pids(3, 1), ["1", "1", "3"]),
+        ("S14", pids(2), ["1", "1", "2", "3"]),
+        ("S14", pids(4), ["1", "1", "2", "3", "4"]),
+        ("S14", [*pids(3, 2), AIP], ["2", "2", "3"]),
+        ("S15", pids(2), ["1", "1", "2", "3"]),
+        ("S15", pids(2, 3), ["1", "1", "2", "3"]),
+        ("S18", [*pids(3), "AIP|2|A|2^TWO"], ["1", "1", "2", "3"]),
+    ],
+)
+def test_nobody_of_a_group_takes_anothers_place(event: str, segments: list[str], expected: list[str]) -> None:
+    """A group that is named is the group; one of its patients is an addition; the first one stays its patient."""
+    later = siu(event, *segments, at="20261122090000-0500")
+
+    assert expected == members(GROUP, later)
+    assert sorted(expected) == sorted(members(later, GROUP))
+    assert expected[0] == members(later, GROUP)[0]
+
+
+def test_a_patient_of_two_numbers_takes_part_once() -> None:
+    """Whichever number a message finds a person by."""
+    both = "PID|1||1^^^EASTMRN^MR~71^^^EASTACC^PI||P1"
+    other = "PID|1||71^^^EASTACC^PI||P1"
+
+    assert ["1", "1"] == members(siu("S12", both), siu("S14", other, at="20261122090000-0500"))
 
 
 def test_an_attending_doctor_whom_no_resource_names_takes_part() -> None:
@@ -360,36 +418,32 @@ def test_times_are_read_in_the_zone_of_the_place() -> None:
 def test_a_snapshot_replaces_the_list() -> None:
     """A resource that S14 does not name no longer takes part."""
     both = siu("S12", PID, "AIP|1||1^ONE", "AIP|2||2^TWO")
-    assert ["PID/1", "AIP/2"] == [
-        one.key for one in appointment(both, siu("S14", PID, "AIP|2||2^TWO", at="20261122090000-0500")).participants
-    ]
+    fewer = siu("S14", PID, "AIP|2||2^TWO", at="20261122090000-0500")
+    assert ["PID", "AIP/2"] == keys(appointment(both, fewer))
 
 
 def test_a_message_without_resources_leaves_them_alone() -> None:
     """S15 with patient alone keeps who was booked."""
-    assert ["PID/1", "AIP/1"] == [
-        one.key
-        for one in appointment(siu("S12", PID, "AIP|1||1^ONE"), siu("S15", PID, at="20261122090000-0500")).participants
-    ]
+    cancelled = siu("S15", PID, at="20261122090000-0500")
+    assert ["PID", "AIP/1"] == keys(appointment(siu("S12", PID, "AIP|1||1^ONE"), cancelled))
 
 
 @pytest.mark.parametrize(
     ("event", "segments", "expected"),
     [
-        ("S18", ["AIP|2|A|2^TWO"], ["PID/1", "AIS/1", "AIP/1", "AIP/2"]),
-        ("S18", ["AIP|1|X|9^OTHER", "AIP|2||2^TWO"], ["PID/1", "AIS/1", "AIP/1", "AIP/2"]),
-        ("S20", ["AIP|1|D|1^ONE"], ["PID/1", "AIS/1"]),
-        ("S20", ["AIP|1||1^ONE"], ["PID/1", "AIS/1"]),
-        ("S22", ["AIS|1|D|A^Scan", "AIP|1||1^ONE"], ["PID/1", "AIP/1"]),
-        ("S21", ["RGS|1|D", "AIP|1||1^ONE"], ["PID/1", "AIS/1"]),
+        ("S18", ["AIP|2|A|2^TWO"], ["PID", "AIS/1", "AIP/1", "AIP/2"]),
+        ("S18", ["AIP|1|X|9^OTHER", "AIP|2||2^TWO"], ["PID", "AIS/1", "AIP/1", "AIP/2"]),
+        ("S20", ["AIP|1|D|1^ONE"], ["PID", "AIS/1"]),
+        ("S20", ["AIP|1||1^ONE"], ["PID", "AIS/1"]),
+        ("S22", ["AIS|1|D|A^Scan", "AIP|1||1^ONE"], ["PID", "AIP/1"]),
+        ("S21", ["RGS|1|D", "AIP|1||1^ONE"], ["PID", "AIS/1"]),
     ],
 )
 def test_action_codes_edit_the_lists(event: str, segments: list[str], expected: list[str]) -> None:
     """A and U set, D removes, X leaves alone; RGS-2 stands for segments without a code."""
     booked = siu("S12", PID, "RGS|1", "AIS|1||A^Scan", "AIP|1||1^ONE")
     after = appointment(booked, siu(event, PID, *segments, at="20261122090000-0500"))
-    keys = [one.key or "" for one in after.participants] + [one.key or "" for one in after.services]
-    assert sorted(expected) == sorted(keys)
+    assert sorted(expected) == sorted([*keys(after), *(one.key or "" for one in after.services)])
 
 
 def test_a_feed_in_action_mode_edits_with_every_event() -> None:
@@ -397,13 +451,13 @@ def test_a_feed_in_action_mode_edits_with_every_event() -> None:
     profile = replace(EAST, list_mode="action")
     booked = siu("S12", PID, "AIP|1|A|1^ONE")
     more = siu("S14", PID, "AIP|2|A|2^TWO", at="20261122090000-0500")
-    assert ["PID/1", "AIP/1", "AIP/2"] == [one.key for one in appointment(booked, more, profile=profile).participants]
+    assert ["PID", "AIP/1", "AIP/2"] == keys(appointment(booked, more, profile=profile))
 
 
 def test_resources_of_several_groups_have_names_of_their_own() -> None:
     """Set ids start again in each RGS of many senders."""
     raw = siu("S12", PID, "RGS|1", "AIP|1||1^ONE", "RGS|2", "AIP|1||2^TWO", "AIP|1||3^SAME")
-    assert ["PID/1", "AIP/1", "AIP/2.1", "AIP/2.1#3"] == [one.key for one in appointment(raw).participants]
+    assert ["PID", "AIP/1", "AIP/2.1", "AIP/2.1#3"] == keys(appointment(raw))
 
 
 def test_a_general_resource_is_a_device_a_room_or_a_person() -> None:
