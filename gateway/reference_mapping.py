@@ -41,7 +41,7 @@ FURTHER: dict[str, tuple[Line, ...]] = {
         Line(("identifiers",), ("SCH-2", "SCH-1"), appointment.numbers),
         Line(("status",), ("SCH-25",), "By the event; where that leaves it open, table 0278."),
         Line(("services",), ("AIS-3",), bookable.READERS["AIS"]),
-        Line(("participants",), ("PID",), "Every patient of the appointment; the one who was named first is `patient` too."),
+        Line(("participants",), ("PID",), "Every patient of it; the first that was named is `patient` too."),
         Line(("participants",), ("AIG-3",), bookable.READERS["AIG"]),
         Line(("participants",), ("AIL-3",), bookable.READERS["AIL"]),
         Line(("participants",), ("AIP-3",), bookable.READERS["AIP"]),
