@@ -48,6 +48,7 @@ def amend(before: Record, patch: Patch, cause: Cause) -> tuple[Record, bool]:
             return confirmed, False
     draft = Draft(before)
     draft.under(cause.stamp)
+    draft.unmoved = patch.unmoved
     for field, value in patch.fields.items():
         draft.write(field, value)
     for edit in patch.edits:
@@ -95,7 +96,7 @@ def _starts(before: Record, patch: Patch, stamp: Stamp) -> dict[str, tuple[Start
     start = patch.fields.get("start", UNSET)
     if not isinstance(before, Appointment) or not (start is None or isinstance(start, str)):
         return {}
-    return {"starts": starts.remember(before.starts, start, stamp)}
+    return {"starts": starts.remember(before.starts, start, stamp, patch.unmoved)}
 
 
 def _named(before: Record, patch: Patch, stamp: Stamp) -> dict[str, dict[str, Mention]]:

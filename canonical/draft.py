@@ -118,7 +118,7 @@ class Draft:
 
     __slots__ = (
         *("base", "clocks", "facts", "index", "lists", "mentions", "named", "newer", "newest", "problems", "stamps"),
-        *("starts", "values"),
+        *("starts", "unmoved", "values"),
     )
 
     def __init__(self, base: Record) -> None:
@@ -132,6 +132,7 @@ class Draft:
         self.newest = base.newest
         self.named: dict[str, Mention] | None = dict(base.named) if isinstance(base, Appointment) else None
         self.mentions = 0  # how many patients were named so far
+        self.unmoved: Problem | None = None  # what is wrong if what is said moves the appointment
         self.starts: tuple[Start, ...] | None = getattr(base, "starts", None)
 
     def under(self, stamp: Stamp) -> None:
@@ -153,7 +154,7 @@ class Draft:
     def write(self, field: str, value: object) -> None:
         """A field was said to be this."""
         if field == "start" and self.starts is not None and (value is None or isinstance(value, str)):
-            self.starts = starts.remember(self.starts, value, self.stamps[self.index])
+            self.starts = starts.remember(self.starts, value, self.stamps[self.index], self.unmoved)
         if field in LISTS:
             self._list(field, value)
         elif self.turn(field):
@@ -227,18 +228,17 @@ class Draft:
     def finish(self, cause: Cause) -> tuple[Record, bool]:
         """The record as it now is, and whether that is a new version: one that anyone can tell from the last."""
         base = self.base
+        conflict = self._compare() if self.starts else None
         if self.problems:
             self._forget()
         for field, held in self.lists.items():
             entries = [one for some in held.values() for one in some.values()]
             self.values[field] = tuple(sorted(entries, key=LISTS[field].place))
-        self.values["problems"] = self.problems
+        self.values["problems"] = (*self.problems, conflict) if conflict else self.problems
         if self.facts is not base.facts and (now := fold(self.facts)):
             self.values |= {"status": now.status, "status_reason": now.reason, "source_status": now.source}
         if self.named:
             self._lead(self.named)
-        if self.starts:
-            self.values["previous_start"] = starts.previous(self.starts)
         changes = {field: value for field, value in self.values.items() if getattr(base, field) != value}
         retold = self.facts is not base.facts and lines(self.facts) != lines(base.facts)
         fresh = bool(changes) or retold or not base.version
@@ -254,6 +254,15 @@ class Draft:
         if self.named is not None:
             changes["named"] = self.named
         return replace(base, newest=self.newest, facts=self.facts, stamps=stamps, clocks=clocks, **changes), fresh
+
+    def _compare(self) -> Problem | None:
+        """The start before this one, and what is wrong with this one."""
+        base: Any = self.base
+        self.values["previous_start"] = starts.previous(self.starts or ())
+        told = {one.wrong for one in base.starts if one.wrong}
+        if told:
+            self.problems = tuple(one for one in self.problems if one not in told)
+        return starts.conflict(self.starts or ())
 
     def _lead(self, named: dict[str, Mention]) -> None:
         """The patients stand in the order in which they were named, and the first is the appointment's own."""
@@ -279,6 +288,8 @@ class Draft:
         self.problems = tuple(sorted(listed, key=lambda one: (one.path, one.code, one.field or "", one.detail)))
 
     def _spoken_after(self, stamp: Stamp, field: str) -> bool:
+        if field in ("status", "status_reason"):  # whose registers are the facts
+            return any(not fact.weak and not fact.stamp.yields_to(stamp) for fact in self.facts)
         registers = [field]
         if field in LISTS:
             registers += [register for register in self.clocks if register.startswith(f"{field}/")]

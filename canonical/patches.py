@@ -40,7 +40,8 @@ class Patch(Struct, kw_only=True, gc=False):
     sender says happened (`appointment.rescheduled`). `retires` are identifiers that become `use=old` (A47), `drops`
     are those that are another record's now (A43). A patch that only `mentions` a record never creates it; one about
     `every` record amends all that its anchors find (A44); one with a `successor` counts only where nothing older is
-    known of the record that patch is about (S13 under a new number).
+    known of the record that patch is about (S13 under a new number). `unmoved` is the problem that it is if the patch
+    moves an appointment all the same (S14).
     """
 
     type: RecordType
@@ -55,6 +56,7 @@ class Patch(Struct, kw_only=True, gc=False):
     mentions: bool = False
     every: bool = False
     successor: int | None = None
+    unmoved: Problem | None = None
     problems: tuple[Problem, ...] = ()
 
 

@@ -59,10 +59,14 @@ class Fact(Struct, frozen=True, array_like=True, gc=False):
 
 
 class Start(Struct, frozen=True, array_like=True, gc=False):
-    """When an appointment begins, as one message said it (canonical/starts.py)."""
+    """When an appointment begins, as one message said it (canonical/starts.py).
+
+    `wrong` is the problem that it is if this was another time than before: the message meant to move nothing (S14).
+    """
 
     at: str | None
     stamp: Stamp
+    wrong: Problem | None = None
 
 
 class Mention(Struct, frozen=True, array_like=True, order=True, gc=False):

@@ -118,8 +118,10 @@ class Settlement:
         patch = self._linked(patch)
         for identity in found:
             before = self._before(identity)
-            said = self._standing(before, patch)
-            self._put(patch.type, *amend(before, said, self.cause))
+            after, fresh = amend(before, self._standing(before, patch), self.cause)
+            self._put(patch.type, after, fresh)
+            if patch.unmoved and patch.unmoved in after.problems and patch.unmoved not in before.problems:
+                self.out.problems.append(patch.unmoved)
         return found
 
     def _heard_of(self, patch: Patch) -> bool:

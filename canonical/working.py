@@ -49,4 +49,4 @@ class Settled(Struct, kw_only=True):
     events: list[Event] = []
     tasks: list[Task] = []
     records: list[str] = []  # what the message was about, in the order of its patches; then what else it changed
-    problems: list[Problem] = []
+    problems: list[Problem] = []  # those of the mapping, and what only the records before it could tell

@@ -244,6 +244,7 @@ class Pipeline:
                 batch.records += written(settled)
                 batch.events += settled.events
                 batch.tasks += settled.tasks
+                problems += settled.problems[len(intent.mapped.problems) :]
                 return verdict, settled
         if problem and problem not in problems:
             problems.append(problem)

@@ -40,6 +40,12 @@ NO_APPOINTMENT: Final = Problem(
     detail="the message names no appointment: neither SCH-2 nor SCH-1 holds a number",
     severity="error",
 )
+MOVED: Final = Problem(
+    code="DQ-TIME-CONFLICT",
+    path="TQ1-7",
+    detail="the event changes details, and the time is another than before: taken as a reschedule",
+    field="start",
+)
 
 
 def appointment(action: Action, reading: Reading, mapped: Mapped) -> None:
@@ -62,6 +68,8 @@ def appointment(action: Action, reading: Reading, mapped: Mapped) -> None:
     said, fields = _fields(action, sch, patients, reading)
     changed = _lists(action, patients, fields, reading)
     patch = Patch(type="appointment", anchors=anchors, fields=fields, said=said, edits=changed, event=action.event)
+    if action.code == "S14" and "start" in fields:
+        patch.unmoved = replace(MOVED, path=_start_path(reading))
     if action.code == "S13":
         _replace(patch, reading)
     patch.problems = reading.wrong(problems)
@@ -69,6 +77,14 @@ def appointment(action: Action, reading: Reading, mapped: Mapped) -> None:
     reading.cast.add(patch)
     if reading.profile.siu_creates_encounter and action.code not in ENDED:
         _plan(action, patients, reading, mapped)
+
+
+def _start_path(reading: Reading) -> str:
+    """Where the start of the appointment stands."""
+    tq1, sch = reading.message.first("TQ1"), reading.message.first("SCH")
+    if tq1 and tq1.get(7):
+        return f"{tq1.path}-7"
+    return "SCH-11.4" if sch and sch.get(11) else "AIS-4"
 
 
 def _plan(action: Action, patients: Sequence[Participant], reading: Reading, mapped: Mapped) -> None:

@@ -506,3 +506,46 @@ def test_times_of_the_feed_without_a_zone_are_told() -> None:
     said = mapped(raw, Profile(tenant="t1", feed="f"))
     assert "2026-12-02T14:30:00Z" == patch(said).fields["start"]
     assert "DQ-ZONE-ASSUMED" in {one.code for one in said.problems}
+
+
+# Problems that come and go
+
+
+def problems(*messages: bytes) -> list[tuple[str, str | None]]:
+    """The problems of the one appointment, as (code, field)."""
+    return [(one.code, one.field) for one in appointment(*messages).problems]
+
+
+def test_a_status_that_could_not_be_read_is_forgotten_with_the_next() -> None:
+    """The problem stays until a newer message states a status, in whatever order they come."""
+    local = siu("S12", PID, status="ZZZ^local")
+    silent = siu("S14", PID, status="", at="20261122090000-0500")
+    booked = siu("S14", PID, at="20261123090000-0500")
+    cancelled = siu("S15", PID, status="", at="20261123090000-0500")
+
+    assert [("DQ-CODE-UNMAPPED", "status")] == problems(local) == problems(local, silent) == problems(silent, local)
+    assert [] == problems(local, booked) == problems(booked, local) == problems(silent, local, cancelled)
+
+
+@pytest.mark.parametrize("order", list(permutations(range(3))))
+def test_details_that_come_with_another_time(order: tuple[int, ...]) -> None:
+    """An S14 that moves an appointment is a reschedule and a problem, until somebody who may says that time, too."""
+    booked = siu("S12", PID)
+    moved = siu("S14", PID, start="20261203093000", end="20261203100000", at="20261122090000-0500")
+    again = moved.replace(b"20261122090000", b"20261123090000")
+    meant = again.replace(b"SIU^S14", b"SIU^S13")
+
+    assert [("DQ-TIME-CONFLICT", "start")] == problems(*([booked, moved, again][place] for place in order))
+    assert [] == problems(*([booked, moved, meant][place] for place in order))
+
+
+def test_a_message_is_told_what_only_the_record_knows() -> None:
+    """The problem is the message's as well, at the place of the time; the same time again is none."""
+    booked, same = siu("S12", PID), siu("S14", PID, at="20261122090000-0500")
+    moved = siu("S14", PID, start="20261203093000", end="20261203100000", at="20261123090000-0500")
+    _, (_, unchanged, changed) = tell(booked, same, moved)
+    told = [(one.code, one.path) for one in changed.problems if one.severity != "information"]
+
+    assert [("DQ-TIME-CONFLICT", "TQ1-7")] == told
+    assert "DQ-TIME-CONFLICT" not in {one.code for one in unchanged.problems}
+    assert ["appointment.rescheduled"] == events([changed])
