@@ -142,6 +142,7 @@ def _fact(said: Said, cause: Cause, stamp: Stamp) -> Fact:
         event=cause.event,
         recorded_at=cause.received_at,
         weak=said.weak,
+        implied=said.implied,
         cancels=said.cancels,
         reason=said.reason,
         source=said.source,

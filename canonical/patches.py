@@ -17,6 +17,7 @@ class Said(Struct, frozen=True, kw_only=True, gc=False):
 
     status: str
     weak: bool = False
+    implied: bool = False
     cancels: tuple[str, ...] = ()
     reason: Concept | None = None
     source: Concept | None = None
@@ -81,7 +82,7 @@ class Mapped(Struct, kw_only=True, gc=False):
 
     `event` is the sender's code of what happened, `clock` its time of it in microseconds; `keys` are what the message
     can be searched by, as (kind, value) pairs. A message with `anchor_missing` is parked; one with `known=False` is
-    outside the model. `notices` are events about no record of ours (S23).
+    outside the model. `notices` are events that change no record: they are about those that the message names (S23).
     """
 
     clock: int

@@ -44,6 +44,7 @@ class Fact(Struct, frozen=True, array_like=True, gc=False):
 
     A `weak` fact counts only while nothing stronger was said before it (an A08 about an unknown encounter).
     `cancels` names the events it can undo; it has no effect when the state came from another (A11 after A03).
+    An `implied` one is what the event usually stands for: it does not bring back what was entered in error.
     """
 
     status: str
@@ -56,6 +57,7 @@ class Fact(Struct, frozen=True, array_like=True, gc=False):
     reason: Concept | None = None
     source: Concept | None = None
     late: bool = False  # received when a newer one was known
+    implied: bool = False
 
 
 class Start(Struct, frozen=True, array_like=True, gc=False):

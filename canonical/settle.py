@@ -300,6 +300,14 @@ class Settlement:
                     word = f"{patch.type}.identifier_changed" if identity in self.renamed else None
                     self._event(event_type(patch, before, after, self.cause, word), after, self._patient(after))
         for kind in self.mapped.notices:
+            self._notice(kind)
+
+    def _notice(self, kind: str) -> None:
+        """An event without a change: about each record that the message names, else about the message."""
+        named = dict.fromkeys(identity for identity in self.out.records if identity)
+        for identity in named:
+            self._tell_of(kind, identity, version=self.out.after[identity].version)
+        if not named:
             self._tell_of(kind, self.cause.message)
 
     def _patient(self, record: Record) -> str | None:

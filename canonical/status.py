@@ -123,14 +123,15 @@ def lines(facts: Sequence[Fact]) -> list[Line]:
 def _takes_effect(current: Fact | None, fact: Fact) -> bool:
     """What is said holds, with three exceptions.
 
-    A weak fact gives way to any other. What one feed removed, no other feed brings back. The cancel of an event has no
+    A weak fact gives way to any other. What one feed removed, no other feed brings back, nor does an event that names
+    no status. The cancel of an event has no
     effect while the status came from another event (A11 after A03).
     """
     if current is None or current.weak:
         return True
     if fact.weak:
         return False
-    if current.status == REMOVED and (fact.status == REMOVED or fact.feed != current.feed):
+    if current.status == REMOVED and (fact.implied or fact.status == REMOVED or fact.feed != current.feed):
         return False
     return not fact.cancels or current.event in fact.cancels
 
@@ -180,6 +181,7 @@ def _same(one: Fact, other: Fact) -> bool:
     return (
         one.status == other.status
         and one.weak == other.weak
+        and one.implied == other.implied
         and one.reason == other.reason
         and one.source == other.source
         and (one.weak or (one.feed == other.feed and one.event == other.event and one.cancels == other.cancels))

@@ -200,7 +200,7 @@ def derived(pv1: Segment, patient: Identifier, reading: Reading) -> tuple[Identi
     if not admitted:
         reading.complain("DQ-REQUIRED-MISSING", NO_NUMBER, at=f"{pv1.path}-19")
         return ()
-    reading.complain("DQ-REQUIRED-MISSING", VISITED, "information", at=f"{pv1.path}-19")
+    reading.remark("PV1-19", "DQ-REQUIRED-MISSING", VISITED, at=f"{pv1.path}-19")
     made = blake2b(f"{patient.system}|{patient.value}|{admitted}".encode(), digest_size=16).hexdigest()
     return (Identifier(value=made, system=f"{reading.dialect.urn}visit-of-patient", type="VN"),)
 

@@ -21,6 +21,7 @@ from .rows import Reading, Used, take
 ENDED: Final = frozenset({"S15", "S16", "S17", "S26"})  # the event itself says that the appointment will not take place
 BOOKS: Final = frozenset({"S12", "S13"})  # without SCH-25 these say booked; the others leave a known status alone
 WAITING: Final = frozenset({"proposed", "pending", "waitlist"})
+IS_A_BLOCK: Final = "Blocked is the status of a time, not of an appointment with a patient; the event's was taken"
 STOPPED: Final = Coding(code="discontinued", system="urn:isthmus:status-reason", display="Discontinued")
 
 _filler_status = coded("0278")
@@ -43,8 +44,10 @@ def status(action: Action, sch: Segment, reading: Reading) -> tuple[Said, bool |
     if action.code in ENDED:
         return Said(status=action.status or "cancelled", reason=reason, source=source), overbooked
     if stated:
-        return Said(status=stated, reason=reason, source=source), overbooked
-    return Said(status=action.status or "booked", weak=action.code not in BOOKS, source=source), overbooked
+        weak = action.code == "S27" and stated == "booked"  # a snapshot books nothing that was known to be otherwise
+        return Said(status=stated, weak=weak, reason=reason, source=source), overbooked
+    books = action.code in BOOKS
+    return Said(status="booked", weak=not books, implied=books, source=source), overbooked
 
 
 def _word(source: Concept | None) -> str:
@@ -63,7 +66,7 @@ def _stated(source: Concept | None, word: str, reading: Reading) -> tuple[str | 
         return word, False
     if word in APPOINTMENT_STATUSES:
         return APPOINTMENT_STATUSES[word], word == OVERBOOKED
-    reading.complain("DQ-CODE-UNMAPPED", UNKNOWN_CODE)
+    reading.complain("DQ-CODE-UNMAPPED", IS_A_BLOCK if word == BLOCKED else UNKNOWN_CODE)
     return None, None
 
 

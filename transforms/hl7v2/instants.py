@@ -24,13 +24,16 @@ class Point(NamedTuple):
 def point(text: str, reading: Reading) -> Point | None:
     """A DTM with a time of day as an instant, by the zone rules of DOMAIN 2.10."""
     found, code = _point(text, reading.dialect, reading.zone, reading.msh_offset)
-    if code == "DQ-ZONE-ASSUMED":
-        reading.remark(code, code, times.REASONS[code])
-    elif code and found:
-        reading.complain(code, times.REASONS[code])
+    if code and found:
+        reading.complain(code, times.ROLLED if code == times.DATA_TYPE else times.REASONS[code])
     elif code:
         raise BadField(code, times.REASONS[code])
     return found
+
+
+def quietly(text: str, reading: Reading) -> Point | None:
+    """An instant whose problems are someone else's to report."""
+    return _point(text, reading.dialect, reading.zone, reading.msh_offset)[0]
 
 
 def instant(text: str, reading: Reading) -> str | None:

@@ -5,13 +5,14 @@ is named and unknown leaves a tombstone, so that messages which are late find th
 """
 
 from bisect import bisect
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from msgspec.structs import replace
 
 from canonical.datatypes import Identifier
 from canonical.patches import Mapped, Merge, Patch, Said, Tie
+from canonical.problems import Problem
 
 from . import encounter
 from .actions import Action
@@ -34,17 +35,31 @@ LEAVES: Final = {"A46": (4, 2), "A48": (2, 4)}  # MRG-4 is the prior external nu
 
 def merge_patients(action: Action, reading: Reading, mapped: Mapped) -> None:
     """A18, A30, A34, A36, A39, A40: in each group the patient of MRG is the one of PID."""
+    missing: list[str] = []
     for pid, who in each_patient(reading, mapped, said=ACTIVE):
-        for mrg in about(reading, pid, "MRG"):
+        groups = about(reading, pid, "MRG")
+        missing += [] if groups else ["MRG-1"]
+        for mrg in groups:
             former, further = _former(mrg, reading)
             if former:
                 who.retires += further
                 mapped.merges.append(Merge(source=former, survivor=len(reading.cast.patches)))
             else:
-                reading.complain("DQ-REQUIRED-MISSING", NOTHING_MERGED, at=f"{mrg.path}-1")
+                missing.append(f"{mrg.path}-1")
         reference = reading.cast.add(who)
         if action.code == "A36":
             _accounts(action, reading, pid, reference)
+    _without(missing, bool(mapped.merges), reading, mapped)
+
+
+def _without(missing: Sequence[str], are_others: bool, reading: Reading, mapped: Mapped) -> None:
+    """Groups that do not say who is merged away; a message of which no group does is about nobody, and is parked."""
+    if missing and not are_others:
+        nobody = Problem(code="DQ-REQUIRED-MISSING", path=missing[0], detail=NOTHING_MERGED, severity="error")
+        mapped.anchor_missing = mapped.anchor_missing or nobody
+        return
+    for path in missing:
+        reading.complain("DQ-REQUIRED-MISSING", NOTHING_MERGED, at=path)
 
 
 def merge_accounts(action: Action, reading: Reading, mapped: Mapped) -> None:
@@ -128,6 +143,8 @@ def _one_visit(place: str | None, reading: Reading, mapped: Mapped) -> None:
 
 def rename_patient(action: Action, reading: Reading, mapped: Mapped) -> None:
     """A46, A47, A48: the patient of MRG has the numbers of PID now; the others become old ones."""
+    missing: list[str] = []
+    is_named = False
     for pid, who in each_patient(reading, mapped, event=action.event):
         kept = {(one.system, one.value) for one in (*who.anchors, *who.also)}
         former: list[Identifier] = []
@@ -141,8 +158,10 @@ def rename_patient(action: Action, reading: Reading, mapped: Mapped) -> None:
             who.retires = gone
             mapped.merges.append(Merge(source=gone, survivor=len(reading.cast.patches)))
         else:
-            reading.complain("DQ-REQUIRED-MISSING", NOTHING_MERGED, at="MRG-1")
+            missing.append("MRG-1")
+        is_named = is_named or bool(former)
         reading.cast.add(who)
+    _without(missing, is_named, reading, mapped)
 
 
 def move_identifiers(action: Action, reading: Reading, mapped: Mapped) -> None:

@@ -89,7 +89,8 @@ class Reading:
         """What a record's segments have wrong: the problems from that number on, without mere remarks."""
         if len(self.problems) == since:
             return ()
-        return tuple(problem for problem in self.problems[since:] if problem.severity != "information")
+        remarks = {id(problem) for problem in self.noted.values()}
+        return tuple(problem for problem in self.problems[since:] if id(problem) not in remarks)
 
     def introduced(self, reference: str, by: str) -> None:
         """Leave a trace that the place being read is where the record behind a reference comes from."""

@@ -26,6 +26,7 @@ from .resources import Entry, edits, refer, resources, snapshot
 from .rows import Reading, take
 from .visits import stay
 
+UNNUMBERED: Final = "no number in PID-3: the patient takes part by name alone"
 BY_ACTION: Final = frozenset({"S18", "S19", "S20", "S21", "S22"})
 ATTENDING: Final = Concept(
     codings=(Coding(code="ATND", system="http://terminology.hl7.org/CodeSystem/v3-ParticipationType"),), text="attender"
@@ -38,6 +39,12 @@ NO_APPOINTMENT: Final = Problem(
     code="DQ-REQUIRED-MISSING",
     path="SCH-2",
     detail="the message names no appointment: neither SCH-2 nor SCH-1 holds a number",
+    severity="error",
+)
+NOTHING_BLOCKED: Final = Problem(
+    code="DQ-REQUIRED-MISSING",
+    path="SCH-5",
+    detail="the message names neither a schedule nor a resource whose time it is about",
     severity="error",
 )
 MOVED: Final = Problem(
@@ -64,6 +71,7 @@ def appointment(action: Action, reading: Reading, mapped: Mapped) -> None:
     if not anchors:
         mapped.anchor_missing = NO_APPOINTMENT
         return
+    _numbered(patients, reading)
     expected(sch, reading)
     said, fields = _fields(action, sch, patients, reading)
     changed = _lists(action, patients, fields, reading)
@@ -77,6 +85,15 @@ def appointment(action: Action, reading: Reading, mapped: Mapped) -> None:
     reading.cast.add(patch)
     if reading.profile.siu_creates_encounter and action.code not in ENDED:
         _plan(action, patients, reading, mapped)
+
+
+def _numbered(patients: Sequence[Participant], reading: Reading) -> None:
+    """Say who of the patients is left without a record."""
+    reading.field = "patient"
+    for pid, who in zip(reading.message.all("PID"), patients, strict=True):
+        if not who.actor:
+            reading.complain("required-field-missing", UNNUMBERED, at=f"{pid.path}-3")
+    reading.field = None
 
 
 def _start_path(reading: Reading) -> str:
@@ -197,7 +214,7 @@ def _replace(patch: Patch, reading: Reading) -> None:
 
 
 def block(action: Action, reading: Reading, mapped: Mapped) -> None:
-    """S23, S24: time of a schedule, with no patient and no appointment; who and where it concerns is kept."""
+    """S23, S24: time of a schedule, with no patient and no appointment; whom and what it concerns is kept and told."""
     for aip in reading.message.all("AIP"):
         for person in take(people, aip, 3, reading) or ():
             reading.cast.provider(person)
@@ -208,6 +225,8 @@ def block(action: Action, reading: Reading, mapped: Mapped) -> None:
         mapped.keys += [
             ("schedule", one) for index in (5, 1, 2) if (one := reading.dialect.first(_head(sch, index, reading)))
         ]
+    if not mapped.keys and not reading.cast.patches and not reading.message.first("AIG"):
+        mapped.anchor_missing = NOTHING_BLOCKED
     mapped.notices.append(action.event)
 
 

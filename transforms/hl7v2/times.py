@@ -17,11 +17,13 @@ Policy = Literal["zone", "spec", "ignore"]
 
 DATA_TYPE = "data-type-error"
 REASONS: dict[str, str] = {
-    DATA_TYPE: "not a date or time as HL7 writes them; hour 24 is read as midnight of the next day",
+    DATA_TYPE: "not a date or time as HL7 writes them",
     "DQ-DST": "the clocks changed at this local time: the first of two was taken, or it was moved out of the gap",
     "DQ-PRECISION": "a date without a time of day is not an instant",
     "DQ-ZONE-ASSUMED": "no zone is configured and no offset was sent: MSH-7's offset, else UTC, was assumed",
 }
+
+ROLLED = "hour 24 is not a time as HL7 writes them; it was read as midnight of the next day"
 
 _PRECISIONS: tuple[Precision, ...] = ("year", "month", "day", "hour", "minute", "second", "fraction")
 _CLOCK = frozenset(_PRECISIONS[3:])
@@ -108,7 +110,7 @@ def partial_date(text: str) -> str | None:
     moment = parse_dtm(text)
     if moment is None:
         return None
-    day = moment.wall.date().isoformat()
+    day = (moment.wall - timedelta(days=moment.rolled)).date().isoformat()
     return day[: {"year": 4, "month": 7}.get(moment.precision, 10)]
 
 

@@ -4,9 +4,10 @@ TQ1 decides, then SCH-11, then the earliest resource; whoever says otherwise is 
 so that a late message never leaves one message's start beside another's end.
 """
 
+import re
 from collections.abc import Iterable
 from datetime import timedelta
-from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from decimal import ROUND_HALF_UP, Decimal
 from functools import lru_cache
 from typing import Final
 
@@ -15,7 +16,7 @@ from canonical.problems import Severity
 from .codes import UNITS_IN_SECONDS
 from .dialect import Dialect
 from .er7 import Segment
-from .instants import Point, at_point, point
+from .instants import Point, at_point, point, quietly
 from .rows import NULL, BadField, Reading
 
 FIELDS: Final = ("start", "end", "zone", "minutes_duration", "duration_source")
@@ -33,6 +34,7 @@ SOURCES: Final = {
 STARTS: Final = {"AIS": 4, "AIG": 8, "AIL": 6, "AIP": 6}  # the start of each resource; its duration stands three after
 LONGEST: Final = 60 * 24 * 366  # minutes: what is longer than a year is no appointment
 
+_NM: Final = re.compile(r"[+-]?(?:\d{1,16}(?:\.\d{0,16})?|\.\d{1,16})", re.ASCII)  # 2.5.1 ch. 2.A.47: no exponent
 _CONFLICT = "the message gives more than one start; TQ1's was taken, else SCH-11's"
 _ELSEWHERE = "a resource does not start with the appointment"
 _BACKWARDS = "the end is not after the start; it was left out"
@@ -180,14 +182,6 @@ def _point(text: str, path: str, reading: Reading) -> Point | None:
     return found
 
 
-def quietly(text: str, reading: Reading) -> Point | None:
-    """An instant whose problems are someone else's to report."""
-    try:
-        return point(text, reading)
-    except BadField:
-        return None
-
-
 def _between(start: Point, end: Point) -> int:
     return (end.micros - start.micros) // 60_000_000
 
@@ -221,7 +215,9 @@ def duration(amount: str, unit: str, path: str, reading: Reading) -> int | None:
         reading.used(reading.field, path, "duration")
     if wrong:
         reading.at = path
-        if wrong == _NO_UNIT:
+        if wrong == _NO_UNIT and reading.field == "minutes_duration":
+            reading.complain("DQ-UOM", wrong, "information")
+        elif wrong == _NO_UNIT:
             reading.remark("DQ-UOM", "DQ-UOM", wrong)
         else:
             reading.complain("DQ-UOM" if wrong == _UNIT else "data-type-error", wrong, "warning")
@@ -240,10 +236,9 @@ def _minutes(amount: str, unit: str, dialect: Dialect) -> tuple[int | None, str]
     seconds = UNITS_IN_SECONDS.get((named or "MIN").upper().rstrip("."))
     if seconds is None:
         return None, _UNIT
-    try:
-        minutes = Decimal(number) * seconds / 60
-        if not 0 <= minutes <= LONGEST:
-            return None, _AMOUNT
-    except InvalidOperation:
+    if not _NM.fullmatch(number):
+        return None, _AMOUNT
+    minutes = Decimal(number) * seconds / 60
+    if not 0 <= minutes <= LONGEST:
         return None, _AMOUNT
     return int(minutes.to_integral_value(ROUND_HALF_UP)), "" if named else _NO_UNIT

@@ -32,6 +32,8 @@ EMPTIES: Final = {
 }
 VACATES: Final = {
     "A02": ("pending",),
+    "A03": ("pending",),
+    "A10": ("temporary",),
     "A12": ("prior",),
     "A26": ("pending",),
     "A32": ("temporary",),

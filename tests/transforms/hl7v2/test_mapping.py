@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from canonical.patches import Mapped
-from tests.transforms.hl7v2.story import EAST, RECEIVED, er7, mapped, msh
+from tests.transforms.hl7v2.story import EAST, RECEIVED, codes, er7, mapped, msh
 from transforms.hl7v2.er7 import Unparseable, parse
 from transforms.hl7v2.header import header
 from transforms.hl7v2.mapping import EVENTS, map_message
@@ -192,3 +192,12 @@ TOGETHER = {f"{number}.{field}" for number in range(9) for field in (*TIMING, "p
 def _field(path: str) -> str:
     segment, _, field = path.partition("-")
     return f"{segment.partition('[')[0]}-{field.partition('[')[0].partition('.')[0]}"
+
+
+@pytest.mark.parametrize("kind", ["ADT^A28", "ORU^R01"])
+def test_a_message_without_a_control_id_says_so(kind: str) -> None:
+    """It is applied; whether it comes again is told by its content."""
+    said = mapped(er7(msh(kind, control=""), "PID|1||5^^^EASTMRN^MR"))
+
+    assert {("required-field-missing", "MSH-10")} == codes(said)
+    assert None is said.anchor_missing

@@ -78,12 +78,23 @@ def test_older_numbers_find_where_mrg_1_does_not() -> None:
     assert numbers(person(working, "NEW")) == {"NEW": None, "OLD": "old", "EXT": "old"}
 
 
-def test_a_merge_without_a_source_is_an_update() -> None:
-    """An empty MRG-1, or a member number alone: the patient is kept, the problem is listed."""
-    for source in ("MRG|", "MRG|W1^^^ABCHP^MB"):
-        said = mapped(adt("A40", 1, pid("A"), source))
-        assert {("DQ-REQUIRED-MISSING", "MRG-1")} == codes(said)
-        assert said.merges == []
+@pytest.mark.parametrize("event", ["A18", "A30", "A34", "A36", "A39", "A40", "A46", "A47", "A48"])
+@pytest.mark.parametrize("source", [(), ("MRG|",), ("MRG|W1^^^ABCHP^MB",)])
+def test_a_merge_without_a_source_is_parked(event: str, source: tuple[str, ...]) -> None:
+    """No MRG, an empty MRG-1, or a member number alone: a person must find out who was meant."""
+    said = mapped(adt(event, 1, pid("A"), *source))
+
+    assert said.anchor_missing is not None
+    assert ("DQ-REQUIRED-MISSING", "MRG-1") == (said.anchor_missing.code, said.anchor_missing.path)
+    assert "error" == said.anchor_missing.severity
+
+
+def test_one_group_without_a_source_costs_no_other() -> None:
+    """The merge that can be made is made; the other is a problem."""
+    said = mapped(adt("A40", 1, pid("A"), mrg("B"), pid("C"), "MRG|"))
+
+    assert (None, 1) == (said.anchor_missing, len(said.merges))
+    assert {("DQ-REQUIRED-MISSING", "MRG[2]-1")} == codes(said)
 
 
 @pytest.mark.parametrize("order", list(permutations(range(4))))

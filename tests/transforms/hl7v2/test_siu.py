@@ -549,3 +549,97 @@ def test_a_message_is_told_what_only_the_record_knows() -> None:
     assert [("DQ-TIME-CONFLICT", "TQ1-7")] == told
     assert "DQ-TIME-CONFLICT" not in {one.code for one in unchanged.problems}
     assert ["appointment.rescheduled"] == events([changed])
+
+
+@pytest.mark.parametrize("known", ["S15", "S16", "S17", "S26"])
+def test_a_snapshot_books_nothing_again(known: str) -> None:
+    """S27 never makes booked what was known to be otherwise, whatever its SCH-25."""
+    ended = siu(known, PID, status="")
+    snapshot = siu("S27", PID, at="20261122090000-0500")
+
+    assert appointment(ended).status == appointment(ended, snapshot).status == appointment(snapshot, ended).status
+    assert "booked" == appointment(snapshot).status
+
+
+def test_a_snapshot_that_cancels_holds() -> None:
+    """What it says beside booked is news."""
+    snapshot = siu("S27", PID, status="Cancelled", at="20261122090000-0500")
+
+    assert "cancelled" == appointment(siu("S12", PID), snapshot).status
+
+
+@pytest.mark.parametrize(
+    ("event", "status", "expected"),
+    [("S13", "", "entered-in-error"), ("S12", "", "entered-in-error"), ("S13", "Booked", "booked")],
+)
+def test_only_an_explicit_status_brings_back_what_was_deleted(event: str, status: str, expected: str) -> None:
+    """An S13 of an appointment that was entered in error says where it would be, not that it is."""
+    deleted = siu("S17", PID, status="")
+    later = siu(event, PID, status=status, at="20261122090000-0500")
+
+    assert expected == appointment(deleted, later).status == appointment(later, deleted).status
+    assert "booked" == appointment(siu("S15", PID), siu("S13", PID, status="", at="20261122090000-0500")).status
+
+
+def test_blocked_is_no_status_of_a_patients_appointment() -> None:
+    """The code is known: it is about a time. The event says what is so."""
+    raw = siu("S12", PID, status="Blocked^^HL70278")
+    (problem,) = appointment(raw).problems
+
+    assert "booked" == appointment(raw).status
+    assert ("DQ-CODE-UNMAPPED", "SCH-25") == (problem.code, problem.path)
+    assert "neither the table" not in problem.detail
+
+
+@pytest.mark.parametrize("event", ["S23", "S24"])
+def test_a_slot_is_told_by_its_resources(event: str) -> None:
+    """Whose time it is can be read from the records of the message, and the events are about them."""
+    raw = er7(msh(f"SIU^{event}"), "RGS|1", "AIP|1||1234567893^WATSON^SUSAN^^^^^^NPI", "AIL|1||IMG^MR1^^EAST")
+    working, (done,) = tell(raw)
+    ours = [only(working, Provider).id, only(working, Location).id]
+
+    assert ours == done.records
+    assert ours == [one.subject for one in done.events if one.type.startswith("slot.")]
+
+
+def test_a_slot_of_nothing_is_parked() -> None:
+    """Neither a schedule nor a resource."""
+    assert mapped(er7(msh("SIU^S24"))).anchor_missing is not None
+    assert mapped(er7(msh("SIU^S24"), "SCH|||||IMG^Imaging")).anchor_missing is None
+
+
+def test_a_patient_without_a_number_is_told() -> None:
+    """The patient takes part by name, and the appointment says what is missing."""
+    booked = appointment(siu("S12", "PID|1||||DOE^JANE"))
+
+    assert [("required-field-missing", "PID-3", "patient")] == [
+        (one.code, one.path, one.field) for one in booked.problems
+    ]
+
+
+@pytest.mark.parametrize(
+    ("duration", "expected"),
+    [
+        ("30|", [("DQ-UOM", "information")]),
+        ("1e1|min", [("data-type-error", "warning")]),
+        ("NaN|min", [("data-type-error", "warning")]),
+        ("30.0|min", []),
+    ],
+)
+def test_a_length_is_a_number_with_a_unit(duration: str, expected: list[tuple[str, str]]) -> None:
+    """Minutes that were assumed are listed; what is not an NM is left out."""
+    found = appointment(siu("S12", PID, duration=duration)).problems
+    assert expected == [(one.code, one.severity) for one in found]
+
+
+@pytest.mark.parametrize(("start", "severity"), [("20261202090000", "warning"), ("20261202150000", "information")])
+def test_a_resource_at_another_time_is_told(start: str, severity: str) -> None:
+    """Before the appointment it is wrong, after its start it may be meant; the record lists both."""
+    (problem,) = appointment(siu("S12", PID, f"AIS|1||A^Scan|{start}")).problems
+    assert ("DQ-TIME-CONFLICT", "AIS", severity) == (problem.code, problem.path, problem.severity)
+
+
+def test_a_zone_that_was_guessed_is_told() -> None:
+    """A feed without a zone: the appointment lists it at the place of its time."""
+    found = appointment(siu("S12", PID), profile=replace(EAST, zone=None)).problems
+    assert ("DQ-ZONE-ASSUMED", "TQ1-7", "warning") in {(one.code, one.path, one.severity) for one in found}

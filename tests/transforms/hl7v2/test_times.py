@@ -187,3 +187,9 @@ def test_any_text_is_a_time_or_bad(text: str, lenient: bool) -> None:
     except BadTime:
         return
     assert moment is None or instant(moment, NEW_YORK)[1] is not None
+
+
+@pytest.mark.parametrize(("sent", "expected"), [("202612312400", "2026-12-31"), ("20261231", "2026-12-31")])
+def test_a_day_does_not_become_the_next(sent: str, expected: str) -> None:
+    """Hour 24 belongs to the day that it ends: a date of birth stays."""
+    assert expected == partial_date(sent)
