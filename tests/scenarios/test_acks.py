@@ -108,6 +108,27 @@ def test_a_parked_message_is_work_for_a_person(isthmus: Isthmus) -> None:
 
 
 @pytest.mark.parametrize(
+    ("raw", "said", "error", "state"),
+    [
+        (rb"MSH|^~\&|a", "AR", "ERR||MSH^1^9|101^", "refused"),
+        (message("", "NOTYPE"), "AR", "ERR||MSH^1^9|101^", "refused"),
+        (message("ADT^A40", "NOMRG", "EVN|A40|20250110", person("M1")), "AE", "ERR||MRG^1^1|101^", "parked"),
+        (message("ADT^A34", "NOONE", "EVN|A34|20250110", person("M1"), "MRG|"), "AE", "ERR||MRG^1^1|101^", "parked"),
+        (message("ADT^A28", "", "EVN|A28|20250110", person("M8")), "AA", "", "applied"),
+    ],
+)
+def test_what_is_missing(isthmus: Isthmus, raw: bytes, said: str, error: str, state: str) -> None:
+    """No type, nobody to merge, no control id: each has its own answer, and the message says what is missing."""
+    with Line(isthmus.mllp) as line:
+        answer = line.say(raw) or b""
+    kept = max(isthmus.all("/v1/messages?"), key=lambda one: str(one["receivedAt"]))
+
+    assert (said, error.encode() in answer) == (code(answer), True), answer
+    assert state == kept["state"]
+    assert kept["problems"]
+
+
+@pytest.mark.parametrize(
     ("raw", "codes"),
     [
         (b"this is not HL7 at all", []),

@@ -25,6 +25,7 @@ PATHS: Final = {  # what is filled entry by entry, for the reference page
     "participants": (*(f"PV1-{index}" for index in ROLES), "PV2-13", "ROL-3", "ROL-4"),
     "zone": ("PV1-3",),
 }
+OVER: Final = frozenset({"finished", "cancelled"})
 AFTER_THE_VISIT: Final = frozenset({"PID", "PR1", "IN1", "GT1", "MRG"})
 
 _role_code = coded("0443")
@@ -37,7 +38,8 @@ def placements(pv1: Segment, status: str, reading: Reading) -> Iterator[Edit]:
         found = take(spots, pv1, index, reading)
         if found is UNSET:
             continue
-        yield Edit(field="placements", key=kind, value=_placement(kind, _held(kind, held, status), found, reading))
+        place = _placement(kind, _held(kind, held, status), found, reading)
+        yield Edit(field="placements", key=kind, value=None if kind == "pending" and status in OVER else place)
     reading.field = None
 
 
@@ -53,7 +55,7 @@ def _held(kind: str, held: str, status: str) -> str:
     """The place of a planned visit is planned, that of a finished one was left."""
     if kind == "assigned" and status == "planned":
         return "planned"
-    return "completed" if held == "active" and status in ("finished", "cancelled") else held
+    return "completed" if held == "active" and status in OVER else held
 
 
 def participants(pv1: Segment, pv2: Segment | None, reading: Reading) -> Iterator[Edit]:

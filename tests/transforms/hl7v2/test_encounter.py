@@ -268,3 +268,19 @@ def test_every_field_can_say_where_it_came_from() -> None:
         (f"{number}.account", "PID-18"),
         ("0.birth_date", "PID-7"),
     } <= found
+
+
+def test_a_discharge_ends_what_was_reserved() -> None:
+    """Nobody waits for a patient who has left, whether the A03 repeats PV1-42 or not."""
+    planned = adt("A15", 2, PID, pv1(f3="4W^401^A", f42="5E^1^B"))
+    for discharge in (adt("A03", 3, PID, pv1(f3="4W^401^A", f42="5E^1^B")), adt("A03", 3, PID, pv1(f3="4W^401^A"))):
+        assert {"assigned": ("4W 401 A", "completed")} == places(visit(planned, discharge))
+
+
+def test_an_arrival_ends_the_temporary_place() -> None:
+    """A10: the patient is where PV1-3 says."""
+    away = adt("A09", 2, PID, pv1(f3="4W^401^A", f11="XRAY^1"))
+    back = adt("A10", 3, PID, pv1(f3="4W^401^A"))
+
+    assert {"assigned", "temporary"} == set(places(visit(away)))
+    assert {"assigned"} == set(places(visit(away, back)))
