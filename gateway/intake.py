@@ -26,7 +26,7 @@ OUR_FAULT = Problem(code="INT-MAP", path="MSH", severity="error", detail="mappin
 NOT_HL7 = Problem(code="INT-PARSE", path="MSH", severity="error", detail="this is not an HL7 version 2 message")
 NO_TYPE = Problem(code="unsupported-message-type", path="MSH-9.1", severity="error", detail="not applied; it is kept")
 NO_EVENT = Problem(code="unsupported-event-code", path="MSH-9.2", severity="error", detail="not applied; it is kept")
-NO_TYPE = Problem(code="required-field-missing", path="MSH-9", severity="error", detail="the message has no type")
+UNTYPED = Problem(code="required-field-missing", path="MSH-9", severity="error", detail="the message has no type")
 NO_ROUTE = Problem(code="ROUTE", path="MSH-3", severity="error", detail="this door is not open to this sender")
 
 
@@ -82,7 +82,7 @@ def _map(feed: Feed, raw: bytes, head: Header | None, received_at: int) -> tuple
     if not welcome(feed, head):
         return "refused", nothing, NO_ROUTE
     if not head.message_type.strip():
-        return "refused", nothing, NO_TYPE
+        return "refused", nothing, UNTYPED
     try:
         message = parse(raw, feed.profile.charset)
         mapped = map_message(message, head, feed.profile, received_at)
