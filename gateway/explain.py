@@ -91,6 +91,8 @@ def _body(intent: Intent, raw: bytes, feed: Feed) -> Iterator[str]:
 def _became(mapped: Mapped, trace: list[Used], problems: list[Problem]) -> Became:
     fields: defaultdict[str, list[str]] = defaultdict(list)
     for used in trace:
+        if "/" in used.field:  # an entry by itself, which the list is told of as well
+            continue
         fields[field_path(used.path)].append(named(used.field, mapped))
     wrong: defaultdict[str, list[Problem]] = defaultdict(list)
     for problem in problems:

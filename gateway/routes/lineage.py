@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from canonical.datatypes import Participant
 from canonical.draft import identifier_key
+from canonical.patches import Mapped
 from canonical.records import Appointment, Location, Record, Stamp
 from canonical.status import fold
 from gateway.routes.serving import Call
@@ -21,27 +22,38 @@ from gateway.store.protocol import Kept
 from policies.auth import allows
 from transforms.api import v1
 from transforms.api.masking import HOLDING, SSN, is_masking, is_private, masked, shortened
+from transforms.hl7v2.encounter import DERIVED
 from transforms.hl7v2.encounter_codes import PLACES
 from transforms.hl7v2.er7 import Message, Unparseable, parse
 from transforms.hl7v2.header import header
 from transforms.hl7v2.mapping import map_message
 from transforms.hl7v2.names import field_name
 from transforms.hl7v2.rows import Used
+from transforms.hl7v2.visits import follows
 
+EVENT = "event "
 PASSTHROUGH = "passthrough.read"
 WHOLE = "patients.identifiers"
 STRUCTURE = frozenset({"MSH", "EVN"})  # how the message was sent, not what it says
 READ_AS = {"previous_start": "start"}
+BY_STATUS = frozenset({"status_reason", "source_status"})  # unless they have a place of their own
+ZONE_OF_FEED = "feed.zone"
 PLACED = {kind: f"PV1-{field}" for field, (kind, _) in PLACES.items()}
 
 
 class Line(v1.Wire, frozen=True, omit_defaults=False):
-    """One field: the message it is from, the place in it, the mapping that read it."""
+    """One field: the message it is from, the place in it, the mapping that read it.
+
+    What no place of the message holds has no path, and `derivedFrom` says what it follows from: the zone of a visit
+    often is the one that the feed's settings give (`feed.zone`). A mapping that is an event, as `event ADT^A13`,
+    says that the event itself decided, and no field.
+    """
 
     field: str
     message: str
     path: str | None = None
     mapping: str | None = None
+    derived_from: list[str] = []
     exact: bool = False
     value: Any = UNSET
 
@@ -68,15 +80,40 @@ class Reread(Struct, frozen=True):
 
     kept: Kept
     message: Message
+    mapped: Mapped
     used: list[Used]
     is_exact: bool
 
-    def places(self, stands_for: frozenset[str], field: str) -> Iterator[Used]:
-        """What was read for a field of a record, by any of the patches about it or about one that it replaced."""
-        patches = {str(number) for number, identity in enumerate(self.kept.records) if identity in stands_for}
+    def places(self, record: Record, stands_for: frozenset[str], field: str, key: str) -> list[Used]:
+        """Where a field of a record was read; what no field says, the event or the numbers of MRG do."""
+        patches, name = self._patches(record, stands_for), READ_AS.get(field, field)
+        found = [*self._read(patches, f"{name}/{key}")] if key else []
+        found = found or [one for one in self._read(patches, name) if not key or self._holds(record, field, key, one)]
+        if found:
+            return found
+        if field in BY_STATUS:
+            return self.places(record, stands_for, "status", "")
+        if field == "status" or (f"{field}/{key}" if key else field) in follows(self.mapped.event):
+            return [self.event]
+        return self.merging if field == "links" else []
+
+    def _patches(self, record: Record, stands_for: frozenset[str]) -> set[str]:
+        """The numbers of the patches about a record or about one that it replaced.
+
+        Of a patch about every visit on an account the message keeps one visit alone.
+        """
+        patches = self.mapped.patches
+        about = list(self.kept.records[: len(patches)])  # further ones are told of by no patch of their own
+        found = {str(number) for number, identity in enumerate(about) if identity in stands_for}
+        kind = record.__struct_config__.tag
+        return found or {str(number) for number, one in enumerate(patches) if one.every and one.type == kind}
+
+    def _read(self, patches: set[str], field: str) -> Iterator[Used]:
         for one in self.used:
-            number, _, name = one.field.rpartition(".")
-            if name == field and (number in patches or (field == "identifiers" and not number)):  # MRG has no patch
+            number, dot, name = one.field.partition(".")
+            if not dot:  # of MRG, which has no patch
+                number, name = "", number
+            if name == field and (number in patches or (field == "identifiers" and not number)):
                 yield one
 
     @property
@@ -86,8 +123,31 @@ class Reread(Struct, frozen=True):
 
     @property
     def event(self) -> Used:
-        """Where the event stands, which decides a status that no field says."""
-        return Used("status", "MSH-9.2" if self.message.value("MSH-9.2") else "EVN-1", "event")
+        """Where the event stands, which decides what no field says."""
+        path = "MSH-9.2" if self.message.value("MSH-9.2") else "EVN-1"
+        return Used("status", path, f"{EVENT}{self.message.value('MSH-9.1')}^{self.mapped.event}")
+
+    def _holds(self, record: Record, field: str, key: str, used: Used) -> bool:
+        """Whether one entry of a list was read there: its number stands there, or it is named after the place."""
+        if field == "links":
+            return True
+        if field != "identifiers":
+            return self._is_named_after(key, used.path)
+        text = self.message.value(used.path)
+        system, _, number = key.rpartition("|")
+        if system == SSN:
+            text = text.replace("-", "")
+        whole = isinstance(record, Location) or used.by == DERIVED  # made of all that stands there
+        return whole or number in text
+
+    def _is_named_after(self, key: str, path: str) -> bool:
+        """`PV1-7` after the field, `ROL-AT` after the role, `PID` after the segment."""
+        segment, _, index = path.partition("-")
+        name = segment.partition("[")[0]
+        place = PLACED.get(key) or key.partition("/")[0]
+        if name == "ROL":
+            return place == f"ROL-{self.message.value(f'{segment}-3.1')}"
+        return place in (name, f"{name}-{index.partition('.')[0].partition('[')[0]}")
 
 
 async def lineage_of(call: Call, record: Record) -> Lineage:
@@ -138,6 +198,10 @@ def _spoken(record: Record) -> Iterator[tuple[str, Stamp]]:
     now = fold(record.facts)
     if now is not None:
         yield "status", now.stamp
+        if now.reason is not None:
+            yield "status_reason", now.stamp
+        if now.source is not None:
+            yield "source_status", now.stamp
     for field, at in sorted(record.clocks.items()):
         if not field.endswith("!"):
             yield field, record.stamps[at]
@@ -153,26 +217,21 @@ def _lines(
     value = _value(record, name, key)
     if isinstance(value, Participant) and value.key:
         called = f"{called.removesuffix(key)}{value.key}"
-    places = list(reread.places(stands_for, READ_AS.get(name, name))) if reread else []
-    if reread and not places:
-        places = [reread.event] if name == "status" else reread.merging if name == "links" else []
-    found = dict.fromkeys((one.path, one.by) for one in places if not key or _is_of(record, name, key, one, reread))
+    found: dict[tuple[str, str], None] = {}
+    if reread:
+        found = dict.fromkeys((one.path, one.by) for one in reread.places(record, stands_for, name, key))
     for path, mapping in found:
-        exact = reread is not None and reread.is_exact
-        yield Line(field=called, message=stamp.message, path=path, mapping=mapping, exact=exact, value=value)
+        yield Line(
+            field=called,
+            message=stamp.message,
+            path=path or None,
+            mapping=mapping,
+            derived_from=[] if path else [ZONE_OF_FEED],
+            exact=reread is not None and reread.is_exact,
+            value=value,
+        )
     if not found:
         yield Line(field=called, message=stamp.message, value=value)
-
-
-def _is_of(record: Record, field: str, key: str, used: Used, reread: Reread | None) -> bool:
-    """Whether one entry of a list was read there: its number stands there, or it is named after the place."""
-    if field == "identifiers":
-        text = reread.message.value(used.path) if reread else ""
-        system, _, number = key.rpartition("|")
-        if system == SSN:
-            text = text.replace("-", "")
-        return isinstance(record, Location) or number in text  # a place's number is all of its parts
-    return field == "links" or used.path.startswith(PLACED.get(key) or key.partition("/")[0])
 
 
 def _value(record: Record, field: str, key: str) -> object:
@@ -198,10 +257,10 @@ async def _reread(call: Call, identity: str) -> Reread | None:
     used: list[Used] = []
     try:
         message = parse(kept.raw, feed.profile.charset)
-        map_message(message, head, feed.profile, kept.received_at, trace=used)
+        mapped = map_message(message, head, feed.profile, kept.received_at, trace=used)
     except Unparseable:
         return None
-    return Reread(kept, message, used, is_exact)
+    return Reread(kept, message, mapped, used, is_exact)
 
 
 async def _feed(call: Call, kept: Kept) -> tuple[Feed | None, bool]:

@@ -131,7 +131,9 @@ def test_lineage_names_message_place_and_mapping(isthmus: Isthmus, line: Line, b
 
     assert set() == set(PLACES.items()) - said
     assert {(sent["id"], True)} == {(one["message"], one["exact"]) for one in lines}
-    assert [] == [one["field"] for one in lines if not one["path"] or not one["mapping"]]
+    assert {"zone"} == {one["field"] for one in lines if not one["path"]}
+    assert [["feed.zone"]] == [one["derivedFrom"] for one in lines if one["derivedFrom"]]
+    assert all(one["mapping"] for one in lines)
 
 
 def test_the_feed_of_events_is_in_order(isthmus: Isthmus, line: Line) -> None:

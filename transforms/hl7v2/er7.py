@@ -93,13 +93,19 @@ class Message(Struct, gc=False):
     def all(self, name: str) -> list[Segment]:
         return self.named.get(name, [])
 
+    def segment(self, path: str) -> Segment | None:
+        """The segment that a place is in."""
+        at = place(path)
+        found = self.all(at.segment)
+        return found[at.occurrence - 1] if at.occurrence <= len(found) else None
+
     def value(self, path: str) -> str:
         """What stands at `PID-3[2].4.2`, unescaped; the first repetition where a component is asked for."""
         at, d = place(path), self.delimiters
-        found = self.all(at.segment)
-        if at.field is None or at.occurrence > len(found):
+        segment = self.segment(path)
+        if at.field is None or segment is None:
             return ""
-        text = found[at.occurrence - 1].get(at.field)
+        text = segment.get(at.field)
         if at.segment in HEADERS and at.field <= 2:
             return text
         if at.repetition or at.component:

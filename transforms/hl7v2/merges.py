@@ -11,7 +11,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from canonical.datatypes import Identifier
-from canonical.patches import Mapped, Merge, Patch, Said, Tie
+from canonical.patches import SELF, Mapped, Merge, Patch, Said, Tie
 from canonical.problems import Problem
 
 from . import encounter
@@ -20,7 +20,7 @@ from .authority import SSN
 from .codes import MEMBER_TYPES
 from .er7 import Segment
 from .identity import identifier, identifiers
-from .patient import about
+from .patient import about, named_at
 from .rows import Reading, take
 from .visits import each_patient, stay
 
@@ -85,7 +85,7 @@ def _accounts(action: Action, reading: Reading, pid: Segment, patient: str) -> N
                 retires=(before,),
                 every=True,
             )
-            reading.cast.add(patch)
+            _traced(reading.cast.add(patch), pid, (f"{mrg.path}-3",), reading)
 
 
 def move_account(action: Action, reading: Reading, mapped: Mapped) -> None:
@@ -106,7 +106,8 @@ def move_account(action: Action, reading: Reading, mapped: Mapped) -> None:
             retires=accounts[1:],
             every=True,
         )
-        reading.cast.add(patch)
+        former = tuple(f"{mrg.path}-3" for mrg in about(reading, pid, "MRG"))
+        _traced(reading.cast.add(patch), pid, former, reading)
 
 
 def move_visits(action: Action, reading: Reading, mapped: Mapped) -> None:
@@ -118,6 +119,8 @@ def move_visits(action: Action, reading: Reading, mapped: Mapped) -> None:
             left = _number(mrg, 3, reading)
             drops = (left,) if left and account and not _same(left, account) else ()
             place = stay(action, reading, mapped, pid, pv1, patient, former=_visit(mrg, 5, reading), drops=drops)
+            if place and drops:
+                reading.used(f"{place[len(SELF) :]}.identifiers", f"{mrg.path}-3", "identifier")
             _one_visit(place, reading, mapped)
 
 
@@ -185,7 +188,11 @@ def move_identifiers(action: Action, reading: Reading, mapped: Mapped) -> None:
 def link(action: Action, reading: Reading, mapped: Mapped) -> None:
     """A24, A37: two patients are, or are no longer, thought to be one person; both records stay."""
     linked = action.code == "A24"
-    places = [int(reading.cast.add(who)[1:]) for _, who in each_patient(reading, mapped)]
+    named = {int(reading.cast.add(who)[1:]): pid for pid, who in each_patient(reading, mapped)}
+    places = list(named)
+    for place in places:
+        for pid in named.values():
+            reading.used(f"{place}.links", named_at(pid), "link")
     if len(places) < 2 and not mapped.anchor_missing:
         reading.complain("DQ-REQUIRED-MISSING", NO_OTHER, at="PID-3")
     mapped.ties += [Tie(one=places[0], other=other, linked=linked) for other in places[1:]]
@@ -205,8 +212,22 @@ def _number(segment: Segment, index: int, reading: Reading) -> Identifier | None
     return take(identifier, segment, index, reading) or None
 
 
+def _traced(reference: str, pid: Segment, former: Sequence[str], reading: Reading) -> None:
+    """Leave a trace of the visits on an account, which PID and MRG-3 alone speak of."""
+    number = reference[len(SELF) :]
+    accounts = [f"{pid.path}-18"] if pid.get(18) else list(former)
+    reading.used(f"{number}.patient", named_at(pid), "patient")
+    for path in accounts:
+        reading.used(f"{number}.account", path, "identifier")
+    for path in dict.fromkeys((*accounts, *former)):
+        reading.used(f"{number}.identifiers", path, "identifier")
+
+
 def _visit(mrg: Segment, index: int, reading: Reading) -> tuple[Identifier, ...]:
-    return _once((encounter.typed(_number(mrg, index, reading), "VN"),))
+    reading.field = "identifiers"
+    found = _once((encounter.typed(_number(mrg, index, reading), "VN"),))
+    reading.field = None
+    return found
 
 
 def _pairs(pid: Segment, reading: Reading) -> Iterator[tuple[Segment, Segment]]:

@@ -15,9 +15,11 @@ from canonical.patches import Edit
 
 from .actors import Person, Spot
 from .bookable import LAYOUTS, booked
+from .delimiters import repetitions
 from .er7 import Segment
 from .instants import instant
 from .notes import notes_of
+from .people import PL, spot
 from .rows import Reading, take
 from .times import rfc3339
 from .timing import duration
@@ -101,6 +103,7 @@ class Walk:
         self.seen.add(key)
         action = (fields[2].strip().upper() if len(fields) > 2 else "") or self.action
         reading.field = field = "services" if name == "AIS" else "participants"
+        traced = len(reading.trace or ())
         things = booked(segment, reading)
         if not things:
             reading.complain("DQ-REQUIRED-MISSING", _REQUIRED, at=f"{segment.path}-3")
@@ -112,6 +115,13 @@ class Walk:
             named = f"{key}~{place + 1}" if place else key
             entry = self._placed(value, who, start, notes, named, segment)
             self.found.append(Entry(field, named, action, kind, entry, who))
+            self._trace(field, named, traced)
+
+    def _trace(self, field: str, key: str, since: int) -> None:
+        """Leave a trace of the entry by itself: what was read for the list since then was read for it."""
+        for used in self.reading.trace[since:] if self.reading.trace is not None else ():
+            if used.field == field:
+                self.reading.used(f"{field}/{key}", used.path, used.by)
 
     def _start(self, segment: Segment, at: int) -> str | None:
         """The start as sent, else the offset from the start of the appointment."""
@@ -150,8 +160,22 @@ def refer(who: Person | Spot, path: str, reading: Reading) -> str | None:
     reference = cast.provider(who) if isinstance(who, Person) else cast.location(who)
     if reference and reading.trace is not None:
         reading.at = path
-        reading.introduced(reference, "person" if isinstance(who, Person) else "spot")
+        if isinstance(who, Person):
+            reading.introduced(reference, "person")
+        else:
+            reading.at += _repetition(who, path, reading)
+            reading.introduced(reference, "spot", PL)
     return reference
+
+
+def _repetition(place: Spot, path: str, reading: Reading) -> str:
+    """Which of the repetitions of a field names this place, where there are several."""
+    segment, index = reading.message.segment(path), int(path.rpartition("-")[2])
+    texts = repetitions(segment.get(index), reading.delimiters) if segment else []
+    told = len(reading.problems)
+    found = next((n for n, text in enumerate(texts, 1) if spot(text, reading) == place), 1)
+    del reading.problems[told:]  # they were told when the field was read
+    return f"[{found}]" if len(texts) > 1 else ""
 
 
 def actor(person: Person, reading: Reading) -> dict[str, Any]:

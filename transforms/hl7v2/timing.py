@@ -27,7 +27,6 @@ PATHS: Final = (
 SOURCES: Final = {
     "start": ("start",),
     "end": ("start", "minutes_duration"),
-    "zone": ("start",),
     "minutes_duration": ("start", "end"),
     "duration_source": ("start", "end", "minutes_duration"),
 }
@@ -48,7 +47,9 @@ def timing(sch: Segment, reading: Reading, _: dict[str, object]) -> dict[str, ob
     """The five fields, all or none; without a start only a declared duration, which a waiting list needs."""
     before = len(reading.trace or ())
     said = _timing(sch, reading)
-    for field in said if reading.trace is not None else ():
+    if said.get("zone"):
+        reading.used_zone()
+    for field in (one for one in SOURCES if one in said) if reading.trace is not None else ():
         found = reading.trace[before:] if reading.trace else ()
         if all(used.field != field for used in found):  # worked out from the others
             for used in [used for used in found if used.field in SOURCES[field]]:
@@ -60,6 +61,8 @@ def _timing(sch: Segment, reading: Reading) -> dict[str, object]:
     tq1 = reading.message.first("TQ1")
     legacy = _legacy(sch, reading)
     if (tq1 and tq1.get(7) == NULL) or legacy[3] == NULL:
+        for field in FIELDS:
+            reading.used(field, f"{tq1.path}-7" if tq1 and tq1.get(7) == NULL else f"{sch.path}-11.4", "timing")
         return dict.fromkeys(FIELDS)
     reading.field = "minutes_duration"
     declared = _declared(sch, tq1, legacy, reading)
@@ -129,10 +132,13 @@ def _resources(reading: Reading) -> set[str]:
 
 
 def _earliest(texts: Iterable[str], reading: Reading) -> Point | None:
+    found = min((found for text in texts if (found := quietly(text, reading))), key=_micros, default=None)
     for name, index in STARTS.items() if reading.trace is not None else ():
-        if name in reading.message.named:
-            reading.used("start", f"{name}-{index}", "earliest")
-    return min((found for text in texts if (found := quietly(text, reading))), key=_micros, default=None)
+        for segment in reading.message.all(name):
+            text = segment.get(index)
+            if text in texts and (one := quietly(text, reading)) and found and one.micros == found.micros:
+                reading.used("start", f"{segment.path}-{index}", "earliest")
+    return found
 
 
 def _compare(stated: Point, texts: Iterable[str], reading: Reading) -> None:
@@ -160,14 +166,19 @@ def _end(start: Point, tq1: Segment | None, legacy: list[str], sch: Segment, rea
 
 def _last(start: Point, reading: Reading) -> Point | None:
     """The end of the resource that ends last, where nothing else says when the appointment does."""
-    ends = []
+    ends: list[tuple[Point, Segment, int]] = []
     for name, index in STARTS.items():
         for segment in reading.message.all(name):
             minutes, _ = _minutes(segment.get(index + 3), segment.get(index + 4), reading.dialect)
             begins = (quietly(segment.get(index), reading) if segment.get(index) else None) or start
             if minutes is not None and (end := _after(begins, minutes)) and end.micros >= start.micros:
-                ends.append(end)
-    return max(ends, key=_micros, default=None)
+                ends.append((end, segment, index))
+    last = max((end for end, _, _ in ends), key=_micros, default=None)
+    for end, segment, index in ends if reading.trace is not None else ():
+        for at in (index, index + 3):
+            if end == last and segment.get(at):
+                reading.used("end", f"{segment.path}-{at}", "derived")
+    return last
 
 
 def _point(text: str, path: str, reading: Reading) -> Point | None:

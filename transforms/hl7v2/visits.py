@@ -11,7 +11,7 @@ from . import encounter, whereabouts
 from .actions import Action
 from .converters import coded
 from .er7 import Segment
-from .patient import ACTIVE, about, patient
+from .patient import ACTIVE, about, named_at, patient
 from .rows import Reading, take
 
 NO_PATIENT: Final = Problem(
@@ -102,12 +102,13 @@ def stay(
     own = encounter.numbers(pv1, reading)
     known = {(one.system, one.value) for one in own}
     retires = tuple(one for one in former if (one.system, one.value) not in known)
-    anchors = tuple(dict.fromkeys((*own, *retires, *encounter.weaker(fields))))
-    anchors = anchors or encounter.derived(pv1, reading.cast.patches[int(patient[1:])].anchors[0], reading)
+    anchors = tuple(dict.fromkeys((*own, *retires, *encounter.weaker(fields, pid, pv1, reading))))
+    anchors = anchors or encounter.derived(pid, pv1, reading.cast.patches[int(patient[1:])].anchors[0], reading)
     if not anchors:
         return None
     said = _said(action, pv1, fields, mapped.clock, reading)
-    reading.used("patient", f"{pid.path}-3", "patient")
+    if reading.trace is not None:
+        reading.used("patient", named_at(pid), "patient")
     edits = [*whereabouts.placements(pv1, said.status, reading), *whereabouts.participants(pv1, pv2, reading)]
     _follow(action, fields, edits)
     patch = Patch(
@@ -137,8 +138,16 @@ def _said(action: Action, pv1: Segment, fields: dict[str, object], clock: int, r
                 reading.used("status", f"{pv1.path}-{index}", "state")
         return Said(status=encounter.state(fields, clock), weak=True)
     evn = reading.message.first("EVN")
+    reading.field = "status_reason"
     reason = take(_reason, evn, 4, reading) or None if evn and action.status == "cancelled" else None
+    reading.field = None
     return Said(status=action.status, cancels=CANCELS.get(action.code, ()), reason=reason)
+
+
+def follows(event: str) -> frozenset[str]:
+    """What an event by itself says of a visit: the fields and places that it empties, the class that it implies."""
+    places = (f"placements/{kind}" for kind in VACATES.get(event, ()))
+    return frozenset((*EMPTIES.get(event, ()), *places, *(("class_",) if event in IMPLIES else ())))
 
 
 def _follow(action: Action, fields: dict[str, object], edits: list[Edit]) -> None:

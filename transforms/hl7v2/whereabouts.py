@@ -113,4 +113,5 @@ def zone_of(pv1: Segment, reading: Reading) -> ZoneInfo | None:
     places = (take(spots, pv1, 3, reading) if zones else None) or ()
     parts = [part for place in places for part in (place.point_of_care, place.facility, place.building)]
     known = next((zones[part] for part in parts if part and part in zones), None)
+    reading.zone_at = f"{pv1.path}-3" if known else ""
     return ZoneInfo(known) if known else reading.dialect.zone

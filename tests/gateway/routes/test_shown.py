@@ -140,7 +140,7 @@ async def lineage(gate: Gate, kind: str, **query: str) -> dict[str, set[str | No
     lines = (await gate.get(f"/v1/{kind}s/{found['id']}/lineage"))["items"]
     places: dict[str, set[str | None]] = {}
     for line in lines:
-        assert line["exact"] is (line["path"] is not None)
+        assert line["exact"] is bool(line["path"] or line["derivedFrom"])
         places.setdefault(line["field"], set()).add(line["path"])
     return places
 

@@ -1,0 +1,118 @@
+"""The lineage of single fields: the component, the entry, the event, the place whose zone it is."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest_asyncio
+from msgspec.structs import replace
+
+from tests.gateway.routes.conftest import Gate, site
+from tests.gateway.routes.said import admission, booking
+
+WEST = "America/Los_Angeles"
+
+
+async def lines(gate: Gate, kind: str, **query: str) -> dict[str, set[tuple[str | None, str | None]]]:
+    """For each field of the one record that a search finds: the places and mappings it came from."""
+    found = await gate.only(kind, **query)
+    told: dict[str, set[tuple[str | None, str | None]]] = {}
+    for line in (await gate.get(f"/v1/{kind}s/{found['id']}/lineage"))["items"]:
+        told.setdefault(line["field"], set()).add((line["path"], line["mapping"]))
+    return told
+
+
+@pytest_asyncio.fixture
+async def zoned(tmp_path: Path) -> AsyncIterator[Gate]:
+    """A gateway that knows one place which has a time of its own."""
+    at = site()
+    north = at.feeds[0]
+    profile = replace(north.profile, location_zones={"IMG": WEST})
+    made = Gate(tmp_path, replace(at, feeds=(replace(north, profile=profile), *at.feeds[1:])))
+    await made.open()
+    yield made
+    await made.close()
+
+
+async def test_a_part_of_a_place_is_a_component(gate: Gate) -> None:
+    """Of two places in one field each has the repetition in which it stands."""
+    await gate.hear(booking(1).replace(b"IMG^MR2^^NORTH|C", b"IMG^MR2^^NORTH~LAB^L7^^NORTH|C"))
+
+    found = await lines(gate, "location", identifier="NORTH///LAB/L7/")
+
+    assert {("AIL-3[2].1", "spot")} == found["pointOfCare"]
+    assert {("AIL-3[2].2", "spot")} == found["room"]
+    assert {("AIL-3[2]", "spot")} == found["name"]
+
+
+async def test_an_entry_has_the_places_of_its_own_segment(gate: Gate) -> None:
+    """The second AIP of a second group is not the first of the first."""
+    second = b"RGS|2|A\rAIP|1|A|5522334^Stone^Paul^^^^MD|ASS^Assisting\rZPI"
+    added = booking(1, "S18", at="20261121100000-0500").replace(b"ZPI", second)
+    await gate.hear(booking(1), added)
+
+    found = await lines(gate, "appointment")
+
+    assert {"AIP[2]-3", "AIP[2]-4"} == {path for path, _ in found["participants/AIP/2.1"]}
+    assert "AIP[1]-3" in {path for path, _ in found["participants/AIP/1"]}
+    assert "AIP[2]-3" not in {path for path, _ in found["participants/AIP/1"]}
+
+
+async def test_what_the_event_alone_decides(gate: Gate) -> None:
+    """A13 takes the end of a visit back, and A03 the place that was held for the patient."""
+    await gate.hear(
+        admission(1), admission(1, "A03", at="20261121090000-0500"), admission(1, "A13", at="20261121100000-0500")
+    )
+
+    found = await lines(gate, "encounter")
+
+    by_event = {("MSH-9.2", "event ADT^A13")}
+    assert (by_event, by_event) == (found["end"], found["status"])
+    assert {("MSH-9.2", "event ADT^A03")} == found["placements/pending"]
+
+
+async def test_the_zone_of_the_feed_stands_in_no_message(gate: Gate) -> None:
+    """It has no path, and says where it is set."""
+    await gate.hear(booking(1), admission(2))
+
+    for kind in ("appointment", "encounter"):
+        found = await gate.only(kind)
+        told = (await gate.get(f"/v1/{kind}s/{found['id']}/lineage"))["items"]
+        (zone,) = (line for line in told if line["field"] == "zone")
+        assert (None, "zone_of_feed", ["feed.zone"], True) == (
+            zone["path"],
+            zone["mapping"],
+            zone["derivedFrom"],
+            zone["exact"],
+        )
+
+
+async def test_the_zone_of_a_place_stands_where_the_place_does(zoned: Gate) -> None:
+    """The place of the appointment, or of the visit."""
+    await zoned.hear(booking(1), admission(2).replace(b"WEST^12^1^NORTH", b"IMG^12^1^NORTH"))
+
+    assert WEST == (await zoned.only("appointment"))["zone"]
+    assert {("AIL-3", "zone_of_place")} == (await lines(zoned, "appointment"))["zone"]
+    assert {("PV1-3", "zone_of_place")} == (await lines(zoned, "encounter"))["zone"]
+
+
+async def test_why_and_as_what_a_status_was_said(gate: Gate) -> None:
+    """The reason is in SCH-6 where an event ends an appointment, the sender's own word in SCH-25."""
+    await gate.hear(booking(1, "S15", status="Cancelled"))
+
+    found = await lines(gate, "appointment")
+
+    assert {"SCH-6"} == {path for path, _ in found["statusReason"]}
+    assert {"SCH-25"} == {path for path, _ in found["sourceStatus"]}
+
+
+async def test_the_visits_of_an_account_that_moves(gate: Gate) -> None:
+    """A44 moves every visit on the account, and each says so, though the message keeps only one of them."""
+    on_account = (b"77 Canal Street^^Albany^NY^12207^USA", b"77 Canal Street^^Albany^NY^12207^USA|||||||ACC1^^^NORTH")
+    visits = [admission(number).replace(*on_account) for number in (1, 2)]
+    move = admission(9, "A44", patient=2, at="20261121110000-0500").replace(*on_account).partition(b"PV1")[0]
+    await gate.hear(*visits, move + b"MRG|N0001^^^NORTH^MR||ACC1^^^NORTH\r")
+
+    for number in (1, 2):
+        found = await lines(gate, "encounter", identifier=f"V{number}")
+        assert {("PID-3", "patient")} == found["patient"]
+        assert {("PID-18", "identifier")} == found["account"]
