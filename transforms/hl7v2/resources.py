@@ -20,7 +20,7 @@ from .er7 import Segment
 from .instants import instant
 from .notes import notes_of
 from .people import PL, spot
-from .rows import Reading, take
+from .rows import Reading, Used, take
 from .times import rfc3339
 from .timing import duration
 
@@ -115,11 +115,12 @@ class Walk:
             named = f"{key}~{place + 1}" if place else key
             entry = self._placed(value, who, start, notes, named, segment)
             self.found.append(Entry(field, named, action, kind, entry, who))
-            self._trace(field, named, traced)
+            if reading.trace is not None:
+                self._trace(field, named, reading.trace[traced:])
 
-    def _trace(self, field: str, key: str, since: int) -> None:
+    def _trace(self, field: str, key: str, since: Sequence[Used]) -> None:
         """Leave a trace of the entry by itself: what was read for the list since then was read for it."""
-        for used in self.reading.trace[since:] if self.reading.trace is not None else ():
+        for used in since:
             if used.field == field:
                 self.reading.used(f"{field}/{key}", used.path, used.by)
 

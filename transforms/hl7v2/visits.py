@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from msgspec.structs import replace
+
 from canonical.datatypes import Identifier
 from canonical.patches import Edit, Mapped, Patch, Said
 from canonical.problems import Problem
@@ -40,6 +42,7 @@ VACATES: Final = {
     "A33": ("pending", "temporary"),
 }
 IMPLIES: Final = {"A06": ("I", "Inpatient"), "A07": ("O", "Outpatient")}
+CALLED_OFF: Final = {"A26": ("pending",)}  # a cancel may name the place that is pending no more: it goes all the same
 
 # What a cancel can undo: it has no effect on a visit that has come to its state by another event (DOMAIN 2.2).
 CANCELS: Final = {
@@ -156,6 +159,8 @@ def _follow(action: Action, fields: dict[str, object], edits: list[Edit]) -> Non
         fields.setdefault(field, None)
     if action.code in IMPLIES and not fields.get("class_"):
         fields["class_"] = encounter.event_class(*IMPLIES[action.code])
+    gone = CALLED_OFF.get(action.code, ())
+    edits[:] = [replace(edit, value=None) if edit.key in gone else edit for edit in edits] if gone else edits
     spoken = {edit.key for edit in edits}
     edits += [
         Edit(field="placements", key=kind, value=None) for kind in VACATES.get(action.code, ()) if kind not in spoken

@@ -38,7 +38,7 @@ def placements(pv1: Segment, status: str, reading: Reading) -> Iterator[Edit]:
         found = take(spots, pv1, index, reading)
         if found is UNSET:
             continue
-        place = _placement(kind, _held(kind, held, status), found, reading)
+        place = _placement(kind, _held(held, status), found, reading)
         yield Edit(field="placements", key=kind, value=None if kind == "pending" and status in OVER else place)
     reading.field = None
 
@@ -51,9 +51,9 @@ def _placement(kind: str, held: str, found: Sequence[Spot] | None, reading: Read
     return Placement(kind=kind, location=location, display=place.display, status=held)
 
 
-def _held(kind: str, held: str, status: str) -> str:
-    """The place of a planned visit is planned, that of a finished one was left."""
-    if kind == "assigned" and status == "planned":
+def _held(held: str, status: str) -> str:
+    """The places of a planned visit are planned, those of a finished one were left."""
+    if held == "active" and status == "planned":
         return "planned"
     return "completed" if held == "active" and status in OVER else held
 

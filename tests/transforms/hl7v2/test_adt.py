@@ -151,8 +151,18 @@ def test_a_transfer_and_its_cancel() -> None:
 
     assert {"assigned": "4W 401 A", "pending": "ICU 1"} == places(first, pending)
     assert {"assigned": "4W 401 A"} == places(first, pending, adt("A26", 3, PID, pv1()))
+    assert {"assigned": "4W 401 A"} == places(first, pending, adt("A26", 3, PID, pv1(f42="ICU^1")))
     assert {"assigned": "ICU 1", "prior": "4W 401 A"} == places(first, pending, moved)
     assert {"assigned": "4W 401 A"} == places(first, pending, moved, back)
+
+
+def test_the_places_of_a_planned_visit_are_planned() -> None:
+    """Nobody is anywhere yet, in a temporary place either."""
+    planned = adt("A05", 1, PID, pv1(f3="4W^401^A", f11="WAIT^1", f42="ICU^1"))
+
+    assert {"assigned": "planned", "temporary": "planned", "pending": "reserved"} == {
+        one.kind: one.status for one in visit(planned).placements
+    }
 
 
 def test_a_bed_swap_is_one_message() -> None:
