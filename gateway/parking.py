@@ -20,7 +20,9 @@ TITLES = {
 }
 
 
-async def raise_task(store: Store, subscription: Subscription, code: str, now: int) -> Sequence[Event]:
+async def raise_task(
+    store: Store, subscription: Subscription, code: str, now: int, traceparent: str | None = None
+) -> Sequence[Event]:
     """Open a task about a subscription, with its event; nothing where it is open already."""
     identity = new_id("task", subscription.created_at, subscription.id, code)
     found = await store.task(subscription.tenant, identity)
@@ -42,6 +44,7 @@ async def raise_task(store: Store, subscription: Subscription, code: str, now: i
         tenant=subscription.tenant,
         subject=identity,
         at=now,
+        traceparent=traceparent,
     )
     async with store.unit() as unit:
         return await unit.commit(Batch(tasks=[task], events=[event]))

@@ -11,7 +11,10 @@ was kept before.
 
 import asyncio
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+from msgspec.structs import replace
 
 from canonical.apply import identifiers_of
 from canonical.datatypes import Identifier
@@ -21,14 +24,14 @@ from canonical.problems import Problem
 from canonical.settle import Refused, Settled, Working, settle, task_for
 from connectors.mllp.seam import Answer
 from gateway.answers import code_for, refusal, reply
-from gateway.clock import Clock
+from gateway.clock import MICROS, Clock
 from gateway.intake import OUR_FAULT, Intent, Verdict, read
 from gateway.settings import Feed, Intake
 from gateway.store.protocol import Batch, Conflict, Kept, MessageState, Seen, Store, Unavailable, Unit, Written
 from gateway.witness import group_rows
 from policies.metrics import Metrics
 from policies.redact import log
-from policies.tracing import Tracer
+from policies.tracing import Trace, Tracer, parse
 
 DAY = 86_400_000_000
 PROBE = "." * (1 << 16)  # as much as a large message: a few bytes find room on a disk that is full
@@ -91,11 +94,13 @@ class Pipeline:
         """Map a frame and queue it for the next commit; the future is its answer."""
         trace = self.tracer.start("message", parent, kind="consumer")
         intent = read(feed, raw, self._received(), trace)
+        if trace.sampled or intent.verdict == "failed":
+            self._mapped(intent, trace)
         intent.answer = asyncio.get_running_loop().create_future()
         for heard in self.on_message:
             heard(feed.name, intent.cause.received_at)
-        if self._stopping or self._is_held(feed) or len(self._queue) >= self.settings.queue:
-            self._decline(intent, "held")
+        if refused := self._refuses(feed):
+            self._decline(intent, refused)
         else:
             self._queue.append(intent)
             self._awake.set()
@@ -105,6 +110,21 @@ class Pipeline:
         """Our clock, never the same twice: the order of receipt can be read from it."""
         self._last = max(self.clock(), self._last + 1)
         return self._last
+
+    def _mapped(self, intent: Intent, trace: Trace) -> None:
+        """The span of the mapping, which began with its message's."""
+        code = "mapping_failed" if intent.verdict == "failed" else None
+        kind, problems = intent.header.message_type if intent.header else None, len(intent.mapped.problems)
+        end = "error" if code else "ok"
+        self.tracer.record("map", trace, trace.start, self.tracer.now(), end, type=kind, problems=problems, code=code)
+
+    def _refuses(self, feed: Feed) -> str | None:
+        """Why nothing of this feed is taken now, if so."""
+        if self._stopping:
+            return "leaving"
+        if self._is_held(feed):
+            return "held"
+        return "full" if len(self._queue) >= self.settings.queue else None
 
     def _is_held(self, feed: Feed) -> bool:
         return bool(self.switches) and ("intake" in self.switches or f"feed:{feed.name}" in self.switches)
@@ -173,21 +193,38 @@ class Pipeline:
 
     async def _together(self, group: list[Intent]) -> None:
         began = self.clock()
-        async with self.store.unit() as unit:
-            working = await self._load(unit, group)
-            seen = await self._seen(unit, group)
-            batch = Batch()
-            answers = [self._settle(intent, working[intent.cause.tenant], seen, batch) for intent in group]
-            batch.audit = group_rows(batch.messages, began)
-            events = await unit.commit(batch)
+        with self._timed(group):
+            async with self.store.unit() as unit:
+                working = await self._load(unit, group)
+                seen = await self._seen(unit, group)
+                batch = Batch()
+                answers = [self._settle(intent, working[intent.cause.tenant], seen, batch) for intent in group]
+                batch.audit = group_rows(batch.messages, began)
+                events = await unit.commit(batch)
         self.is_failing = False
+        ended = self.clock()
         self.metrics.commit_group.observe(len(group))
-        self.metrics.commit_seconds.observe((self.clock() - began) / 1_000_000)
+        self.metrics.commit_seconds.observe((ended - began) / MICROS)
         for intent, (payload, state, code) in zip(group, answers, strict=True):
-            self._answer(intent, payload, state, code)
+            self._answer(intent, payload, state, code, ended)
         if events:
             for hear in self.on_events:
                 hear(events)
+
+    @contextmanager
+    def _timed(self, group: Sequence[Intent]) -> Iterator[None]:
+        """A commit as each sampled message of the group sees it: a span of its own, with the begin and end of all."""
+        traces = [intent.trace for intent in group if intent.trace and intent.trace.sampled]
+        start = self.tracer.now() if traces else 0
+        code: str | None = "commit_failed"
+        try:
+            yield
+            code = None
+        finally:
+            end = self.tracer.now() if traces else 0
+            for trace in traces:
+                how = "error" if code else "ok"
+                self.tracer.record("commit", trace, start, end, how, group=len(group), code=code)
 
     async def _load(self, unit: Unit, group: list[Intent]) -> dict[str, Working]:
         """A working set for each tenant: none ever meets another's records."""
@@ -289,8 +326,10 @@ class Pipeline:
 
     # -- the answer
 
-    def _answer(self, intent: Intent, payload: bytes, state: MessageState, code: str) -> None:
+    def _answer(self, intent: Intent, payload: bytes, state: MessageState, code: str, at: int) -> None:
         kind = intent.header.message_type if intent.header else ""
+        took = max(0, at - intent.cause.received_at) / MICROS
+        self.metrics.ack_latency.child(intent.feed.name).observe(took)
         self.metrics.messages.child(intent.feed.name, kind, state).inc()
         if code:
             self.metrics.acks.child(intent.feed.name, code).inc()
@@ -304,6 +343,7 @@ class Pipeline:
         """Nothing of it was kept, and the sender is told so."""
         kind = intent.header.message_type if intent.header else ""
         self.metrics.messages.child(intent.feed.name, kind, "declined").inc()
+        self.metrics.declined.child(intent.feed.name, why).inc()
         if intent.trace:
             self.tracer.finish(intent.trace, "error", feed=intent.feed.name, code=why)
         if intent.answer and not intent.answer.done():
@@ -311,22 +351,39 @@ class Pipeline:
 
     # -- again
 
-    async def replay(self, kept: Kept, feed: Feed, emit: bool = False) -> Kept:
-        """Map a kept message again, as of when it came: same ids, no acknowledgement, events only when asked for."""
-        intent = read(feed, kept.raw, kept.received_at, identity=kept.id)
-        batch = Batch()
-        async with self.store.unit() as unit:
-            working = Working()
-            await unit.load(feed.tenant, working, lookups([intent]))
-            problems = list(intent.mapped.problems)
-            verdict, settled = self._apply(intent, working, batch, problems)
-            again = self._kept(intent, verdict, settled, problems, kept.ack, kept.ack_code)
-            batch.replayed.append(again)
-            batch.events = batch.events if emit else []
-            events = await unit.commit(batch)
+    async def replay(self, kept: Kept, feed: Feed, emit: bool = False, parent: str | None = None) -> Kept:
+        """Map a kept message again, as of when it came: same ids, no acknowledgement, events only when asked for.
+
+        What follows is of the trace of who asked; the message stays of its own, which is linked.
+        """
+        first = parse(kept.traceparent or "")
+        trace = self.tracer.start("replay", parent, links=(first,) if first else ())
+        try:
+            again, events = await self._again(kept, feed, emit, trace)
+        except BaseException:
+            self.tracer.finish(trace, "error", feed=feed.name, message=kept.id, code="replay_failed")
+            raise
+        self.tracer.finish(trace, feed=feed.name, message=kept.id, type=again.type, state=again.state)
         for hear in self.on_events:
             hear(events)
         return again
+
+    async def _again(self, kept: Kept, feed: Feed, emit: bool, trace: Trace) -> tuple[Kept, Sequence[Event]]:
+        intent = read(feed, kept.raw, kept.received_at, trace, kept.id)
+        if trace.sampled or intent.verdict == "failed":
+            self._mapped(intent, trace)
+        batch = Batch()
+        with self._timed([intent]):
+            async with self.store.unit() as unit:
+                working = Working()
+                await unit.load(feed.tenant, working, lookups([intent]))
+                problems = list(intent.mapped.problems)
+                verdict, settled = self._apply(intent, working, batch, problems)
+                again = self._kept(intent, verdict, settled, problems, kept.ack, kept.ack_code)
+                again = replace(again, traceparent=kept.traceparent)
+                batch.replayed.append(again)
+                batch.events = batch.events if emit else []
+                return again, await unit.commit(batch)
 
     async def announce(self, events: Sequence[Event]) -> None:
         """Put events of the gateway's own into the feed (a silent feed, a finished task)."""
@@ -335,11 +392,13 @@ class Pipeline:
         for hear in self.on_events:
             hear(kept)
 
-    def event(self, kind: str, tenant: str, subject: str, feed: str | None = None) -> Event:
+    def event(
+        self, kind: str, tenant: str, subject: str, feed: str | None = None, traceparent: str | None = None
+    ) -> Event:
         """An event of the gateway's own, now."""
         at = self._received()
         identity = new_id("event", at, kind, subject)
-        return Event(id=identity, type=kind, tenant=tenant, subject=subject, at=at, feed=feed)
+        return Event(id=identity, type=kind, tenant=tenant, subject=subject, at=at, feed=feed, traceparent=traceparent)
 
 
 def _code(text: str) -> str:

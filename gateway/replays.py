@@ -23,11 +23,12 @@ NOTED_EVERY = 50
 
 
 class Wanted(Struct, frozen=True, kw_only=True):
-    """What a job keeps: which messages, whether to tell of changes, and the last one done."""
+    """What a job keeps: which messages, whether to tell of changes, the last one done, and the trace it is of."""
 
     query: MessageQuery
     emit: bool = False
     reached: tuple[int, str] = (0, "")
+    traceparent: str | None = None
 
 
 class Replays:
@@ -83,7 +84,7 @@ class Replays:
             for number, place in enumerate(left, 1):
                 if self.leaving.is_set():
                     return
-                ok = await self._replay(job.tenant, place[1], wanted.emit)
+                ok = await self._replay(job.tenant, place[1], wanted)
                 job = replace(job, done=job.done + ok, failed=job.failed + (not ok))
                 if number % NOTED_EVERY == 0:
                     job = replace(job, body=msgspec.json.encode(replace(wanted, reached=place)))
@@ -101,14 +102,14 @@ class Replays:
                 return sorted(found)
             query = replace(query, after=page.next)
 
-    async def _replay(self, tenant: str, identity: str, emit: bool) -> bool:
+    async def _replay(self, tenant: str, identity: str, wanted: Wanted) -> bool:
         """Replay one; what goes wrong with it is counted and said, and the job goes on."""
         kept = await self.store.message(tenant, identity)
         feed = self.feeds.get((tenant, kept.feed)) if kept else None
         if kept is None or feed is None:
             return False
         try:
-            await self.pipeline.replay(kept, feed, emit)
+            await self.pipeline.replay(kept, feed, wanted.emit, wanted.traceparent)
         except Exception as error:
             log("replay.failed", level="error", error=error, message=identity)
             return False

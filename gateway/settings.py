@@ -122,6 +122,7 @@ class ClientSettings(Setting, frozen=True):
     tenant: str = "main"
     requests_per_second: float | None = None
     burst: int | None = None
+    continues_trace: bool = False
 
     def __repr__(self) -> str:
         return f"ClientSettings({self.client_id!r})"
@@ -263,5 +264,6 @@ SENTENCES: dict[type[Setting], dict[str, str]] = {
         "tenant": "Whose data it may see.",
         "requests_per_second": "Its steady rate of requests, where it is not the server's.",
         "burst": "How many requests it may make at once, where it is not the server's.",
+        "continues_trace": "Its `traceparent` is continued; others begin a trace of ours, linked to theirs.",
     },
 }

@@ -128,12 +128,13 @@ def test_make_targets_are_real() -> None:
 
 
 def test_metrics_are_all_listed() -> None:
-    """The guide lists every metric of ours by the name that it is scraped under, and no other."""
+    """The reference lists every metric of ours by the name that it is scraped under, and no page names another."""
     families = [family for family in Metrics().registry.collect() if not family.name.startswith("process")]
     names = {f"{one.name}_total" if one.type == "counter" else one.name for one in families}
-    page = (ROOT / "docs" / "guides" / "operations.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "reference" / "metrics.md").read_text(encoding="utf-8")
 
     assert names == set(re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE))
+    assert everywhere(r"\bisthmus_\w+") <= names
 
 
 def test_routes_are_real() -> None:

@@ -113,7 +113,7 @@ async def resend_delivery(call: Call) -> Answer:
     """Send one delivery again, with the same webhook-id."""
     delivery = await _delivery(call)
     services = call.api.services
-    if not await resend_one(services.store, call.tenant, delivery.id, call.now):
+    if not await resend_one(services.store, call.tenant, delivery.id, call.now, call.trace.traceparent):
         raise stop(409, "still_under_way", "It is not finished yet: it will be tried again by itself.")
     services.worker.refresh()
     return answer(shown(await services.store.delivery(call.tenant, delivery.id) or delivery), 202)
@@ -135,7 +135,7 @@ async def resend_deliveries(call: Call, body: ResendAll) -> Answer:
     asked = await _allowed(call, body)
     services = call.api.services
     identity = f"job_{ulid(call.now, os.urandom(8).hex())}"
-    total, job = await resend(services.store, asked, identity, call.now, body.dry_run)
+    total, job = await resend(services.store, asked, identity, call.now, body.dry_run, call.trace.traceparent)
     call.saw(count=total)
     if job is None:
         return answer(Count(total=total))

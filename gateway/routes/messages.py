@@ -155,7 +155,8 @@ async def replay_message(call: Call, body: Replay) -> Answer:
     feed = _feed(call, kept)
     if feed is None:
         raise stop(409, "feed_unknown", "The feed that it came by is not among this site's feeds.")
-    return answer(shown(await call.api.services.pipeline.replay(kept, feed, body.emit)))
+    again = await call.api.services.pipeline.replay(kept, feed, body.emit, call.trace.traceparent)
+    return answer(shown(again))
 
 
 @serves(
@@ -174,7 +175,7 @@ async def replay_messages(call: Call, body: ReplayAll) -> Answer:
     asked = asked_for(call.tenant, body)
     if body.dry_run:
         return answer(Count(total=await call.api.replays.count(asked)))
-    job = await call.api.replays.begin(Wanted(query=asked, emit=body.emit))
+    job = await call.api.replays.begin(Wanted(query=asked, emit=body.emit, traceparent=call.trace.traceparent))
     call.saw(count=job.total)
     return accepted(job)
 

@@ -121,6 +121,12 @@ class Call:
         return identity
 
     @property
+    def trace(self) -> Trace:
+        """The request's span: what it causes is of the same trace."""
+        trace: Trace = self.scope["state"]["trace"]
+        return trace
+
+    @property
     def now(self) -> int:
         """Microseconds since the epoch."""
         now: int = self.api.services.clock()

@@ -260,6 +260,7 @@ async def test_subscription(call: Call) -> Answer:
         subject=subscription.id,
         at=now,
         version=subscription.version,
+        traceparent=call.trace.traceparent,
     )
     outcome = await call.api.services.worker.test(subscription, event)
     return answer(Outcome(outcome=outcome.code, status=outcome.status, delivered=outcome.kind == "delivered"))

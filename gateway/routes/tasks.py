@@ -103,7 +103,8 @@ async def change_task(call: Call, body: TaskChange) -> Answer:
         raise changed()
     if status == "completed" and task.status != "completed":
         pipeline = call.api.services.pipeline
-        await pipeline.announce([pipeline.event("task.completed", task.tenant, task.id)])
+        caused = pipeline.event("task.completed", task.tenant, task.id, traceparent=call.trace.traceparent)
+        await pipeline.announce([caused])
     return answer(shown(again), headers=(etag(again.version),))
 
 

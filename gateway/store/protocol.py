@@ -274,12 +274,13 @@ class Job(Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class Backlog(Struct, frozen=True, kw_only=True):
-    """What waits: deliveries by state, the oldest due, and the newest event."""
+    """What waits: deliveries by state, the oldest due and since when it is to be delivered, and the newest event."""
 
     pending: int = 0
     claimed: int = 0
     parked: int = 0
     oldest_due_at: int | None = None
+    oldest_since: int | None = None
     head: int = 0
 
 
@@ -337,6 +338,9 @@ class Store(Protocol):
     async def tasks(
         self, tenant: str, status: str | None, queue: str | None, after: tuple[int, str] | None, limit: int
     ) -> Page[Task]: ...
+    async def open_tasks(self) -> dict[str, int]:
+        """How many tasks wait for a person, by queue, of all tenants."""
+
     async def put_task(self, task: Task, expected: int) -> bool:
         """Replace a task if its version is still the expected one."""
 
@@ -362,8 +366,10 @@ class Store(Protocol):
     async def delivery(self, tenant: str, identity: str) -> Delivery | None: ...
     async def deliveries(self, query: DeliveryQuery) -> Page[Delivery]: ...
     async def attempts(self, tenant: str, delivery: str) -> list[Attempt]: ...
-    async def revive(self, query: DeliveryQuery, now: int) -> int:
+    async def revive(self, query: DeliveryQuery, now: int, traceparent: str | None = None) -> int:
         """Make the finished deliveries of a page of the query due again; how many there were.
+
+        They are of the trace that is given from now on; their events stay of their own.
 
         What changed after `now` is left alone: with the start of a job as `now`, a page may be repeated after a crash.
         """

@@ -148,3 +148,14 @@ async def listed(store: Store, status: str | None, queue: str | None) -> list[st
         ids += [one.id for one in page.items]
         if (after := page.next) is None:
             return ids
+
+
+async def test_open_tasks_are_counted_by_queue(store: Store) -> None:
+    """Those that wait or are being worked on, of every tenant; a queue without any is not there."""
+    tasks = [made.task(1), made.task(2, "other"), made.task(3, queue="delivery"), made.task(4)]
+    await keep(store, Batch(tasks=tasks))
+    assert await store.put_task(replace(tasks[0], status="in-progress", version=2), 1)
+    assert await store.put_task(replace(tasks[2], status="completed", version=2), 1)
+    assert await store.put_task(replace(tasks[3], status="cancelled", version=2), 1)
+
+    assert {tasks[0].queue: 2} == await store.open_tasks()

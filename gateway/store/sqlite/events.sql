@@ -18,6 +18,10 @@ ON CONFLICT (tenant, queue, subject, code) WHERE status IN ('ready', 'in-progres
 ON CONFLICT (id) DO UPDATE SET status = 'ready', version = version + 1, owner = NULL, resolution = NULL
 WHERE status NOT IN ('ready', 'in-progress')
 
+-- name: open_tasks
+-- How many tasks are open in each queue; the index holds no others.
+SELECT queue, count(*) FROM tasks INDEXED BY tasks_open WHERE status IN ('ready', 'in-progress') GROUP BY queue
+
 -- name: put_task
 -- A task as a person left it, if nobody else changed it meanwhile.
 UPDATE tasks SET queue = ?, code = ?, subject = ?, title = ?, status = ?, priority = ?, due_at = ?, updated_at = ?,

@@ -53,6 +53,10 @@ class Feed(Database):
         more = len(rows) > limit
         return Page(items=tasks, next=(tasks[-1].created_at, tasks[-1].id) if more else None)
 
+    async def open_tasks(self) -> dict[str, int]:
+        """How many tasks are open in each queue."""
+        return dict(await self._search(SQL["open_tasks"]))
+
     async def put_task(self, task: Task, expected: int) -> bool:
         """Replace a task if its version is still the expected one."""
         what = (task.queue, task.code, task.subject, task.title, task.status, task.priority, task.due_at)
