@@ -52,6 +52,8 @@ MESSAGE_CODES: Final = {
     "application-internal-error": "A fault of ours; the message is kept, and a task says so.",
     "unsupported-message-type": "The type is outside the model, and the feed refuses what is.",
     "unsupported-event-code": "The event is outside the model, and the feed refuses what is.",
+    "unsupported-processing-id": "MSH-11 is not in table 0103; as an error: the feed does not take such messages.",
+    "unsupported-version-id": "MSH-12 is no known version; the message was read like one of a recent version.",
     "INT-PARSE": "The message cannot be read.",
     "INT-MAP": "The message could not be mapped, which is a fault of ours.",
     "ROUTE": "The feed is not open to this sender.",

@@ -11,6 +11,7 @@ from canonical.problems import Problem
 
 from . import adt, siu, times
 from .actions import Events
+from .envelope import complaints
 from .er7 import Message
 from .header import Header
 from .instants import point
@@ -28,9 +29,6 @@ TOO_MUCH: Final = Problem(
     detail="the message has more segments and repetitions, or merges, than are read at once",
     severity="error",
 )
-NO_CONTROL_ID: Final = Problem(
-    code="required-field-missing", path="MSH-10", detail="no control id: a message sent twice is known by its content"
-)
 AHEAD: Final = 300_000_000  # microseconds that a sender's clock may be ahead of ours
 CLOCK: Final = (("EVN", 6), ("EVN", 2), ("MSH", 7))
 
@@ -41,8 +39,7 @@ def map_message(
     """What a message says, in the order in which it takes effect."""
     reading = Reading(message, profile, received_at, msh_offset(header), trace)
     mapped = Mapped(clock=clock(reading), event=header.event or _event(message))
-    if not header.control_id.strip():
-        message.problems.append(NO_CONTROL_ID)
+    message.problems += complaints(header)
     action = EVENTS.get((header.message_type, mapped.event))
     if action is None:
         mapped.known = False

@@ -58,8 +58,10 @@ def test_error_before_2_5() -> None:
     ("kind", "version", "expected"),
     [
         ("SIU^S12^SIU_S12", "2.5.1", "ACK^S12^ACK"),
-        ("SIU^S12", "2.5.1", "ACK^S12"),
+        ("SIU^S12", "2.5.1", "ACK^S12^ACK"),
+        ("SIU^ S12 ", "2.5.1", "ACK^S12^ACK"),
         ("SIU", "2.5.1", "ACK"),
+        ("SIU^^SIU_S12", "2.5.1", "ACK"),
         ("", "2.5.1", "ACK"),
         ("SIU^S12^SIU_S12", "2.3.1", "ACK^S12^ACK"),
         ("SIU^S12^SIU_S12", "2.3", "ACK"),
@@ -69,8 +71,8 @@ def test_error_before_2_5() -> None:
         ("ADT^A01^ADT_A01", "v2", "ACK^A01^ACK"),
     ],
 )
-def test_type_mirrors_the_sender(kind: str, version: str, expected: str) -> None:
-    """MSH-9 has as many components as the sender's; below 2.3.1 it is ACK."""
+def test_type_names_the_event_and_the_structure(kind: str, version: str, expected: str) -> None:
+    """MSH-9 has three components from 2.3.1 on, however many the sender uses; below, or with no event, one."""
     msh = lines(build(inbound(kind, version), "AA", "1", NOW))[0].split("|")
     assert expected == msh[8]
     assert version == (msh[11] if len(msh) > 11 else "")
