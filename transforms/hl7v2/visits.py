@@ -31,13 +31,19 @@ EMPTIES: Final = {
     "A52": ("leave_expected_return",),
 }
 VACATES: Final = {
+    "A01": ("pending",),
     "A02": ("pending",),
     "A03": ("pending",),
+    "A06": ("pending",),
     "A10": ("temporary",),
+    "A11": ("pending",),
     "A12": ("prior",),
+    "A23": ("pending",),
     "A26": ("pending",),
+    "A27": ("pending",),
     "A32": ("temporary",),
     "A33": ("pending", "temporary"),
+    "A38": ("pending",),
 }
 IMPLIES: Final = {"A06": ("I", "Inpatient"), "A07": ("O", "Outpatient")}
 
@@ -108,8 +114,8 @@ def stay(
         return None
     said = _said(action, pv1, fields, mapped.clock, reading)
     reading.used("patient", f"{pid.path}-3", "patient")
-    edits = [*whereabouts.placements(pv1, said.status, reading), *whereabouts.participants(pv1, pv2, reading)]
-    _follow(action, fields, edits)
+    edits = [*whereabouts.placements(pv1, said, reading), *whereabouts.participants(pv1, pv2, reading)]
+    _follow(action, fields, edits, reading)
     patch = Patch(
         type="encounter",
         anchors=anchors,
@@ -141,12 +147,13 @@ def _said(action: Action, pv1: Segment, fields: dict[str, object], clock: int, r
     return Said(status=action.status, cancels=CANCELS.get(action.code, ()), reason=reason)
 
 
-def _follow(action: Action, fields: dict[str, object], edits: list[Edit]) -> None:
+def _follow(action: Action, fields: dict[str, object], edits: list[Edit], reading: Reading) -> None:
     """What follows from the event itself, unless the message says otherwise."""
     for field in EMPTIES.get(action.code, ()):
         fields.setdefault(field, None)
     if action.code in IMPLIES and not fields.get("class_"):
         fields["class_"] = encounter.event_class(*IMPLIES[action.code])
+        reading.used("class_", "MSH-9.2", "event")
     spoken = {edit.key for edit in edits}
     edits += [
         Edit(field="placements", key=kind, value=None) for kind in VACATES.get(action.code, ()) if kind not in spoken
