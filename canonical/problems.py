@@ -48,7 +48,7 @@ MESSAGE_CODES: Final = {
     "DQ-FUTURE-CLOCK": "The sender's clock is ahead of ours; the time of receipt was taken.",
     "DQ-CTRLID-REUSE": "The control id was used before for another message.",
     "required-field-missing": "A field that the standard requires is empty; as an error: the message cannot be used.",
-    "value-too-long": "The message is larger than the feed allows, or has more in it than is read at once.",
+    "value-too-long": "The message or a field is larger than is allowed, or there is more in it than is read at once.",
     "application-internal-error": "A fault of ours; the message is kept, and a task says so.",
     "unsupported-message-type": "The type is outside the model, and the feed refuses what is.",
     "unsupported-event-code": "The event is outside the model, and the feed refuses what is.",

@@ -157,7 +157,9 @@ def _lines(
     if reread and not places:
         places = [reread.event] if name == "status" else reread.merging if name == "links" else []
     found = dict.fromkeys((one.path, one.by) for one in places if not key or _is_of(record, name, key, one, reread))
-    if reread and not found and value is UNSET:  # emptied, and by no field: a discharge ends what was reserved
+    if reread and not found and value is UNSET:  # the event emptied it: of a list entry nothing is left to tell
+        if key:
+            return
         found = {(reread.event.path, reread.event.by): None}
     for path, mapping in found:
         exact = reread is not None and reread.is_exact
