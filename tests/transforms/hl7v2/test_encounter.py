@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from canonical.datatypes import Coding
 from canonical.records import Encounter
-from tests.transforms.hl7v2.adt_story import DOCTOR, OTHER, PID, adt, pid, pv1, segment, visit
+from tests.transforms.hl7v2.adt_story import DOCTOR, OTHER, PID, adt, mrg, pid, pv1, segment, visit
 from tests.transforms.hl7v2.story import EAST, all_of, codes, mapped, patch, tell
 from transforms.hl7v2.rows import Used
 
@@ -270,6 +270,32 @@ def test_every_field_can_say_where_it_came_from() -> None:
         (f"{number}.account", "PID-18"),
         ("0.birth_date", "PID-7"),
     } <= found
+
+
+@pytest.mark.parametrize("number", ["V1", ""])
+@pytest.mark.parametrize("event", ["A06", "A07"])
+def test_a_change_of_class_may_change_the_account(event: str, number: str) -> None:
+    """MRG-3 of an A06 is the account that the visit had: one visit, in any order, with and without a visit number."""
+    first = adt("A04", 1, pid("A", "ACC0"), pv1(number, f2="O"))
+    changed = adt(event, 2, pid("A", "ACC1"), mrg("A", f3="ACC0^^^EASTACC^AN"), pv1(number, f2="I"))
+    for order in ((first, changed), (changed, first)):
+        record = visit(*order)
+        assert ("in-progress", "ACC1") == (record.status, record.account.value if record.account else "")
+        assert {("ACC0", "old"), ("ACC1", None)} | ({("V1", None)} if number else set()) == {
+            (one.value, one.use) for one in record.identifiers
+        }
+
+
+def test_a_change_of_class_may_change_the_visit_number() -> None:
+    """MRG-5 of an A06; a MRG that repeats the numbers changes none."""
+    first = adt("A04", 1, pid("A", "ACC1"), pv1("V1", f2="O"))
+    renumbered = adt("A06", 2, pid("A", "ACC1"), mrg("A", f5="V1^^^EASTVN^VN"), pv1("V2", f2="I"))
+    same = adt("A06", 2, pid("A", "ACC1"), mrg("A", f3="ACC1^^^EASTACC^AN", f5="V1^^^EASTVN^VN"), pv1("V1", f2="I"))
+
+    assert {"ACC1": None, "V1": "old", "V2": None} == {
+        one.value: one.use for one in visit(first, renumbered).identifiers
+    }
+    assert {"ACC1": None, "V1": None} == {one.value: one.use for one in visit(first, same).identifiers}
 
 
 def test_a_class_that_the_event_implies_comes_from_the_event() -> None:
