@@ -156,6 +156,25 @@ def test_processing_ids(
     assert error.encode() in answer
 
 
+@pytest.mark.parametrize(
+    ("version", "error"),
+    [
+        ("2.5.1", b"ERR||TQ1^1^7^1^1|102^Data type error^HL70357|E|"),
+        ("2.3.1", b"ERR|TQ1^1^7^102&Data type error&HL70357"),
+    ],
+)
+def test_a_bad_time_by_its_place(isthmus: Isthmus, version: str, error: bytes) -> None:
+    """Annex A5: AE where the feed wants it, with an ERL from 2.5 on and an ELD before; both name the event."""
+    control = f"A5{version}"
+    raw = booking(control, control, mrn=control, start="20261302093000").replace(b"|P|2.5.1", f"|P|{version}".encode())
+    with Line(isthmus.ports["strict"]) as line:
+        answer = line.say(raw) or b""
+
+    assert "AE" == code(answer)
+    assert b"|ACK^S12^ACK|" in answer
+    assert error in answer
+
+
 def test_an_unknown_version_is_told_where_the_feed_asks(isthmus: Isthmus) -> None:
     """Applied, with 203 as a warning in ERR."""
     raw = booking("VER1", "VER1", mrn="VER1").replace(b"|P|2.5.1", b"|P|2.99")

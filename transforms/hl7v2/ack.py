@@ -191,12 +191,17 @@ def _err(problem: Problem, inbound: Header) -> str:
 
 
 def _erl(problem: Problem, d: Delimiters) -> str:
-    """`AIP[2]-3.1` as `AIP^2^3^1^1`: repetition 1 is said only when a component follows it."""
+    """`AIP[2]-3.1` as `AIP^2^3^1^1`: repetition 1 is said only when a component follows it.
+
+    What is no date, time or number stands in the first component, where the path does not say another.
+    """
     at = _place(problem.path)
     if at is None:
         return ""
-    repetition = at.repetition or (1 if at.component else None)
-    parts = (at.segment, at.occurrence, at.field, repetition, at.component, at.subcomponent)
+    first = 1 if at.field and problem.code == "data-type-error" else None
+    component = at.component or first
+    repetition = at.repetition or (1 if component else None)
+    parts = (at.segment, at.occurrence, at.field, repetition, component, at.subcomponent)
     return d.component.join(str(part) for part in parts if part is not None)
 
 

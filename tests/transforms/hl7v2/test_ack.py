@@ -9,7 +9,7 @@ from transforms.hl7v2.ack import TABLE_0357, build, build_minimal, error_code, m
 from transforms.hl7v2.er7 import Header, header, parse
 
 NOW = "20261121090001-0500"
-BAD_TIME = Problem(code="data-type-error", path="TQ1-7.1", detail="invalid DTM at TQ1-7", severity="error")
+BAD_TIME = Problem(code="data-type-error", path="TQ1-7", detail="invalid DTM at TQ1-7", severity="error")
 
 
 def inbound(
@@ -130,7 +130,7 @@ def test_delimiters_and_our_text() -> None:
     assert "MSH|$%?#|HUB|HUBFAC|EPICSCH|" == lines(ack)[0][:28]
     assert [
         "MSA|AE|SCH0001|50?R? ?F? ?E?",
-        "ERR||PID$1$7|102$Data type error$HL70357|W|||a?S?b?F?c",
+        "ERR||PID$1$7$1$1|102$Data type error$HL70357|W|||a?S?b?F?c",
     ] == lines(ack)[1:]
 
 
