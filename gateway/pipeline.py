@@ -109,10 +109,15 @@ class Pipeline:
     def _is_held(self, feed: Feed) -> bool:
         return bool(self.switches) and ("intake" in self.switches or f"feed:{feed.name}" in self.switches)
 
-    async def pause(self, name: str, by: str) -> None:
-        """Hold `intake` or `feed:NAME`: its senders are told to try again, and nothing of theirs is kept."""
-        await self.store.set_switch(name, by)
-        self.switches[name] = by
+    async def pause(self, name: str, by: str) -> str:
+        """Hold `intake` or `feed:NAME`: its senders are told to try again, and nothing of theirs is kept.
+
+        The answer is since when and by whom it is held: what was held before stays in the name of who did it.
+        """
+        if name not in self.switches:
+            await self.store.set_switch(name, by)
+            self.switches[name] = by
+        return self.switches[name]
 
     async def release(self, name: str) -> None:
         """Take up again what was held."""

@@ -42,6 +42,7 @@ NOTHING = (None, type(None), UnsetType)
 CODES: dict[int, dict[str, str]] = {
     400: {
         "bad_request": "The request cannot be read.",
+        "has_no_version": "What the request is about has no version, so that If-Match cannot hold; leave it out.",
         "invalid_request": "Parameters, body or token cannot be read; `errors` lists every place of the first two.",
     },
     401: {

@@ -197,6 +197,8 @@ class Subscription(Struct, frozen=True, kw_only=True, rename="camel"):
     version: int = 1
     reason: str | None = None
     description: str | None = None
+    paused_at: int | None = None
+    paused_by: str | None = None
 
 
 class Delivery(Struct, frozen=True, kw_only=True, rename="camel"):

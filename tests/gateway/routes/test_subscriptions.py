@@ -61,6 +61,31 @@ async def test_life(gate: Gate) -> None:
     assert (204, b"", 404) == (gone.status_code, gone.content, (await gate.ask("GET", path, "partner")).status_code)
 
 
+@pytest.mark.parametrize("verb", ["pause", "release", "rotate", "test"])
+async def test_a_command_on_a_stale_version(gate: Gate, verb: str) -> None:
+    """If-Match need not be sent; where it is, it holds: nothing happens to what the caller has not seen."""
+    made = await subscribe(gate)
+    path = f"{OURS}/{made['id']}"
+    before = await gate.get(path, "partner")
+
+    stale = await gate.post(f"{path}/{verb}", client="partner", headers={"if-match": '"7"'})
+    assert (412, "precondition_failed") == (stale.status_code, stale.json()["code"])
+    assert before == await gate.get(path, "partner")
+
+    fresh = await gate.post(f"{path}/{verb}", client="partner", headers={"if-match": '"1"'})
+    assert 200 == fresh.status_code
+
+
+async def test_held_and_let_go_twice(gate: Gate) -> None:
+    """What is so already makes no new version."""
+    path = f"{OURS}/{(await subscribe(gate))['id']}"
+
+    seen = [(await gate.post(f"{path}/{verb}")).json() for verb in ("release", "pause", "pause", "release", "release")]
+
+    assert ["1", "2", "2", "3", "3"] == [one["versionId"] for one in seen]
+    assert ["active", "paused", "paused", "active", "active"] == [one["state"] for one in seen]
+
+
 async def test_rotation(gate: Gate) -> None:
     """A new secret signs together with the one before, unless that is to be void at once."""
     made = await subscribe(gate)
