@@ -61,6 +61,7 @@ CODES: dict[int, dict[str, str]] = {
         "invalid_transition": "A task of this status cannot take that one.",
         "not_decodable": "The message cannot be decoded; it can be read as raw bytes.",
         "still_under_way": "The delivery is not finished yet, so there is nothing to send again.",
+        "subscription_deleted": "The subscription of the delivery is deleted, so there is nobody to send it to.",
         "too_many": "The client has as many subscriptions as it may.",
     },
     410: {"cursor_expired": "The cursor is too old; begin the search again."},

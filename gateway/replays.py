@@ -18,16 +18,18 @@ from gateway.settings import Feed
 from gateway.store.protocol import Job, MessageQuery, Store
 from policies.redact import log
 
+Place = tuple[int, str]  # when a message was received, and its id
 PAGE = 500
 NOTED_EVERY = 50
 
 
 class Wanted(Struct, frozen=True, kw_only=True):
-    """What a job keeps: which messages, whether to tell of changes, and the last one done."""
+    """What a job keeps: which messages, whether to tell of changes, the last one done, and the last one of all."""
 
     query: MessageQuery
     emit: bool = False
-    reached: tuple[int, str] = (0, "")
+    reached: Place = (0, "")
+    upto: Place | None = None
 
 
 class Replays:
@@ -50,21 +52,23 @@ class Replays:
             if job.kind == "replay":
                 self._launch(job)
 
-    async def count(self, query: MessageQuery) -> int:
-        """How many messages a query finds."""
-        return len(await self._places(query))
+    async def count(self, query: MessageQuery, limit: int | None = None) -> int:
+        """How many messages a job would replay."""
+        return len((await self._places(query))[:limit])
 
-    async def begin(self, wanted: Wanted) -> Job:
-        """Start a job; messages that come in after now are none of its business."""
+    async def begin(self, wanted: Wanted, limit: int | None = None) -> Job:
+        """Start a job for at most so many; messages that come in after now are none of its business."""
         now = self.clock()
         before = min(wanted.query.received_before or now, now)
-        wanted = replace(wanted, query=replace(wanted.query, received_before=before))
+        query = replace(wanted.query, received_before=before)
+        places = (await self._places(query))[:limit]
+        wanted = replace(wanted, query=query, upto=places[-1] if places else (0, ""))
         job = Job(
             id=f"job_{ulid(now, os.urandom(8).hex())}",
             tenant=wanted.query.tenant,
             kind="replay",
             created_at=now,
-            total=await self.count(wanted.query),
+            total=len(places),
             body=msgspec.json.encode(wanted),
         )
         await self.store.put_job(job)
@@ -79,7 +83,8 @@ class Replays:
     async def _run(self, job: Job) -> None:
         async with self._turn:
             wanted = msgspec.json.decode(job.body, type=Wanted)
-            left = [place for place in await self._places(wanted.query) if place > wanted.reached]
+            upto = wanted.upto or (job.created_at, "")
+            left = [place for place in await self._places(wanted.query) if wanted.reached < place <= upto]
             for number, place in enumerate(left, 1):
                 if self.leaving.is_set():
                     return
@@ -90,9 +95,9 @@ class Replays:
                     await self.store.put_job(job)
             await self.store.put_job(replace(job, state="completed"))
 
-    async def _places(self, query: MessageQuery) -> list[tuple[int, str]]:
+    async def _places(self, query: MessageQuery) -> list[Place]:
         """Receipt and id of every message that a query finds, oldest first."""
-        found: list[tuple[int, str]] = []
+        found: list[Place] = []
         query = replace(query, limit=PAGE)
         while True:
             page = await self.store.messages(query)

@@ -10,7 +10,7 @@ from gateway.problems import Wrong, invalid, not_found, stop
 from gateway.replays import Wanted
 from gateway.routes.jobs import Job, accepted
 from gateway.routes.paging import Page, after, page
-from gateway.routes.reading import Body, Moment, Paged
+from gateway.routes.reading import AtMost, Body, Cursor, Limit, Moment, Query
 from gateway.routes.serving import Answer, Call, answer, serves
 from gateway.settings import Feed
 from gateway.store.protocol import Kept, Key, MessageQuery, MessageState
@@ -28,7 +28,7 @@ Keys = Annotated[
 Text = str | None
 
 
-class MessageFilter(Paged, frozen=True):
+class MessageFilter(Query, frozen=True):
     """What messages are searched by; all that is given must hold."""
 
     identifier: Annotated[tuple[str, ...], Meta(description="`value` or `system|value` of anything it names.")] = ()
@@ -41,6 +41,13 @@ class MessageFilter(Paged, frozen=True):
     state: MessageState | None = None
     received_from: Moment | None = None
     received_to: Moment | None = None
+
+
+class MessageSearch(MessageFilter, frozen=True):
+    """Which messages are wanted, page by page."""
+
+    limit: Limit = 50
+    cursor: Cursor = None
 
 
 class Message(v1.Wire, frozen=True):
@@ -81,6 +88,7 @@ class Replay(Body, frozen=True):
 class ReplayAll(MessageFilter, Body, frozen=True):
     """Which messages to replay, and how; a dry run only counts them."""
 
+    limit: AtMost = None
     emit: bool = False
     dry_run: bool = False
 
@@ -93,7 +101,7 @@ class Count(Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 @serves("GET", "/v1/messages", guard=READ, audit="R", gives=Page[Message], fails=(400, 410, 422), tag="messages")
-async def search_messages(call: Call, query: MessageFilter) -> Answer:
+async def search_messages(call: Call, query: MessageSearch) -> Answer:
     """Search messages, newest first.
 
     Search by identifier or key with `_search`, which keeps them out of URLs.
@@ -104,12 +112,12 @@ async def search_messages(call: Call, query: MessageFilter) -> Answer:
 @serves(
     "POST", "/v1/messages/_search", guard=READ, audit="R", gives=Page[Message], fails=(400, 410, 422), tag="messages"
 )
-async def find_messages(call: Call, body: MessageFilter) -> Answer:
+async def find_messages(call: Call, body: MessageSearch) -> Answer:
     """Search messages, with what is searched for in the body."""
     return await _page(call, body, None)
 
 
-async def _page(call: Call, query: MessageFilter, in_url: MessageFilter | None) -> Answer:
+async def _page(call: Call, query: MessageSearch, in_url: MessageSearch | None) -> Answer:
     asked = asked_for(call.tenant, query)
     wanted = replace(asked, after=after(call, query, asked), limit=query.limit)
     found = await call.api.services.store.messages(wanted)
@@ -173,8 +181,10 @@ async def replay_messages(call: Call, body: ReplayAll) -> Answer:
     """Replay all messages that a filter finds, as a job, oldest first; or count them."""
     asked = asked_for(call.tenant, body)
     if body.dry_run:
-        return answer(Count(total=await call.api.replays.count(asked)))
-    job = await call.api.replays.begin(Wanted(query=asked, emit=body.emit))
+        total = await call.api.replays.count(asked, body.limit)
+        call.saw(count=total)
+        return answer(Count(total=total))
+    job = await call.api.replays.begin(Wanted(query=asked, emit=body.emit), body.limit)
     call.saw(count=job.total)
     return accepted(job)
 

@@ -248,7 +248,7 @@ class Attempt(Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class DeliveryQuery(Struct, frozen=True, kw_only=True):
-    """A search over deliveries, newest first."""
+    """A search over deliveries, newest first, or `oldest_first`; none is newer than the place `upto`."""
 
     tenant: str
     subscription: str | None = None
@@ -257,6 +257,8 @@ class DeliveryQuery(Struct, frozen=True, kw_only=True):
     event: str | None = None
     created_from: int | None = None
     created_before: int | None = None
+    oldest_first: bool = False
+    upto: tuple[int, str] | None = None
     after: tuple[int, str] | None = None
     limit: int = 50
 

@@ -191,6 +191,45 @@ async def test_sending_many_again(working: Gate, partner: Partner) -> None:
     assert ("completed", 5) == (job["state"], job["done"])
 
 
+async def test_nobody_to_send_it_to(working: Gate, partner: Partner) -> None:
+    """What a deleted subscription received is history, and is not sent again; the answer says why."""
+    made = await subscribe(working, partner.url, types=["appointment.*"])
+    await known_to(partner, working, made)
+    await working.hear(booking(1))
+    (sent,) = await settled(working, made["id"], "delivered", 1)
+    await working.ask("DELETE", f"{OURS}/{made['id']}", "partner")
+
+    alone = await working.post(f"/v1/deliveries/{sent['id']}/resend")
+    in_bulk = await working.post("/v1/deliveries/_resend", {"state": "delivered", "dryRun": True})
+
+    assert (409, "subscription_deleted") == (alone.status_code, alone.json()["code"])
+    assert {"total": 0, "dryRun": True} == in_bulk.json()
+
+
+async def test_sending_some_again(working: Gate, partner: Partner) -> None:
+    """`limit` takes the oldest, in a dry run and in the job, which says so; what has no meaning here is refused."""
+    made = await subscribe(working, partner.url, types=["appointment.*"])
+    await known_to(partner, working, made)
+    await working.hear(*(booking(n, patient=n) for n in range(1, 6)))
+    sent = await settled(working, made["id"], "delivered", 5)
+    body = {"subscription": made["id"], "limit": 2}
+
+    dry = await working.post("/v1/deliveries/_resend", body | {"dryRun": True}, "partner")
+    begun = await working.post("/v1/deliveries/_resend", body, "partner")
+    job = await working.finished(begun.headers["location"], "partner")
+    await until(lambda: asyncio.to_thread(partner.attempts), 7)
+    many = [one["id"] for one in await settled(working, made["id"], "delivered", 5) if one["attempts"] == 2]
+
+    assert ({"total": 2, "dryRun": True}, 2) == (dry.json(), begun.json()["total"])
+    assert ("completed", 2, 2) == (job["state"], job["total"], job["done"])
+    assert [one["id"] for one in sent[-2:]] == many
+    assert [400, 400] == [
+        (await working.post("/v1/deliveries/_resend", body | wrong, "partner")).status_code
+        for wrong in ({"cursor": "x"}, {"limit": 0})
+    ]
+    assert 400 == (await working.post(f"/v1/deliveries/{many[0]}/resend", headers={"if-match": '"1"'})).status_code
+
+
 async def test_sending_a_test(gate: Gate, partner: Partner) -> None:
     """One signed event goes out now, and the answer says how it was received."""
     made = await subscribe(gate, partner.url)
