@@ -13,18 +13,32 @@ import asyncio
 import re
 from collections.abc import Callable, Sequence
 
-from canonical.apply import identifiers_of
+from msgspec.structs import replace
+
+from canonical.apply import Cause, identifiers_of
 from canonical.datatypes import Identifier
 from canonical.events import Event
 from canonical.ids import new_id
 from canonical.problems import Problem
 from canonical.settle import Refused, Settled, Working, settle, task_for
+from canonical.tasks import AUTO_RESOLVED, Task, task_event
 from connectors.mllp.seam import Answer
 from gateway.answers import code_for, refusal, reply
 from gateway.clock import Clock
 from gateway.intake import OUR_FAULT, Intent, Verdict, read
 from gateway.settings import Feed, Intake
-from gateway.store.protocol import Batch, Conflict, Kept, MessageState, Seen, Store, Unavailable, Unit, Written
+from gateway.store.protocol import (
+    Answered,
+    Batch,
+    Conflict,
+    Kept,
+    MessageState,
+    Seen,
+    Store,
+    Unavailable,
+    Unit,
+    Written,
+)
 from gateway.witness import group_rows
 from policies.metrics import Metrics
 from policies.redact import log
@@ -221,7 +235,7 @@ class Pipeline:
                 batch.repeats.append(known.id)
                 return known.ack, "duplicate", ""
         problems = [*intent.mapped.problems, REUSED] if before else list(intent.mapped.problems)
-        verdict, settled = self._apply(intent, working, batch, problems)
+        verdict, settled = self._apply(intent, working, batch, problems, intent.cause.received_at)
         code = code_for(verdict, intent.feed.settings, problems)
         payload = reply(intent, code, problems)
         batch.messages.append(self._kept(intent, verdict, settled, problems, payload, code))
@@ -230,9 +244,9 @@ class Pipeline:
         return payload, STATES[verdict], code
 
     def _apply(
-        self, intent: Intent, working: Working, batch: Batch, problems: list[Problem]
+        self, intent: Intent, working: Working, batch: Batch, problems: list[Problem], at: int
     ) -> tuple[Verdict, Settled | None]:
-        """Settle a mapped message into the batch; a message that cannot be is parked, and a task says so.
+        """Settle a mapped message into the batch; a message that cannot be is parked, and a task says so from then on.
 
         What it finds is of this try alone: a group that fails is tried again, and then others may stand beside it.
         """
@@ -248,14 +262,16 @@ class Pipeline:
             else:
                 batch.records += written(settled)
                 batch.events += settled.events
-                batch.tasks += settled.tasks
+                for task in settled.tasks:
+                    _raise(batch, task, intent.cause)
                 problems += settled.problems[len(intent.mapped.problems) :]
                 return verdict, settled
         if problem and problem not in problems:
             problems.append(problem)
         if verdict in ("parked", "failed") and problem:
             queue = "patient-identity" if problem.code.startswith("PAT-") else "integration-errors"
-            batch.tasks.append(task_for(intent.cause, queue, problem.code, "A message could not be applied"))
+            task = task_for(intent.cause, queue, problem.code, "A message could not be applied", at)
+            _raise(batch, task, intent.cause)
         return verdict, None
 
     def _kept(
@@ -317,26 +333,51 @@ class Pipeline:
     # -- again
 
     async def replay(self, kept: Kept, feed: Feed, emit: bool = False) -> Kept:
-        """Map a kept message again, as of when it came: same ids, no acknowledgement, events only when asked for."""
+        """Map a kept message again, as of when it came: same ids, nothing sent, events only when asked for.
+
+        Its tasks follow what became of it, and are told of always. Where it was refused and is taken now, that is what
+        its sender hears from now on when it sends the same again.
+        """
         intent = read(feed, kept.raw, kept.received_at, identity=kept.id)
-        batch = Batch()
+        intent.cause = replace(intent.cause, traceparent=kept.traceparent)
+        batch, now = Batch(), self._received()
         async with self.store.unit() as unit:
+            kept = await self.store.message(kept.tenant, kept.id) or kept  # another replay may have come between
             working = Working()
             await unit.load(feed.tenant, working, lookups([intent]))
-            problems = list(intent.mapped.problems)
-            verdict, settled = self._apply(intent, working, batch, problems)
+            problems = [*intent.mapped.problems, *(one for one in kept.problems if one == REUSED)]
+            verdict, settled = self._apply(intent, working, batch, problems, now)
+            batch.events = [one for one in batch.events if emit or one.type == "task.created"]
+            await self._review(unit, intent, verdict, batch, now)
             again = self._kept(intent, verdict, settled, problems, kept.ack, kept.ack_code)
-            batch.replayed.append(again)
-            batch.events = batch.events if emit else []
+            again = replace(again, duplicates=kept.duplicates, answers=kept.answers)
+            batch.replayed.append(_renewed(again, intent, verdict, now))
             events = await unit.commit(batch)
         for hear in self.on_events:
             hear(events)
-        return again
+        return batch.replayed[0]
 
-    async def announce(self, events: Sequence[Event]) -> None:
-        """Put events of the gateway's own into the feed (a silent feed, a finished task)."""
+    async def _review(self, unit: Unit, intent: Intent, verdict: Verdict, batch: Batch, now: int) -> None:
+        """The tasks about a message that was mapped again: one that was raised before for the same reason stays as it
+        is, also where a person closed it; one whose reason is gone is completed.
+        """
+        cause, raised = intent.cause, {task.id for task in batch.tasks}
+        known = {identity for identity in raised if await self.store.task(cause.tenant, identity)}
+        batch.tasks = [one for one in batch.tasks if one.id not in known]
+        batch.events = [one for one in batch.events if one.subject not in known]
+        for task in await unit.open_tasks(cause.tenant, cause.message) if verdict != "refused" else ():
+            if task.id not in raised:
+                done = replace(task, status="completed", resolution=AUTO_RESOLVED, version=task.version + 1)
+                batch.changed_tasks.append(replace(done, updated_at=now))
+                batch.events.append(_told(done, "completed", cause, now))
+
+    async def announce(self, events: Sequence[Event], tasks: Sequence[Task] = ()) -> None:
+        """Put events of the gateway's own into the feed (a silent feed), and with them tasks that people changed.
+
+        Conflict means that someone else was faster with one of the tasks.
+        """
         async with self.store.unit() as unit:
-            kept = await unit.commit(Batch(events=list(events)))
+            kept = await unit.commit(Batch(events=list(events), changed_tasks=list(tasks)))
         for hear in self.on_events:
             hear(kept)
 
@@ -345,6 +386,26 @@ class Pipeline:
         at = self._received()
         identity = new_id("event", at, kind, subject)
         return Event(id=identity, type=kind, tenant=tenant, subject=subject, at=at, feed=feed)
+
+
+def _raise(batch: Batch, task: Task, cause: Cause) -> None:
+    """A task for the batch, with the event that tells of it."""
+    batch.tasks.append(task)
+    batch.events.append(_told(task, "created", cause, task.created_at))
+
+
+def _told(task: Task, what: str, cause: Cause, at: int) -> Event:
+    return task_event(task, what, at, message=cause.message, feed=cause.feed, traceparent=cause.traceparent)
+
+
+def _renewed(again: Kept, intent: Intent, verdict: Verdict, now: int) -> Kept:
+    """A message with the answer that it deserves now, if it was refused before and is taken; a promise stays."""
+    code = code_for(verdict, intent.feed.settings, again.problems)
+    if again.state == "parked" or code != "AA" or again.ack_code == "AA":
+        return again
+    before = Answered(until=now, code=again.ack_code, ack=again.ack)
+    payload = reply(intent, code, again.problems, renewed_at=now)
+    return replace(again, ack=payload, ack_code=code, answers=(*again.answers, before))
 
 
 def _code(text: str) -> str:

@@ -50,8 +50,19 @@ class MessageSearch(MessageFilter, frozen=True):
     cursor: Cursor = None
 
 
+class EarlierAck(v1.Wire, frozen=True):
+    """What a sender heard for a message until a replay renewed the answer."""
+
+    code: str
+    until: str
+
+
 class Message(v1.Wire, frozen=True):
-    """A message without its bytes. `clock` is the sender's time, `receivedAt` ours."""
+    """A message without its bytes. `clock` is the sender's time, `receivedAt` ours.
+
+    `ackCode` is what its sender hears, also when it sends the same again; `earlierAcks` are those before a replay that
+    mended it.
+    """
 
     id: str
     feed: str
@@ -64,6 +75,7 @@ class Message(v1.Wire, frozen=True):
     control_id: str = ""
     sender: str = ""
     ack_code: str = ""
+    earlier_acks: tuple[EarlierAck, ...] = ()
     clock: str | None = None
     duplicates: int = 0
     problems: tuple[Problem, ...] = ()
@@ -157,7 +169,8 @@ async def read_message_tree(call: Call) -> Answer:
 async def replay_message(call: Call, body: Replay) -> Answer:
     """Map one message again, as of when it came.
 
-    The ids stay the same, nothing newer is undone, and the sender hears nothing.
+    The ids stay the same, nothing newer is undone, and the sender hears nothing. Where a message that was refused or
+    parked is taken now, its tasks are completed, and its sender hears AA or CA when it sends the same again.
     """
     kept = await _kept(call)
     feed = _feed(call, kept)
@@ -239,6 +252,7 @@ def shown(kept: Kept) -> Message:
         control_id=kept.control_id,
         sender=kept.sender,
         ack_code=kept.ack_code,
+        earlier_acks=tuple(EarlierAck(code=one.code, until=instant(one.until)) for one in kept.answers),
         clock=instant(kept.clock) if kept.clock else None,
         duplicates=kept.duplicates,
         problems=tuple(replace(one, field=CALLED.get(one.field or "", one.field)) for one in kept.problems),
