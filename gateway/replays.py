@@ -6,6 +6,9 @@ safe to repeat (the same ids, nothing newer undone), so after a crash the last f
 
 import asyncio
 import os
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -15,12 +18,14 @@ from canonical.ids import ulid
 from gateway.clock import Clock
 from gateway.pipeline import Pipeline
 from gateway.settings import Feed
-from gateway.store.protocol import Job, MessageQuery, Store
+from gateway.store.protocol import Job, MessageQuery, Store, Unavailable
 from policies.redact import log
 
 Place = tuple[int, str]  # when a message was received, and its id
 PAGE = 500
 NOTED_EVERY = 50
+PAUSE_SECONDS = 1.0  # while the database cannot take a write
+Done = TypeVar("Done")
 
 
 class Wanted(Struct, frozen=True, kw_only=True):
@@ -84,16 +89,27 @@ class Replays:
         async with self._turn:
             wanted = msgspec.json.decode(job.body, type=Wanted)
             upto = wanted.upto or (job.created_at, "")
-            left = [place for place in await self._places(wanted.query) if wanted.reached < place <= upto]
+            places = await self._once_it_can(partial(self._places, wanted.query)) or []
+            left = [place for place in places if wanted.reached < place <= upto]
             for number, place in enumerate(left, 1):
-                if self.leaving.is_set():
+                ok = await self._once_it_can(partial(self._replay, job.tenant, place[1], wanted.emit))
+                if ok is None:
                     return
-                ok = await self._replay(job.tenant, place[1], wanted.emit)
                 job = replace(job, done=job.done + ok, failed=job.failed + (not ok))
                 if number % NOTED_EVERY == 0:
                     job = replace(job, body=msgspec.json.encode(replace(wanted, reached=place)))
-                    await self.store.put_job(job)
-            await self.store.put_job(replace(job, state="completed"))
+                    await self._once_it_can(partial(self.store.put_job, job))
+            await self._once_it_can(partial(self.store.put_job, replace(job, state="completed")))
+
+    async def _once_it_can(self, work: Callable[[], Awaitable[Done]]) -> Done | None:
+        """Do it, as often as the database cannot take it; None when we are leaving, and the next process goes on."""
+        while not self.leaving.is_set():
+            try:
+                return await work()
+            except Unavailable as error:
+                log("replay.waits", level="warning", error=error)
+                await asyncio.sleep(PAUSE_SECONDS)
+        return None
 
     async def _places(self, query: MessageQuery) -> list[Place]:
         """Receipt and id of every message that a query finds, oldest first."""
@@ -114,6 +130,8 @@ class Replays:
             return False
         try:
             await self.pipeline.replay(kept, feed, emit)
+        except Unavailable:
+            raise
         except Exception as error:
             log("replay.failed", level="error", error=error, message=identity)
             return False

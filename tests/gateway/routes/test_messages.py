@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from gateway import replays
+from gateway.store.protocol import Unavailable
 from tests.gateway.routes.conftest import Gate
 from tests.gateway.routes.said import admission, booking, merge
 
@@ -116,6 +118,27 @@ async def test_an_interrupted_replay_goes_on(gate: Gate) -> None:
     job = await gate.finished(f"/v1/jobs/{begun['id']}")
 
     assert ("completed", 4) == (job["state"], job["done"])
+
+
+async def test_a_replay_waits_for_the_store(gate: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A database that cannot take a write for a while costs a job time, and no message of it."""
+    await gate.hear(*(booking(n, patient=n) for n in range(1, 4)))
+    monkeypatch.setattr(replays, "PAUSE_SECONDS", 0.01)
+    begun = await gate.post("/v1/messages/_replay", {})
+    failures = iter(range(5))
+
+    def away(written: Any) -> Any:
+        if next(failures, None) is not None:
+            raise Unavailable("away")
+        return written
+
+    kept, put_job = gate.store._keep, gate.store.put_job
+    monkeypatch.setattr(gate.store, "_keep", lambda batch: kept(away(batch)))
+    monkeypatch.setattr(gate.store, "put_job", lambda job: put_job(away(job)))
+    job = await gate.finished(begun.headers["location"])
+
+    assert ("completed", 3, 0) == (job["state"], job["done"], job["failed"])
+    assert next(failures, None) is None
 
 
 async def test_only_so_many(gate: Gate) -> None:
