@@ -9,7 +9,7 @@ import msgspec
 
 from canonical.events import Event
 from canonical.ids import new_id
-from canonical.tasks import Task
+from canonical.tasks import Task, task_event
 from gateway.store.protocol import Batch, Store, Subscription
 
 QUEUE = "delivery"
@@ -37,17 +37,12 @@ async def raise_task(
         title=TITLES[code],
         created_at=now,
         updated_at=now,
-    )
-    event = Event(
-        id=new_id("event", now, "task.created", identity),
-        type="task.created",
-        tenant=subscription.tenant,
-        subject=identity,
-        at=now,
-        traceparent=traceparent,
+        version=found.version + 1 if found else 1,
     )
     async with store.unit() as unit:
-        return await unit.commit(Batch(tasks=[task], events=[event]))
+        return await unit.commit(
+            Batch(tasks=[task], events=[task_event(task, "created", now, traceparent=traceparent)])
+        )
 
 
 async def disable(store: Store, subscription: Subscription, reason: str, now: int) -> None:

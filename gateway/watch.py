@@ -125,7 +125,7 @@ class Watch:
         self.metrics.queue_depth.child("parked").set(backlog.parked)
         oldest = backlog.oldest_since
         self.metrics.queue_age.child("deliveries").set(max(0, now - oldest) / MICROS if oldest else 0)
-        tasks = await self.store.open_tasks()
+        tasks = await self.store.waiting_tasks()
         for queue in QUEUES:
             self.metrics.tasks_open.child(queue).set(tasks.get(queue, 0))
         states = Counter[str](one.state for one in await self.store.subscriptions())

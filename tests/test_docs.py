@@ -15,7 +15,6 @@ from gateway.answers import code_for
 from gateway.api import ROUTES
 from gateway.frames import messages
 from gateway.intake import Verdict
-from gateway.pipeline import STATES
 from gateway.problems import ProblemDetails
 from gateway.reference_commands import commands
 from gateway.reference_settings import PAGES
@@ -25,6 +24,7 @@ from gateway.routes.oauth import Token
 from gateway.routes.reading import from_json, from_query
 from gateway.routes.serving import Route
 from gateway.settings import SENTENCES, FeedSettings, Main, Peer, Setting, feed_of
+from gateway.settling import STATES
 from gateway.translate import translate
 from policies.metrics import Metrics
 from policies.signing import Hmac, new_secret, sign

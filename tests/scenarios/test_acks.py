@@ -276,4 +276,4 @@ def test_what_is_held_stays_held(tmp_path: Path) -> None:
     with running(isthmus), Line(isthmus.mllp) as line:
         (switch,) = isthmus.get("/v1/switches")["items"]
         assert "AR" == code(line.say(sent("applied", ORIGINAL, "S1")))
-        assert ("intake", True) == (switch["name"], switch["value"].endswith(" admin"))
+        assert ("intake", "admin", True) == (switch["name"], switch["by"], switch["since"] > "2026")

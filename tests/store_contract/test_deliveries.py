@@ -233,7 +233,7 @@ async def test_deletion_cancels(store: Store) -> None:
     page = await store.deliveries(EVERYTHING)
     assert ids(reversed(deliveries)) == ids(page.items)
     assert {"cancelled"} == {one.state for one in page.items}
-    assert 0 == await store.revive(EVERYTHING, T0 + 9)
+    assert (0, 0) == (await store.revive(EVERYTHING, T0 + 9), await store.revivable(EVERYTHING, T0 + 9))
 
 
 @pytest.mark.parametrize(
@@ -252,10 +252,15 @@ async def test_deletion_cancels(store: Store) -> None:
         ({"created_from": T0, "created_before": T0 + 1}, [4, 3, 2, 1]),
         ({"after": (3, "")}, [2, 1]),
         ({"limit": 2}, [4, 3]),
+        ({"oldest_first": True}, [1, 2, 3, 4]),
+        ({"oldest_first": True, "after": (2, "~")}, [3, 4]),
+        ({"oldest_first": True, "upto": (3, "~")}, [1, 2, 3]),
+        ({"upto": (2, "~"), "state": "parked"}, [1]),
+        ({"oldest_first": True, "subscription": SUB, "limit": 2}, [1, 2]),
     ],
 )
 async def test_lists(store: Store, query: dict[str, object], found: list[int]) -> None:
-    """Deliveries are found by each filter, newest first."""
+    """Deliveries are found by each filter, newest first unless the oldest are wanted first."""
     await derived(store, *"abcd")
     one, two, *_ = await store.claim(T0, LEASE, 2, ROOMS)
     await store.conclude([tried(one[0], "parked"), tried(two[0], "delivered")])

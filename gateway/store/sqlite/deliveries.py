@@ -17,6 +17,7 @@ from gateway.store.sqlite.named import named
 SQL = named("deliveries.sql")
 PATHS = ("from_subscription", "from_event", "from_parked", "from_tenant")
 LIST = {path: f"{SQL['columns']} {SQL[path]} {SQL['matching']} {SQL['newest_first']}" for path in PATHS}
+OLDEST = {path: f"{SQL['columns']} {SQL[path]} {SQL['matching']} {SQL['oldest_first']}" for path in PATHS}
 COUNT = {path: f"{SQL['count']} {SQL[path]} {SQL['matching']} {SQL['finished']}" for path in PATHS}
 
 Lane = tuple[str, str]
@@ -133,7 +134,8 @@ class Deliveries(Database):
         return int(found)
 
     async def _matching(self, query: DeliveryQuery, limit: int) -> list[Row]:
-        return await self._search(LIST[_path(query)], _parameters(query) | {"limit": limit})
+        statements = OLDEST if query.oldest_first else LIST
+        return await self._search(statements[_path(query)], _parameters(query) | {"limit": limit})
 
     async def backlog(self) -> Backlog:
         ((waiting, parked, pending, claimed, due_at, since, head),) = await self._search(SQL["backlog"])
@@ -201,7 +203,8 @@ def _path(query: DeliveryQuery) -> str:
 
 def _parameters(query: DeliveryQuery) -> dict[str, object]:
     seq, identity = query.after or (None, None)
-    return msgspec.structs.asdict(query) | {"seq": seq, "id": identity}
+    last_seq, last_id = query.upto or (None, None)
+    return msgspec.structs.asdict(query) | {"seq": seq, "id": identity, "last_seq": last_seq, "last_id": last_id}
 
 
 def _row(delivery: str, number: int) -> str:

@@ -124,14 +124,19 @@ AND (:type IS NULL OR type = :type)
 AND (:event IS NULL OR event = :event)
 AND (:created_from IS NULL OR created_at >= :created_from)
 AND (:created_before IS NULL OR created_at < :created_before)
-AND (:seq IS NULL OR (seq, id) < (:seq, :id))
+AND (:last_seq IS NULL OR (seq, id) <= (:last_seq, :last_id))
 
 -- name: finished
--- Narrows to what a revival may touch: finished, and not by the very job that repeats a page after a crash.
+-- Narrows to what a revival may touch: finished, not by the very job that repeats a page after a crash, and with somebody
+-- to receive it.
 AND state IN ('delivered', 'parked', 'cancelled') AND updated_at <= :now
+AND EXISTS (SELECT 1 FROM subscriptions WHERE subscriptions.id = deliveries.subscription)
+
+-- name: oldest_first
+AND (:seq IS NULL OR (seq, id) > (:seq, :id)) ORDER BY seq, id LIMIT :limit
 
 -- name: newest_first
-ORDER BY seq DESC, id DESC LIMIT :limit
+AND (:seq IS NULL OR (seq, id) < (:seq, :id)) ORDER BY seq DESC, id DESC LIMIT :limit
 
 -- name: revive
 -- Back in its lane with a schedule of its own, as long as its subscription still exists.
