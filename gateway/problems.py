@@ -4,7 +4,7 @@ A problem says what to do and where (`/url`, `dateFrom`), never what was sent; i
 Handlers raise `Stop`, policies hand over a `Refusal`, and what nobody expected becomes a 500 that says nothing.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, cast
 
@@ -60,6 +60,7 @@ class ProblemDetails(Struct, frozen=True, kw_only=True, omit_defaults=True, rena
     request_id: str = ""
     retryable: bool = False
     errors: list[Wrong] = []
+    allowed: list[str] = []  # what the thing can become instead
 
 
 class Stop(Exception):
@@ -70,16 +71,25 @@ class Stop(Exception):
         self.refusal = refusal
 
 
-def stop(status: int, code: str, detail: str, errors: Iterable[Wrong] = (), **headers: str) -> Stop:
+def stop(
+    status: int,
+    code: str,
+    detail: str,
+    errors: Iterable[Wrong] = (),
+    *,
+    allowed: Sequence[str] | None = None,
+    **headers: str,
+) -> Stop:
     """`raise stop(409, "already_completed", "...", Retry_After="3")`."""
     listed = list(errors)
+    members: dict[str, object] = {"errors": listed} if listed else {}
     return Stop(
         Refusal(
             status=status,
             code=code,
             detail=detail,
             headers=tuple((name.replace("_", "-").lower().encode(), text.encode()) for name, text in headers.items()),
-            members={"errors": listed} if listed else {},
+            members=members if allowed is None else {**members, "allowed": list(allowed)},
         )
     )
 

@@ -42,6 +42,7 @@ NOTHING = (None, type(None), UnsetType)
 CODES: dict[int, dict[str, str]] = {
     400: {
         "bad_request": "The request cannot be read.",
+        "has_no_version": "What the request is about has no version, so that If-Match cannot hold; leave it out.",
         "invalid_request": "Parameters, body or token cannot be read; `errors` lists every place of the first two.",
     },
     401: {
@@ -55,11 +56,13 @@ CODES: dict[int, dict[str, str]] = {
     404: {"not_found": "There is nothing here, or nothing that you may see."},
     405: {"method_not_allowed": "Allow lists the methods there are."},
     409: {
+        "already_taken": "Somebody else works on the task; it must be given back first.",
         "conflict": "Someone else changed it at the same moment; read it and try again.",
         "feed_unknown": "The feed that the message came by is no longer in the site.",
-        "invalid_transition": "A task of this status cannot take that one.",
+        "invalid_transition": "A task of this status cannot be changed so; `allowed` lists what it can become.",
         "not_decodable": "The message cannot be decoded; it can be read as raw bytes.",
         "still_under_way": "The delivery is not finished yet, so there is nothing to send again.",
+        "subscription_deleted": "The subscription of the delivery is deleted, so there is nobody to send it to.",
         "too_many": "The client has as many subscriptions as it may.",
     },
     410: {"cursor_expired": "The cursor is too old; begin the search again."},

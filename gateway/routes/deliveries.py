@@ -10,7 +10,7 @@ from gateway.resend import resend, resend_one
 from gateway.routes.jobs import Job, accepted
 from gateway.routes.messages import Count
 from gateway.routes.paging import Page, after, page
-from gateway.routes.reading import Body, Moment, Paged
+from gateway.routes.reading import AtMost, Body, Cursor, Limit, Moment, Query
 from gateway.routes.serving import Answer, Call, answer, serves
 from gateway.routes.subscriptions import READ, WRITE, owned
 from gateway.store import protocol
@@ -20,7 +20,7 @@ from transforms.api import v1
 from transforms.api.cloudevent import instant
 
 
-class DeliveryFilter(Paged, frozen=True):
+class DeliveryFilter(Query, frozen=True):
     """What deliveries are searched by; all that is given must hold."""
 
     subscription: str | None = None
@@ -31,9 +31,17 @@ class DeliveryFilter(Paged, frozen=True):
     created_to: Moment | None = None
 
 
+class DeliverySearch(DeliveryFilter, frozen=True):
+    """Which deliveries are wanted, page by page."""
+
+    limit: Limit = 50
+    cursor: Cursor = None
+
+
 class ResendAll(DeliveryFilter, Body, frozen=True):
     """Which deliveries to send again; a dry run only counts them."""
 
+    limit: AtMost = None
     dry_run: bool = False
 
 
@@ -68,7 +76,7 @@ class Delivery(v1.Wire, frozen=True, kw_only=True):
 @serves(
     "GET", "/v1/deliveries", guard=READ, audit="R", gives=Page[Delivery], fails=(400, 404, 410, 422), tag="deliveries"
 )
-async def list_deliveries(call: Call, query: DeliveryFilter) -> Answer:
+async def list_deliveries(call: Call, query: DeliverySearch) -> Answer:
     """Deliveries, newest first.
 
     Who is not `admin` names one of its own subscriptions.
@@ -85,7 +93,7 @@ async def list_deliveries(call: Call, query: DeliveryFilter) -> Answer:
     fails=(400, 404, 410),
     tag="deliveries",
 )
-async def list_deliveries_of_subscription(call: Call, query: DeliveryFilter) -> Answer:
+async def list_deliveries_of_subscription(call: Call, query: DeliverySearch) -> Answer:
     """The deliveries of one subscription, newest first."""
     subscription = await owned(call, call.id)
     return await _page(call, query, replace(asked_for(call.tenant, query), subscription=subscription.id))
@@ -113,7 +121,9 @@ async def resend_delivery(call: Call) -> Answer:
     """Send one delivery again, with the same webhook-id."""
     delivery = await _delivery(call)
     services = call.api.services
-    if not await resend_one(services.store, call.tenant, delivery.id, call.now):
+    if await services.store.subscription(call.tenant, delivery.subscription) is None:
+        raise stop(409, "subscription_deleted", "Its subscription was deleted: there is nobody to send it to.")
+    if not await resend_one(services.store, call.tenant, delivery.id, call.now, call.trace.traceparent):
         raise stop(409, "still_under_way", "It is not finished yet: it will be tried again by itself.")
     services.worker.refresh()
     return answer(shown(await services.store.delivery(call.tenant, delivery.id) or delivery), 202)
@@ -131,11 +141,19 @@ async def resend_delivery(call: Call) -> Answer:
     tag="deliveries",
 )
 async def resend_deliveries(call: Call, body: ResendAll) -> Answer:
-    """Send all finished or parked deliveries that a filter finds again, as a job; or count them."""
+    """Send all finished or parked deliveries that a filter finds again, as a job, oldest first; or count them."""
     asked = await _allowed(call, body)
     services = call.api.services
     identity = f"job_{ulid(call.now, os.urandom(8).hex())}"
-    total, job = await resend(services.store, asked, identity, call.now, body.dry_run)
+    total, job = await resend(
+        services.store,
+        asked,
+        identity,
+        call.now,
+        dry_run=body.dry_run,
+        limit=body.limit,
+        traceparent=call.trace.traceparent,
+    )
     call.saw(count=total)
     if job is None:
         return answer(Count(total=total))
@@ -143,7 +161,7 @@ async def resend_deliveries(call: Call, body: ResendAll) -> Answer:
     return accepted(job)
 
 
-async def _page(call: Call, query: DeliveryFilter, asked: DeliveryQuery) -> Answer:
+async def _page(call: Call, query: DeliverySearch, asked: DeliveryQuery) -> Answer:
     wanted = replace(asked, after=after(call, query, asked), limit=query.limit)
     found = await call.api.services.store.deliveries(wanted)
     call.saw(*(one.id for one in found.items), count=len(found.items))

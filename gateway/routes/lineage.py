@@ -22,6 +22,7 @@ from gateway.store.protocol import Kept
 from policies.auth import allows
 from transforms.api import v1
 from transforms.api.masking import HOLDING, SSN, is_masking, is_private, masked, shortened
+from transforms.hl7v2.actions import decided
 from transforms.hl7v2.encounter import DERIVED
 from transforms.hl7v2.encounter_codes import PLACES
 from transforms.hl7v2.er7 import Message, Unparseable, parse
@@ -31,14 +32,13 @@ from transforms.hl7v2.names import field_name
 from transforms.hl7v2.rows import Used
 from transforms.hl7v2.visits import follows
 
-EVENT = "event "
 PASSTHROUGH = "passthrough.read"
 WHOLE = "patients.identifiers"
 STRUCTURE = frozenset({"MSH", "EVN"})  # how the message was sent, not what it says
 READ_AS = {"previous_start": "start"}
 BY_STATUS = frozenset({"status_reason", "source_status"})  # unless they have a place of their own
 ZONE_OF_FEED = "feed.zone"
-PLACED = {kind: f"PV1-{field}" for field, (kind, _) in PLACES.items()}
+PLACED = {kind: f"PV1-{field}" for field, kind in PLACES.items()}
 
 
 class Line(v1.Wire, frozen=True, omit_defaults=False):
@@ -124,8 +124,7 @@ class Reread(Struct, frozen=True):
     @property
     def event(self) -> Used:
         """Where the event stands, which decides what no field says."""
-        path = "MSH-9.2" if self.message.value("MSH-9.2") else "EVN-1"
-        return Used("status", path, f"{EVENT}{self.message.value('MSH-9.1')}^{self.mapped.event}")
+        return decided("status", self.mapped.event, self.message)
 
     def _holds(self, record: Record, field: str, key: str, used: Used) -> bool:
         """Whether one entry of a list was read there: its number stands there, or it is named after the place."""
@@ -220,6 +219,10 @@ def _lines(
     found: dict[tuple[str, str], None] = {}
     if reread:
         found = dict.fromkeys((one.path, one.by) for one in reread.places(record, stands_for, name, key))
+    if reread and not found and value is UNSET:  # the event emptied it: of a list entry nothing is left to tell
+        if key:
+            return
+        found = {(reread.event.path, reread.event.by): None}
     for path, mapping in found:
         yield Line(
             field=called,

@@ -7,10 +7,11 @@ from msgspec.structs import replace
 
 from canonical.problems import Problem
 from gateway.problems import Wrong, invalid, not_found, stop
+from gateway.replaying import replay
 from gateway.replays import Wanted
 from gateway.routes.jobs import Job, accepted
 from gateway.routes.paging import Page, after, page
-from gateway.routes.reading import Body, Moment, Paged
+from gateway.routes.reading import AtMost, Body, Cursor, Limit, Moment, Query
 from gateway.routes.serving import Answer, Call, answer, serves
 from gateway.settings import Feed
 from gateway.store.protocol import Kept, Key, MessageQuery, MessageState
@@ -28,7 +29,7 @@ Keys = Annotated[
 Text = str | None
 
 
-class MessageFilter(Paged, frozen=True):
+class MessageFilter(Query, frozen=True):
     """What messages are searched by; all that is given must hold."""
 
     identifier: Annotated[tuple[str, ...], Meta(description="`value` or `system|value` of anything it names.")] = ()
@@ -43,8 +44,26 @@ class MessageFilter(Paged, frozen=True):
     received_to: Moment | None = None
 
 
+class MessageSearch(MessageFilter, frozen=True):
+    """Which messages are wanted, page by page."""
+
+    limit: Limit = 50
+    cursor: Cursor = None
+
+
+class EarlierAck(v1.Wire, frozen=True):
+    """What a sender heard for a message until a replay renewed the answer."""
+
+    code: str
+    until: str
+
+
 class Message(v1.Wire, frozen=True):
-    """A message without its bytes. `clock` is the sender's time, `receivedAt` ours."""
+    """A message without its bytes. `clock` is the sender's time, `receivedAt` ours.
+
+    `ackCode` is what its sender hears, also when it sends the same again; `earlierAcks` are those before a replay that
+    mended it.
+    """
 
     id: str
     feed: str
@@ -57,6 +76,7 @@ class Message(v1.Wire, frozen=True):
     control_id: str = ""
     sender: str = ""
     ack_code: str = ""
+    earlier_acks: tuple[EarlierAck, ...] = ()
     clock: str | None = None
     duplicates: int = 0
     problems: tuple[Problem, ...] = ()
@@ -81,6 +101,7 @@ class Replay(Body, frozen=True):
 class ReplayAll(MessageFilter, Body, frozen=True):
     """Which messages to replay, and how; a dry run only counts them."""
 
+    limit: AtMost = None
     emit: bool = False
     dry_run: bool = False
 
@@ -93,7 +114,7 @@ class Count(Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 @serves("GET", "/v1/messages", guard=READ, audit="R", gives=Page[Message], fails=(400, 410, 422), tag="messages")
-async def search_messages(call: Call, query: MessageFilter) -> Answer:
+async def search_messages(call: Call, query: MessageSearch) -> Answer:
     """Search messages, newest first.
 
     Search by identifier or key with `_search`, which keeps them out of URLs.
@@ -104,12 +125,12 @@ async def search_messages(call: Call, query: MessageFilter) -> Answer:
 @serves(
     "POST", "/v1/messages/_search", guard=READ, audit="R", gives=Page[Message], fails=(400, 410, 422), tag="messages"
 )
-async def find_messages(call: Call, body: MessageFilter) -> Answer:
+async def find_messages(call: Call, body: MessageSearch) -> Answer:
     """Search messages, with what is searched for in the body."""
     return await _page(call, body, None)
 
 
-async def _page(call: Call, query: MessageFilter, in_url: MessageFilter | None) -> Answer:
+async def _page(call: Call, query: MessageSearch, in_url: MessageSearch | None) -> Answer:
     asked = asked_for(call.tenant, query)
     wanted = replace(asked, after=after(call, query, asked), limit=query.limit)
     found = await call.api.services.store.messages(wanted)
@@ -149,13 +170,15 @@ async def read_message_tree(call: Call) -> Answer:
 async def replay_message(call: Call, body: Replay) -> Answer:
     """Map one message again, as of when it came.
 
-    The ids stay the same, nothing newer is undone, and the sender hears nothing.
+    The ids stay the same, nothing newer is undone, and the sender hears nothing. Where a message that was refused or
+    parked is taken now, its tasks are completed, and its sender hears AA or CA when it sends the same again.
     """
     kept = await _kept(call)
     feed = _feed(call, kept)
     if feed is None:
         raise stop(409, "feed_unknown", "The feed that it came by is not among this site's feeds.")
-    return answer(shown(await call.api.services.pipeline.replay(kept, feed, body.emit)))
+    again = await replay(call.api.services.pipeline, kept, feed, body.emit, call.trace.traceparent)
+    return answer(shown(again))
 
 
 @serves(
@@ -173,8 +196,12 @@ async def replay_messages(call: Call, body: ReplayAll) -> Answer:
     """Replay all messages that a filter finds, as a job, oldest first; or count them."""
     asked = asked_for(call.tenant, body)
     if body.dry_run:
-        return answer(Count(total=await call.api.replays.count(asked)))
-    job = await call.api.replays.begin(Wanted(query=asked, emit=body.emit))
+        total = await call.api.replays.count(asked, body.limit)
+        call.saw(count=total)
+        return answer(Count(total=total))
+    job = await call.api.replays.begin(
+        Wanted(query=asked, emit=body.emit, traceparent=call.trace.traceparent), body.limit
+    )
     call.saw(count=job.total)
     return accepted(job)
 
@@ -229,6 +256,7 @@ def shown(kept: Kept) -> Message:
         control_id=kept.control_id,
         sender=kept.sender,
         ack_code=kept.ack_code,
+        earlier_acks=tuple(EarlierAck(code=one.code, until=instant(one.until)) for one in kept.answers),
         clock=instant(kept.clock) if kept.clock else None,
         duplicates=kept.duplicates,
         problems=tuple(replace(one, field=CALLED.get(one.field or "", one.field)) for one in kept.problems),

@@ -16,7 +16,7 @@ import msgspec
 from msgspec import Struct
 
 from gateway.clock import MICROS
-from gateway.problems import Stop, stop
+from gateway.problems import Stop, Wrong, stop
 from gateway.routes.reading import from_json, from_query
 from policies.audit import Action, AuditRecord
 from policies.auth import Principal
@@ -121,6 +121,12 @@ class Call:
         return identity
 
     @property
+    def trace(self) -> Trace:
+        """The request's span: what it causes is of the same trace."""
+        trace: Trace = self.scope["state"]["trace"]
+        return trace
+
+    @property
     def now(self) -> int:
         """Microseconds since the epoch."""
         now: int = self.api.services.clock()
@@ -187,6 +193,18 @@ class Route(Struct, frozen=True, kw_only=True):
     @property
     def handle(self) -> Handle:
         """The function with its query and body decoded; made once, when the app is wired."""
+        handle = self._decoding
+        if self.method == "GET" or self.audit == "R" or self.form or 412 in self.fails:
+            return handle
+
+        async def unconditional(call: Call, sent: bytes) -> Answer:
+            refuse_match(call)
+            return await handle(call, sent)
+
+        return unconditional
+
+    @property
+    def _decoding(self) -> Handle:
         run, query, body, is_search = self.run, self.query, self.body, self.audit == "R"
         if self.form:
             return lambda call, sent: run(call, sent)
@@ -271,6 +289,20 @@ def require_match(call: Call, version: int) -> None:
         raise stop(428, "precondition_required", "Send the ETag that you read as If-Match.")
     if given.strip() != "*" and str(version) not in _versions(given):
         raise changed()
+
+
+def check_match(call: Call, version: int) -> None:
+    """For a command: If-Match need not be there, and holds where it is."""
+    if call.header(b"if-match") is not None:
+        require_match(call, version)
+
+
+def refuse_match(call: Call) -> None:
+    """For what has no version: a tag cannot match, and a caller who sends one means a safety that is not there."""
+    given = call.header(b"if-match")
+    if given is not None and given.strip() != "*":
+        wrong = Wrong(code="has_no_version", header="If-Match", detail="Leave it out.")
+        raise stop(400, "has_no_version", "This has no version that If-Match could name.", [wrong])
 
 
 def changed() -> Stop:

@@ -13,7 +13,19 @@ from gateway.outbound import allow_list, receiver_refusal
 from gateway.problems import Wrong, invalid, not_found, stop
 from gateway.routes.paging import Page
 from gateway.routes.reading import Body
-from gateway.routes.serving import Answer, Call, Empty, answer, changed, encode, etag, require_match, serves, versioned
+from gateway.routes.serving import (
+    Answer,
+    Call,
+    Empty,
+    answer,
+    changed,
+    check_match,
+    encode,
+    etag,
+    require_match,
+    serves,
+    versioned,
+)
 from gateway.store import protocol
 from policies.auth import ADMIN, allows
 from policies.signing import new_secret
@@ -192,8 +204,7 @@ async def change_subscription(call: Call, body: SubscriptionChange) -> Answer:
 async def delete_subscription(call: Call) -> Answer:
     """Delete a subscription. What is still on its way to it is dropped."""
     subscription = await owned(call, call.id)
-    if call.header(b"if-match"):
-        require_match(call, subscription.version)
+    check_match(call, subscription.version)
     await call.api.services.store.delete_subscription(call.tenant, subscription.id)
     call.api.services.worker.refresh()
     return Empty()
@@ -207,10 +218,12 @@ async def delete_subscription(call: Call) -> Answer:
     gives=Subscription,
     fails=(400, 404, 412),
     tag="subscriptions",
+    headers=("ETag",),
 )
 async def rotate_secret(call: Call, body: Rotation) -> Answer:
     """Make a new secret, shown in the answer and never again."""
     before = await owned(call, call.id)
+    check_match(call, before.version)
     secret = new_secret(os.urandom(32))
     kept = before.secrets[:1] if body.overlap else ()
     return await _put(call, before, replace(before, secrets=(secret, *kept)), secret)
@@ -224,11 +237,14 @@ async def rotate_secret(call: Call, body: Rotation) -> Answer:
     gives=Subscription,
     fails=(404, 412),
     tag="subscriptions",
+    headers=("ETag",),
 )
 async def pause_subscription(call: Call) -> Answer:
     """Hold deliveries. Events wait, in order, until it is released."""
     before = await owned(call, call.id)
-    return await _put(call, before, replace(before, state="paused", reason=None))
+    check_match(call, before.version)
+    by = call.principal.client_id
+    return await _move(call, before, replace(before, state="paused", reason=None, paused_at=call.now, paused_by=by))
 
 
 @serves(
@@ -239,19 +255,28 @@ async def pause_subscription(call: Call) -> Answer:
     gives=Subscription,
     fails=(404, 412),
     tag="subscriptions",
+    headers=("ETag",),
 )
 async def release_subscription(call: Call) -> Answer:
     """Go on with deliveries, also after the subscription was disabled."""
     before = await owned(call, call.id)
-    return await _put(call, before, replace(before, state="active", reason=None))
+    check_match(call, before.version)
+    return await _move(call, before, replace(before, state="active", reason=None, paused_at=None, paused_by=None))
 
 
 @serves(
-    "POST", "/v1/subscriptions/{id:str}/test", guard=WRITE, audit="E", gives=Outcome, fails=(404,), tag="subscriptions"
+    "POST",
+    "/v1/subscriptions/{id:str}/test",
+    guard=WRITE,
+    audit="E",
+    gives=Outcome,
+    fails=(404, 412),
+    tag="subscriptions",
 )
 async def test_subscription(call: Call) -> Answer:
     """Send one signed event of the type `subscription.test` now, and say how it was received."""
     subscription = await owned(call, call.id)
+    check_match(call, subscription.version)
     now = call.now
     event = Event(
         id=new_id("event", now, subscription.id, "test", os.urandom(8).hex()),
@@ -260,6 +285,7 @@ async def test_subscription(call: Call) -> Answer:
         subject=subscription.id,
         at=now,
         version=subscription.version,
+        traceparent=call.trace.traceparent,
     )
     outcome = await call.api.services.worker.test(subscription, event)
     return answer(Outcome(outcome=outcome.code, status=outcome.status, delivered=outcome.kind == "delivered"))
@@ -277,6 +303,13 @@ async def owned(call: Call, identity: str) -> protocol.Subscription:
         raise not_found()
     call.saw(subscription.id)
     return subscription
+
+
+async def _move(call: Call, before: protocol.Subscription, after: protocol.Subscription) -> Answer:
+    """Hold it or let it go; what is so already stays as it is, and since when."""
+    if before.state == after.state:
+        return answer(shown(before), headers=(etag(before.version),))
+    return await _put(call, before, after)
 
 
 async def _put(

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import pytest
 import pytest_asyncio
 from msgspec.structs import replace
 
@@ -68,6 +69,37 @@ async def test_what_the_event_alone_decides(gate: Gate) -> None:
     by_event = {("MSH-9.2", "event ADT^A13")}
     assert (by_event, by_event) == (found["end"], found["status"])
     assert {("MSH-9.2", "event ADT^A03")} == found["placements/pending"]
+
+
+@pytest.mark.parametrize(
+    ("sent", "place"),
+    [
+        (admission(1, "A06").replace(b"PV1|1|I|", b"PV1|1||"), ("MSH-9.2", "event ADT^A06")),
+        (
+            admission(1, "A06").replace(b"PV1|1|I|", b"PV1|1||").replace(b"ADT^A06|", b"ADT|"),
+            ("EVN-1", "event ADT^A06"),
+        ),
+        (admission(1, "A06").replace(b"PV1|1|I|", b'PV1|1|""|'), ("MSH-9.2", "event ADT^A06")),
+        (admission(1, "A06"), ("PV1-2", "visit_class")),
+    ],
+)
+async def test_the_class_that_an_event_implies(gate: Gate, sent: bytes, place: tuple[str, str]) -> None:
+    """A06 makes an inpatient of whoever has no class in PV1-2."""
+    await gate.hear(sent)
+
+    found = await lines(gate, "encounter")
+
+    assert {place} == found["class"]
+
+
+async def test_the_number_that_a_visit_had(gate: Gate) -> None:
+    """MRG-5 of an A06 is a number of the visit, and none of the patient though it begins like it."""
+    await gate.hear(admission(1, "A06") + b"MRG|N0001^^^NORTH^MR||||N00017^^^NORTH^VN\r")
+
+    visit, patient = await lines(gate, "encounter"), await lines(gate, "patient")
+
+    assert [{"MRG-5"}] == [{path for path, _ in visit[one]} for one in visit if one.endswith("|N00017")]
+    assert [{"PID-3"}] == [{path for path, _ in patient[one]} for one in patient if one.endswith("|N0001")]
 
 
 async def test_the_zone_of_the_feed_stands_in_no_message(gate: Gate) -> None:
