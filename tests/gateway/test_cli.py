@@ -5,7 +5,9 @@ import fcntl
 import io
 import json
 import socket
+import subprocess
 import sys
+import urllib.request
 from concurrent.futures import Future
 from pathlib import Path
 from threading import Thread
@@ -18,6 +20,7 @@ from gateway.cli import main
 from gateway.frames import messages
 from gateway.site import load
 from policies.auth import matches
+from tests.isthmus import free_port, wait
 
 HEAD = "MSH|^~\\&|EHR|EAST|HUB|HUB|20261114060749-0500||{kind}|C{number}|T|2.5.1||||||UNICODE UTF-8\r"
 PID = "PID|1||0001^^^EASTMRN^MR||Eastwick^Ada^^^^^L||{born}|F\r"
@@ -95,7 +98,7 @@ def test_check_prints_all_problems(site: Path, capsys: pytest.CaptureFixture[str
 
     lines = capsys.readouterr().err.splitlines()
     assert 2 == len(lines)
-    assert "peers/east.toml: zone: is not an IANA time zone" in lines
+    assert "peers/east.toml:1: zone: must be an IANA time zone" in lines
 
 
 def test_example_site_is_good() -> None:
@@ -146,16 +149,13 @@ def test_serve_says_that_the_data_is_taken(site: Path, capsys: pytest.CaptureFix
     assert capsys.readouterr().err.endswith("another Isthmus is running on this data\n")
 
 
-@pytest.mark.parametrize("obstacle", ["data", "data/lock", "data/isthmus.db"])
+@pytest.mark.parametrize("obstacle", ["data/lock", "data/isthmus.db"])
 def test_serve_says_that_the_data_cannot_be_written(
     site: Path, capsys: pytest.CaptureFixture[str], obstacle: str
 ) -> None:
     """Where the folder, its lock or its database cannot be made or opened, one sentence says so and why."""
     (site / "isthmus.toml").write_text('[server]\nhttp = "127.0.0.1:0"\n')
-    if obstacle == "data":
-        (site / "data").write_text("a file where the folder should be")
-    else:
-        (site / obstacle).mkdir(parents=True)
+    (site / obstacle).mkdir(parents=True)
 
     assert 1 == main(["serve", str(site)])
 
@@ -163,6 +163,22 @@ def test_serve_says_that_the_data_cannot_be_written(
     assert f"isthmus: {site / 'data'}: this folder cannot be written (" in said
     assert "store.path" in said
     assert 1 == len(said.splitlines())
+
+
+@pytest.mark.parametrize("command", ["check", "serve"])
+def test_check_and_serve_say_the_same(site: Path, capsys: pytest.CaptureFixture[str], command: str) -> None:
+    """What check finds is what serve refuses, in the same words."""
+    (site / "isthmus.toml").write_text("[intake]\ngroup = 0\n[server]\nburst = -1\n")
+    (site / "data").write_text("a file where the folder should be")
+
+    assert 1 == main([command, str(site)])
+
+    said = capsys.readouterr().err.splitlines()
+    assert [
+        "isthmus.toml: store.path: is a file, not a folder",
+        "isthmus.toml:2: intake.group: must be a whole number from 1 to 10000",
+        "isthmus.toml:4: server.burst: must be a whole number from 1 to 1000000",
+    ] == said
 
 
 def test_secret_fits_its_hash(capsys: pytest.CaptureFixture[str]) -> None:
@@ -313,3 +329,25 @@ def test_demo_site_is_made_once(tmp_path: Path) -> None:
     for name, who in first.items():
         assert matches(who.client_secret, site.clients[name].secret_hash)
         assert who.client_secret not in (tmp_path / "site" / "clients" / f"{name}.toml").read_text()
+
+
+def test_serve_listens_on_a_name(site: Path) -> None:
+    """The API can be reached where its address is a name and not a number."""
+    port = free_port()
+    (site / "isthmus.toml").write_text(f'[server]\nhttp = "localhost:{port}"\n')
+    command = [sys.executable, "-m", "gateway.cli", "serve", str(site)]
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
+        try:
+            wait(lambda: is_alive(f"http://localhost:{port}/health/live"))
+        finally:
+            process.terminate()
+    assert 0 == process.returncode
+
+
+def is_alive(url: str) -> bool:
+    """Whether somebody answers there."""
+    try:
+        with urllib.request.urlopen(url, timeout=5) as answer:
+            return bool(answer.status == 200)
+    except OSError:
+        return False
