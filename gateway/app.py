@@ -18,7 +18,7 @@ import uvloop
 from granian.constants import HTTPModes, Interfaces
 from granian.server.embed import Server
 
-from gateway.addresses import free_port, split
+from gateway.addresses import free_port, numeric, split
 from gateway.api import build
 from gateway.clock import micros
 from gateway.doors import doors
@@ -81,12 +81,14 @@ class Gateway:
     async def _serve_http(self) -> None:
         server = self.site.main.server
         host, port = split(server.http)
-        port = port or free_port(host)
-        self.http = server.public_url or f"http{'s' if server.certificate else ''}://{host}:{port}"
+        at = numeric(host)  # the server takes no names
+        port = port or free_port(at)
+        shown = f"[{host}]" if ":" in host else host
+        self.http = server.public_url or f"http{'s' if server.certificate else ''}://{shown}:{port}"
         app = await build(self.services, self.http, self.leaving)
         self._server = Server(
             app,
-            address=host,
+            address=at,
             port=port,
             interface=Interfaces.ASGINL,
             http=HTTPModes.auto,
