@@ -244,7 +244,7 @@ SENTENCES: dict[type[Setting], dict[str, str]] = {
         "group": "The most messages in one commit.",
     },
     Tracing: {
-        "otlp": "The OTLP/HTTP endpoint that spans are sent to; without it none are.",
+        "otlp": "OTLP/HTTP's base URL (http://host:4318) that spans go to, at /v1/traces; without it none do.",
         "ratio": "The share of traces that are sent; those with an error are always sent.",
     },
     Webhooks: {

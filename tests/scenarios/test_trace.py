@@ -39,7 +39,7 @@ class Watched(NamedTuple):
 def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
     """One for all facts of this file."""
     spans, hooks = Collector(), Collector()
-    with running(Isthmus(tmp_path_factory.mktemp("trace"), otlp=f"{spans.url}/v1/traces")) as isthmus:
+    with running(Isthmus(tmp_path_factory.mktemp("trace"), otlp=spans.url)) as isthmus:
         isthmus.get("/v1/subscriptions", True, {"url": hooks.url, "types": ["appointment.*"]})
         yield Watched(isthmus, spans, hooks)
     spans.close()
@@ -56,6 +56,7 @@ def everything(spans: Collector) -> list[Span]:
     """All that was exported so far."""
     found = []
     for request in spans.requests:
+        assert "/v1/traces" == request.path
         for resource in ExportTraceServiceRequest.FromString(request.body).resource_spans:
             for scope in resource.scope_spans:
                 found += [
