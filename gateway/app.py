@@ -62,9 +62,12 @@ class Gateway:
         self._server: Server | None = None
         self._tasks: list[asyncio.Task[None]] = []
 
-    async def start(self) -> None:
-        """Open the store, then what works on it, then the doors: nobody is let in before all can be kept."""
+    async def open(self) -> None:
+        """Take the data, which one process alone may have."""
         await self.store.open()
+
+    async def start(self) -> None:
+        """Start what works on the data, then the doors: nobody is let in before all can be kept."""
         if self.site.digest:
             await self.store.keep_site(self.site.digest, self.site.files)
         await self.pipeline.start()
@@ -159,6 +162,7 @@ async def serve(site: Site) -> int:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, told.set)
+    await gateway.open()
     await gateway.start()
     await told.wait()
     with contextlib.suppress(asyncio.CancelledError):
