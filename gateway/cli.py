@@ -10,7 +10,7 @@ import os
 import socket
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from gateway.addresses import split
@@ -28,6 +28,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; the number is the process's exit status."""
     arguments = parser().parse_args(argv)
     run: Command = arguments.run
+    if sys.stdout is None:  # started with a closed output
+        sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115 - it stays open as long as the process
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a terminal may not have every character
     try:
@@ -41,9 +43,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
-        nobody = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nobody, sys.stdout.fileno())  # else the interpreter would try again at its end, and complain
+        _give_up_output()
+    except OSError as error:
+        _give_up_output()
+        at = f"{error.filename}: " if isinstance(error.filename, str) else ""
+        print(f"isthmus: {at}{error.strerror or type(error).__name__}", file=sys.stderr)
     return 1
+
+
+def _give_up_output() -> None:
+    """Else the interpreter would try again at its end to write what is left, and complain."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def parser() -> argparse.ArgumentParser:

@@ -28,7 +28,7 @@ from gateway.tables import TableReader, line_of, lines, meant
 
 Table = TypeVar("Table", bound=Setting)
 COLUMNS = ["local", "code", "system", "display"]
-PARTS = {"peers": "*.toml", "clients": "*.toml", "codes": "*.csv"}
+PARTS = ("peers", "clients", "codes")
 CODE_FILE = re.compile(r"HL7\d{4}|[A-Z][A-Z0-9]{2}-\d{1,3}", re.ASCII)
 FIRST_TIME = 315_532_800  # 1980: archives hold no earlier time, and ours must not depend on the clock
 
@@ -81,18 +81,30 @@ class _Reader:
         return None
 
     def each(self, part: str, kind: type[Table]) -> Iterator[tuple[str, Path, Table]]:
-        for path in sorted((self.folder / part).glob("*.toml")):
+        for path in self.within(self.folder / part, ".toml"):
             if table := self.table(path, kind):
                 yield path.stem, path, table
 
     def codes(self, folder: Path) -> Codes:
-        return {path.stem: self._code_file(path) for path in sorted(folder.glob("*.csv"))}
+        return {path.stem: self._code_file(path) for path in self.within(folder, ".csv")}
+
+    def within(self, folder: Path, suffix: str) -> list[Path]:
+        """The files of a folder that are read; none where there is no such folder."""
+        try:
+            return sorted(path for path in folder.iterdir() if path.suffix == suffix)
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            self.complain(folder, "", _unreadable(error))
+            return []
 
     def _code_file(self, path: Path) -> dict[str, Coding]:
         if not CODE_FILE.fullmatch(path.stem):
             self.complain(path, "", "is named neither for a table (HL70278.csv) nor for a field (AIP-4.csv)")
         try:
-            rows = csv.DictReader(io.StringIO(path.read_text(encoding="utf-8-sig"), newline=""), restval="")
+            rows = csv.DictReader(
+                io.StringIO(path.read_text(encoding="utf-8-sig"), newline=""), restval="", strict=True
+            )
             return self._codings(path, rows)
         except (OSError, ValueError, csv.Error) as error:
             self.complain(path, "", _unreadable(error))
@@ -115,13 +127,11 @@ class _Reader:
         return found
 
     def strays(self, peers: list[str]) -> None:
-        """Folders and files that look like settings and are not read."""
-        for path in sorted(self.folder.iterdir()):
-            if path.is_dir() and path.name not in PARTS and not path.name.startswith("."):
-                if (hint := meant(path.name, PARTS)) and any([*path.glob("*.toml"), *path.glob("*.csv")]):
-                    self.complain(path, "", f"this folder is not read{hint}")
-            elif path.name in PARTS and not path.is_dir():
-                self.complain(path, "", "must be a folder")
+        """Folders that look like settings and are not read."""
+        for path in sorted(self.folder.glob("*/")):
+            hint = "" if path.name in PARTS else meant(path.name, PARTS)
+            if hint and any([*path.glob("*.toml"), *path.glob("*.csv")]):
+                self.complain(path, "", f"this folder is not read{hint}")
         for path in sorted((self.folder / "codes").glob("*/")):
             if path.suffix != ".csv" and path.name not in peers:
                 self.complain(path, "", f"there is no peer of this name{meant(path.name, peers)}")

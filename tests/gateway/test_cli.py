@@ -293,6 +293,29 @@ def test_whoever_reads_may_leave(command: str, tmp_path: Path) -> None:
     assert 1 == process.returncode
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+@pytest.mark.parametrize("buffered", [True, False])
+@pytest.mark.parametrize("command", ["translate", "explain", "check"])
+def test_a_full_disk(command: str, buffered: bool, site: Path, booking: Path) -> None:
+    """Where the output cannot be written one sentence says so."""
+    env = {key: value for key, value in os.environ.items() if key != "PYTHONUNBUFFERED"}
+    given = [sys.executable, *([] if buffered else ["-u"]), "-m", "gateway.cli", command]
+    with Path("/dev/full").open("wb") as full:
+        line = [*given, str(site if command == "check" else booking)]
+        done = subprocess.run(line, stdout=full, stderr=subprocess.PIPE, env=env, check=False)
+
+    assert (1, b"isthmus: No space left on device\n") == (done.returncode, done.stderr)
+
+
+@pytest.mark.parametrize("command", ["translate", "explain"])
+def test_a_closed_output(command: str, booking: Path) -> None:
+    """A command whose output nobody wants does its work all the same."""
+    line = f"'{sys.executable}' -m gateway.cli {command} '{booking}' >&-"
+    done = subprocess.run(["sh", "-c", line], stderr=subprocess.PIPE, check=False)
+
+    assert (0, b"") == (done.returncode, done.stderr)
+
+
 @pytest.mark.parametrize("command", ["translate", "explain"])
 def test_a_terminal_of_another_charset(command: str, tmp_path: Path) -> None:
     """Where the terminal does not have a character nothing breaks, and JSON stays JSON."""

@@ -114,6 +114,7 @@ def test_all_problems_at_once(tmp_path: Path) -> None:
         ({"codes__HL70278": "local,code,system,display\nA\n"}, "codes/HL70278.csv:2: local and code"),
         ({"codes__HL70278": f"{HEADER}A,B,,\nA,C,,\n"}, "codes/HL70278.csv:3: this local code stands here twice"),
         ({"codes__HL70278": f"{HEADER}A,B,,x,y\n"}, "codes/HL70278.csv:2: has more than four columns"),
+        ({"codes__HL70278": f'{HEADER}A,B,,"x\n'}, "codes/HL70278.csv: cannot be read ("),
         ({"codes__status": HEADER}, "codes/status.csv: is named neither for a table (HL70278.csv) nor for a field"),
         ({"peers__east": PEER, "codes__eats__HL70278": HEADER}, "codes/eats: there is no peer of this name; is east"),
         ({"peer__east": PEER}, "peer: this folder is not read; is peers meant?"),
@@ -427,6 +428,28 @@ def test_what_cannot_be_read(tmp_path: Path, name: str, content: bytes | None, e
         path.write_bytes(content)
 
     assert [f"{name}: {expected}"] == problems(tmp_path)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="nothing is closed to the superuser")
+@pytest.mark.parametrize(
+    "name", ["isthmus.toml", "peers", "peers/east.toml", "codes", "codes/east", "clients/desk.toml"]
+)
+def test_what_is_closed_to_us(tmp_path: Path, name: str) -> None:
+    """What may not be read is no site without it."""
+    path = write(tmp_path, peers__east=PEER, clients__desk=CLIENT, codes__east__HL70001=HEADER) / name
+    mode = path.stat().st_mode
+    path.chmod(0)
+    try:
+        assert f"{name}: cannot be read (Permission denied)" in problems(tmp_path)
+    finally:
+        path.chmod(mode)
+
+
+def test_a_file_in_the_place_of_a_folder(tmp_path: Path) -> None:
+    """Settings under the name of their folder are not passed over."""
+    (write(tmp_path) / "peers").write_text(PEER)
+
+    assert ["peers: cannot be read (Not a directory)"] == problems(tmp_path)
 
 
 def test_what_is_kept_is_read_by_later_rules(tmp_path: Path) -> None:
