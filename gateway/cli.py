@@ -10,7 +10,7 @@ import os
 import socket
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from gateway.addresses import split
@@ -158,19 +158,21 @@ def _said_of(site: Site) -> Iterator[None]:
 
 
 def _must_be_free(site: Site, http: str = "server.http", mllp: str = "feed.mllp") -> None:
-    """A port that is taken is said before anything is opened."""
+    """A port that is taken, also by one address for another of ours, is said before anything is opened."""
     wanted = {site.main.server.http: http} | {feed.settings.mllp: mllp for feed in site.feeds}
-    for address, setting in wanted.items():
-        host, port = split(address)
-        try:
-            family, kind, _, _, at = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-            with socket.socket(family, kind) as probe:
+    with ExitStack() as held:
+        for address, setting in wanted.items():
+            host, port = split(address)
+            try:
+                family, kind, _, _, at = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+                probe = held.enter_context(socket.socket(family, kind))
                 probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                 probe.bind(at)
-        except OSError as error:
-            raise Stop(
-                f"cannot listen on {address} ({error.strerror}); choose another address with {setting}"
-            ) from None
+                probe.listen()
+            except OSError as error:
+                raise Stop(
+                    f"cannot listen on {address} ({error.strerror}); choose another address with {setting}"
+                ) from None
 
 
 def secret(arguments: argparse.Namespace) -> int:
@@ -208,6 +210,8 @@ def demo(arguments: argparse.Namespace) -> int:
     except OSError as error:
         raise Stop(f"{options.data}: the demo's folder cannot be written ({error.strerror})") from None
     site = site_of(options)
+    if not site.feeds:
+        raise Stop(f"{options.data / 'site'}: no peer has a feed, so there is nowhere to send to")
     _must_be_free(site, "--http", "--mllp")
     with _said_of(site):
         return run(options)

@@ -17,6 +17,7 @@ import pytest
 
 from connectors.mllp.listener import Listener
 from connectors.mllp.seam import Answer, Peer
+from gateway.addresses import numeric
 from gateway.cli import main
 from gateway.frames import messages
 from gateway.site import load
@@ -122,6 +123,17 @@ def test_serve_says_that_a_port_is_taken(site: Path, capsys: pytest.CaptureFixtu
     assert address in lines[0]
     assert "server.http" in lines[0]
     assert not (site / "data").exists()
+
+
+def test_serve_says_that_two_of_its_addresses_are_one(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A name and a number may be one address: neither door is left without a word."""
+    port, host = free_port(), numeric("localhost")
+    number = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    (site / "isthmus.toml").write_text(f'[server]\nhttp = "localhost:{port}"\n')
+    (site / "peers" / "east.toml").write_text(f'[feed]\nmllp = "{number}"\n')
+
+    assert 1 == main(["serve", str(site)])
+    assert f"cannot listen on {number} (" in capsys.readouterr().err
 
 
 def test_demo_says_that_a_port_is_taken(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -468,6 +480,15 @@ def test_demo_that_cannot_write(tmp_path: Path, capsys: pytest.CaptureFixture[st
 
     assert 1 == main(["demo", "--http", "127.0.0.1:0", "--mllp", "127.0.0.1:0", "--data", str(tmp_path / "demo")])
     assert "the demo's folder cannot be written (" in capsys.readouterr().err
+
+
+def test_demo_without_a_feed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A demo whose site was left without a feed is one sentence."""
+    (tmp_path / "site" / "peers").mkdir(parents=True)
+    (tmp_path / "site" / "peers" / "east.toml").write_text('zone = "America/New_York"\n')
+
+    assert 1 == main(["demo", "--http", "127.0.0.1:0", "--mllp", "127.0.0.1:0", "--data", str(tmp_path)])
+    assert capsys.readouterr().err.endswith("no peer has a feed, so there is nowhere to send to\n")
 
 
 def test_send_to_nobody(booking: Path, capsys: pytest.CaptureFixture[str]) -> None:
