@@ -13,7 +13,7 @@ from gateway.store.protocol import Unavailable
 from gateway.trail import Trail
 from policies.audit import AuditRecord
 from policies.call import App, Receive, Scope, Send
-from policies.door import Frame, throttle
+from policies.door import Frame, Headers, throttle
 from policies.metrics import Metrics
 from policies.throttle import Limit, Throttle
 
@@ -87,29 +87,11 @@ def audited(route: Route, trail: Trail, clock: Clock) -> Frame:
     return frame
 
 
-def headed(is_https: bool) -> Frame:
-    """A state of its own for every request, and on every answer its id and what a browser must know."""
-    fixed = [
+def fixed(is_https: bool) -> Headers:
+    """What a browser must know of every answer."""
+    return (
         (b"x-content-type-options", b"nosniff"),
         (b"referrer-policy", b"no-referrer"),
         (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
-        *([(b"strict-transport-security", b"max-age=31536000")] if is_https else []),
-    ]
-
-    def frame(app: App) -> App:
-        async def dressed(scope: Scope, receive: Receive, send: Send) -> None:
-            state = scope["state"] = {}
-
-            async def sending(message: dict[str, Any]) -> None:
-                if message["type"] == "http.response.start":
-                    headers = [*message["headers"], *fixed, (b"x-request-id", state["trace"].id.encode())]
-                    if "principal" not in state and not any(name == b"cache-control" for name, _ in headers):
-                        headers.append((b"cache-control", b"no-store"))  # where there is a principal, it is there
-                    message["headers"] = headers
-                await send(message)
-
-            await app(scope, receive, sending)
-
-        return dressed
-
-    return frame
+        *(((b"strict-transport-security", b"max-age=31536000"),) if is_https else ()),
+    )
