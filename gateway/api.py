@@ -176,7 +176,7 @@ async def _unreached() -> None:
 def answering(route: Route, api: Api) -> Frame:
     """Calls the handler and sends its answer, or the problem it ended in.
 
-    It goes on to nothing: Litestar has routed, and its own way through a handler and back costs as much as all policies.
+    It goes on to nothing: Litestar has routed, and its own way through a handler costs as much as all policies do.
     """
     handle, takes_body = route.handle, route.body is not None or route.form
 

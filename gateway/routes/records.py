@@ -6,7 +6,6 @@ an appointment's `encounter` is the visit that its number names, known by now or
 
 import inspect
 import re
-from collections.abc import Iterable
 from hashlib import blake2b
 from typing import Annotated, Any, Literal
 
@@ -14,7 +13,7 @@ from msgspec import Meta, Raw, Struct
 from msgspec.structs import replace
 
 from canonical.datatypes import Identifier
-from canonical.records import Appointment, Patient, Record
+from canonical.records import Patient, Record
 from gateway.problems import not_found
 from gateway.routes.lineage import WHOLE, Lineage, lineage_of
 from gateway.routes.paging import Page, after, page
