@@ -11,7 +11,6 @@ from gateway.routes.serving import Route, Seen, record_of
 from gateway.settings import Site
 from gateway.store.protocol import Unavailable
 from gateway.trail import Trail
-from policies.audit import AuditRecord
 from policies.call import App, Receive, Scope, Send
 from policies.door import Frame, Headers, throttle
 from policies.metrics import Metrics
@@ -52,21 +51,22 @@ def _limit(rate: float, burst: int) -> Limit:
 
 def audited(route: Route, trail: Trail, clock: Clock) -> Frame:
     """A record of every request that has a name; a change is not answered before its record is kept."""
-    is_change = route.audit != "R"
-
-    async def kept(record: AuditRecord) -> bool:
-        if not is_change:
-            trail.note(record)
-            return True
-        try:
-            await trail.write(record)
-        except Unavailable:
-            return False
-        return True
 
     def frame(app: App) -> App:
+        async def noted(scope: Scope, receive: Receive, send: Send) -> None:
+            if trail.is_full:
+                return await problems.reply(scope, send, problems.unavailable(UNKEPT).refusal)
+            seen = scope["state"]["seen"] = Seen(route)
+
+            async def watched(message: dict[str, Any]) -> None:
+                if message["type"] == "http.response.start":
+                    trail.note(record_of(scope, seen, message["status"], clock()))
+                await send(message)
+
+            return await app(scope, receive, watched)
+
         async def recorded(scope: Scope, receive: Receive, send: Send) -> None:
-            if trail.is_full or (is_change and trail.is_failing):
+            if trail.is_full or trail.is_failing:
                 return await problems.reply(scope, send, problems.unavailable(UNKEPT).refusal)
             seen = scope["state"]["seen"] = Seen(route)
             is_lost = False
@@ -74,15 +74,17 @@ def audited(route: Route, trail: Trail, clock: Clock) -> Frame:
             async def watched(message: dict[str, Any]) -> None:
                 nonlocal is_lost
                 if message["type"] == "http.response.start":
-                    is_lost = not await kept(record_of(scope, seen, message["status"], clock()))
-                    if is_lost:
+                    try:
+                        await trail.write(record_of(scope, seen, message["status"], clock()))
+                    except Unavailable:
+                        is_lost = True
                         await problems.reply(scope, send, problems.unavailable(UNKEPT).refusal)
                 if not is_lost:
                     await send(message)
 
             return await app(scope, receive, watched)
 
-        return recorded
+        return noted if route.audit == "R" else recorded
 
     return frame
 
