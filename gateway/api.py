@@ -1,13 +1,13 @@
 """The HTTP application, wired on one page: which routes there are, and what every request passes on its way to one.
 
-headed        a fresh state; request id and security headers on every answer
+headed        a fresh state; request id, security headers and what the policies say, on every answer
 observe       one span, one count, one duration
 Litestar      routing; every failure becomes a problem (problems.py)
 authenticate  who asks, by token                         |
 throttled     how often                                  |  compiled once for each route,
 audited       a record of it: also of what is denied     |  absent where a route is open
 require       the scope that the route names             |
-the handler   with query and body decoded (routes/)
+answering     the handler, with query and body decoded (routes/); its answer or the problem it ended in
 """
 
 import asyncio

@@ -53,8 +53,10 @@ class Searches:
         patient = _patient_of(query)
         if not patient or changes != self.changes or len(page.items) > LONGEST:
             return
-        self._pages.setdefault(patient, {})[query] = page
-        self._listed += len(page.items) + 1
+        pages = self._pages.setdefault(patient, {})
+        if query not in pages:  # else it was asked twice at the same time
+            self._listed += len(page.items) + 1
+        pages[query] = page
         while self._listed > LISTED:
             self._forget(next(iter(self._pages)))
 
