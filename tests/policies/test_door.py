@@ -145,13 +145,19 @@ async def asked_by(client: str, trusted: set[str], traceparent: str) -> list[Spa
     spans: list[Span] = []
     tracer = Tracer(spans.append, 1.0, lambda: 0, random.Random(1).getrandbits)
     who = Principal(client_id=client, tenant="main", scopes=frozenset(), token_id="t")
-    scope: Scope = {"type": "http", "method": "GET", "path": "/", "headers": [], "state": {"principal": who}}
-    scope["headers"] = [(b"traceparent", traceparent.encode())]
+    scope: Scope = {"type": "http", "method": "GET", "path": "/", "headers": [(b"traceparent", traceparent.encode())]}
 
     async def nothing(message: Any = None) -> None: ...
 
-    frames = [observe(tracer, Metrics(), lambda scope: ROUTE, lambda: 0.0), continued(trusted)]
-    await compose(frames, innermost)(scope, nothing, nothing)
+    def known(app: App) -> App:
+        async def identified(scope: Scope, receive: Receive, send: Send) -> None:
+            scope["state"]["principal"] = who
+            await app(scope, receive, send)
+
+        return identified
+
+    observed = observe(tracer, Metrics(), lambda scope: ROUTE, lambda: 0.0)
+    await compose([headed([]), observed, known, continued(trusted)], innermost)(scope, nothing, nothing)
     return spans
 
 

@@ -197,56 +197,6 @@ async def test_merged_patients_are_one(store: Store) -> None:
     assert [names[0]] == await store.find("main", "patient", ("identifier", "P0"))
 
 
-async def test_a_merge_is_known_to_who_asked_before_it(store: Store) -> None:
-    """Who was asked about once is asked about anew after each merge."""
-    one, other = made.patient(1), made.patient(2)
-    await keep(store, Batch(records=[made.new(one), made.new(other)]))
-    before = [await store.aliases("main", each.id) for each in (one, other)]
-    await keep(store, Batch(records=[made.merged(one, other)]))
-
-    assert [[one.id], [other.id]] == before
-    assert [[other.id, one.id]] * 2 == [await store.aliases("main", each.id) for each in (one, other)]
-
-
-MOVES = st.lists(
-    st.tuples(st.integers(0, 2), st.sampled_from([None, 0, 1]), st.booleans(), st.sampled_from(["booked", "arrived"])),
-    max_size=8,
-)
-
-
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(moves=MOVES)
-async def test_a_search_is_as_new_as_the_last_commit(
-    store: Store, moves: list[tuple[int, int | None, bool, str]]
-) -> None:
-    """Appointments that come, change and go over to another patient are found as they stand, however often asked."""
-    base = 10 * ((await store.head()) + 1)
-    people = [made.patient(base), made.patient(base + 1)]
-    known: dict[int, Appointment] = {}
-    await keep(store, Batch(records=[made.new(one) for one in people], events=[made.event(base)]))
-    for number, whom, is_taking_part, status in moves:
-        named = None if whom is None else people[whom]
-        part = (made.takes_part(named, "patient"),) if named and is_taking_part else ()
-        fields: dict[str, Any] = {
-            "patient": named.id if named and not part else None,
-            "participants": part,
-            "status": status,
-        }
-        if number in known:
-            await keep(store, Batch(records=[made.changed(known[number], **fields)]))
-            known[number] = made.changed(known[number], **fields).after  # type: ignore[assignment]
-        else:
-            known[number] = made.appointment(base + number, **fields)
-            await keep(store, Batch(records=[made.new(known[number])]))
-        for person in people:
-            search = RecordQuery(tenant="main", kind="appointment", keys=((("patient", person.id),),))
-            found = [(await store.records(search)).items for _ in range(2)]
-            expected = [
-                one for one in known.values() if person.id in {one.patient, *(p.actor for p in one.participants)}
-            ]
-            assert [expected, expected] == found
-
-
 @pytest.mark.parametrize("order", ["created", "start", "updated"])
 @pytest.mark.parametrize("descending", [False, True])
 @pytest.mark.parametrize("keys", [(), ((("patient", JANE.id),),), ((("patient", JANE.id), ("patient", JOSE.id)),)])

@@ -42,15 +42,6 @@ class Records(Database):
 
     async def records(self, query: RecordQuery) -> Page[Record]:
         """A search; see RecordQuery."""
-        searches = self._memory.searches
-        page = searches.get(query)
-        if page is None:
-            changes = searches.changes
-            page = await self._page(query)
-            searches.keep(query, page, changes)
-        return page
-
-    async def _page(self, query: RecordQuery) -> Page[Record]:
         exact = [group for group in asked(query.keys) if is_exact(group)]
         found: list[tuple[int, Record]] = []
         more = True
@@ -108,11 +99,7 @@ class Records(Database):
 
     async def aliases(self, tenant: str, patient: str) -> list[str]:
         """The survivor first, then every patient that was merged into it."""
-        known = self._memory.searches.aliases
-        found = known.get((tenant, patient)) or [row[0] for row in self._all(SQL["aliases"], (patient, tenant))]
-        if found:
-            known[tenant, patient] = found
-        return found
+        return [row[0] for row in self._all(SQL["aliases"], (patient, tenant))]
 
     def _place(self, identity: str) -> int | None:
         row = self._one(SQL["place"], (identity,))
@@ -159,7 +146,7 @@ class Records(Database):
         missing = [one for one in identities if one not in memory]
         for lot in chunks(missing):
             for n, *row in self._at_turn(SQL["bodies"], lot):
-                self._memory.hold(n, self._record(*row))
+                self._memory.learn(n, self._record(*row))
         found = sorted([memory[one] for one in identities], key=_place)
         return [one.record for one in found]
 

@@ -9,8 +9,8 @@ import pytest
 import pytest_asyncio
 
 from canonical.datatypes import Address
-from gateway.store.protocol import Batch, RecordQuery, Unavailable
-from gateway.store.sqlite import SqliteStore, memory
+from gateway.store.protocol import Batch, Unavailable
+from gateway.store.sqlite import SqliteStore
 from gateway.store.sqlite.database import DirectoryInUse, NewerSchema
 from gateway.store.vault import WrongKey
 from tests.store_contract import made
@@ -161,49 +161,3 @@ async def test_a_long_search_does_not_hold_the_loop(store: SqliteStore) -> None:
 
     assert [(2_000_000,)] == await search
     assert beside > 10
-
-
-async def test_a_search_of_what_was_forgotten_is_as_new_as_the_last_commit(store: SqliteStore) -> None:
-    """A change of a record that is no longer remembered makes every remembered page untrue."""
-    jane, jose = made.patient(1), made.patient(2)
-    booked = made.appointment(1, jane.id)
-    await keep(store, Batch(records=[made.new(one) for one in (jane, jose, booked)]))
-    search = RecordQuery(tenant="main", kind="appointment", keys=((("patient", jane.id),),))
-    before = await store.records(search)
-    store._memory.records.clear()
-    await keep(store, Batch(records=[made.changed(booked, patient=jose.id)]))
-
-    assert ([booked], []) == (before.items, (await store.records(search)).items)
-
-
-async def test_a_search_that_a_commit_overtook_is_not_remembered(store: SqliteStore) -> None:
-    """What was read before a change may be answered after it, but only once."""
-    jane = made.patient(1)
-    first, second = made.appointment(1, jane.id), made.appointment(2, jane.id)
-    await keep(store, Batch(records=[made.new(first)]))
-    search = RecordQuery(tenant="main", kind="appointment", keys=((("patient", jane.id),),))
-    searches = store._memory.searches
-    changes, page = searches.changes, await store.records(search)
-    await keep(store, Batch(records=[made.new(second)]))
-    searches.keep(search, page, changes)
-
-    assert [first, second] == (await store.records(search)).items
-
-
-async def test_remembered_pages_are_bounded(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whose pages are oldest is forgotten first, a page counts once, and a long one is not remembered."""
-    monkeypatch.setattr(memory, "LISTED", 6)
-    monkeypatch.setattr(memory, "LONGEST", 2)
-    people = [made.patient(number) for number in range(1, 5)]
-    booked = [made.appointment(number, people[number // 2].id) for number in range(6)]
-    more = [made.appointment(number, people[3].id) for number in range(6, 9)]
-    await keep(store, Batch(records=[made.new(one) for one in (*people, *booked, *more)]))
-    searches = [RecordQuery(tenant="main", kind="appointment", keys=((("patient", one.id),),)) for one in people]
-    for search in searches:
-        await store.records(search)
-    again = await store.records(searches[2])
-    for _ in range(10):  # as searches that were made at the same time do
-        store._memory.searches.keep(searches[2], again, store._memory.searches.changes)
-    remembered = [store._memory.searches.get(search) is not None for search in searches]
-
-    assert [False, True, True, False] == remembered
