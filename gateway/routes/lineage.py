@@ -5,13 +5,14 @@ files, the line still names the message, and says that it is not `exact`.
 """
 
 from collections.abc import AsyncIterator, Iterator
-from typing import Any
+from typing import Annotated, Any
 
 from msgspec import UNSET, Struct
 from msgspec.structs import replace
 
 from canonical.datatypes import Participant
 from canonical.draft import identifier_key
+from canonical.meaning import identity, means
 from canonical.records import Appointment, Location, Record, Stamp
 from canonical.status import fold
 from gateway.routes.serving import Call
@@ -38,29 +39,31 @@ PLACED = {kind: f"PV1-{field}" for field, (kind, _) in PLACES.items()}
 class Line(v1.Wire, frozen=True, omit_defaults=False):
     """One field: the message it is from, the place in it, the mapping that read it."""
 
-    field: str
-    message: str
-    path: str | None = None
-    mapping: str | None = None
-    exact: bool = False
-    value: Any = UNSET
+    field: Annotated[str, means("The field, or the field and the key of its entry: `start`, `identifiers/urn:x|1`.")]
+    message: Annotated[str, identity("The message it is from.", "message")]
+    path: Annotated[str | None, means("The place in the message, as `SCH-11.4`; null where that is not known.")] = None
+    mapping: Annotated[str | None, means("What read it there; null where that is not known.")] = None
+    exact: Annotated[bool, means("Whether the message was mapped again by the site files of its time.")] = False
+    value: Annotated[Any, means("The value as the record has it; left out where there is none.")] = UNSET
 
 
 class Unmapped(v1.Wire, frozen=True):
     """A place of a message that holds something which no mapping read."""
 
-    message: str
-    path: str
-    name: str = ""
-    value: str = ""
+    message: Annotated[str, identity("The message.", "message")]
+    path: Annotated[str, means("The place in it, as `ZPI-1`.")]
+    name: Annotated[str, means("What the standard calls the place.")] = ""
+    value: Annotated[str, means("What stands there.")] = ""
 
 
 class Lineage(v1.Wire, frozen=True, omit_defaults=False):
     """The lines of a record; `unmapped` only for those who hold `passthrough.read`."""
 
-    items: list[Line]
-    unmapped: list[Unmapped] = []
-    next: None = None
+    items: Annotated[list[Line], means("Each field of the record.")]
+    unmapped: Annotated[
+        list[Unmapped], means("What its messages hold and no mapping read; empty without `passthrough.read`.")
+    ] = []
+    next: Annotated[None, means("Always null: a lineage is one page.")] = None
 
 
 class Reread(Struct, frozen=True):

@@ -1,11 +1,12 @@
 """Lists: a page, the cursor to the next, and a Link header that never repeats what was searched for."""
 
-from typing import Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, TypeVar
 from urllib.parse import urlencode
 
 import msgspec
 from msgspec import Struct
 
+from canonical.meaning import means
 from gateway.clock import MICROS
 from gateway.cursors import Position
 from gateway.routes.reading import Paged, pairs
@@ -18,8 +19,10 @@ _bind = msgspec.msgpack.Encoder().encode
 class Page(Struct, Generic[Item], frozen=True, kw_only=True):
     """A page of a list; `next` is the cursor of the page after it, null at the end."""
 
-    items: list[Item]
-    next: str | None = None
+    items: Annotated[list[Item], means("What was found, in the order that was asked for.")]
+    next: Annotated[
+        str | None, means("Send it as `cursor` with the same search for the page after this one; null at the end.")
+    ] = None
 
 
 def after(call: Call, query: Paged, search: object) -> Position | None:

@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
+from gateway.routes import messages
 from tests.gateway.routes.conftest import Gate
-from tests.gateway.routes.said import admission, booking
+from tests.gateway.routes.said import admission, booking, pid
 
 GARBLED = b"MSH|^~\\&|A|B|C|D|20261121||SIU^S12|G1|T|2.5.1\rthis is no segment"
 
@@ -115,3 +116,36 @@ async def test_an_interrupted_replay_goes_on(gate: Gate) -> None:
     job = await gate.finished(f"/v1/jobs/{begun['id']}")
 
     assert ("completed", 4) == (job["state"], job["done"])
+
+
+async def test_every_kind_of_key(gate: Gate) -> None:
+    """Each kind of key that is told of finds its message; one that is not known is refused."""
+    await gate.hear(booking(1), admission(1), result())
+    (visit,) = (await gate.get("/v1/encounters"))["items"]
+    found = {
+        "identifier": "urn:x-main:north:NORTH|N0001",
+        "account": "AC77",
+        "order": "ORD-7781",
+        "birthdate": "1971-03-05",
+        "name": "lena archerb",
+        "control_id": "A1A01",
+        "record": visit["id"],
+    }
+    for kind, value in found.items():
+        assert (await gate.get("/v1/messages", params={"key": f"{kind}={value}"}))["items"], kind
+        assert not (await gate.get("/v1/messages", params={"key": f"{kind}=of nobody"}))["items"], kind
+    unknown = await gate.ask("GET", "/v1/messages", params={"key": "colour=red"})
+
+    assert found.keys() == messages.KINDS.keys()
+    assert (422, "unknown_key") == (unknown.status_code, unknown.json()["errors"][0]["code"])
+
+
+def result() -> bytes:
+    """A result, which is outside the model."""
+    lines = (
+        "MSH|^~\\&|LAB|NORTH|ISTHMUS|HUB|20261121120000-0500||ORU^R01^ORU_R01|R1|T|2.5.1",
+        f"{pid(1)}|||||||AC77^^^NORTH",
+        "ORC|RE|ORD-7781^LAB",
+        "OBR|1|ORD-7781^LAB||GLU^Glucose^L",
+    )
+    return "\r".join((*lines, "")).encode()

@@ -175,3 +175,23 @@ async def test_sending_a_test(gate: Gate, partner: Partner) -> None:
 
     assert {"outcome": "http_204", "status": 204, "delivered": True} == answer
     assert [] == await deliveries(gate, made["id"])
+
+
+@pytest.mark.parametrize("command", ["pause", "release", "rotate"])
+async def test_a_command_looks_at_if_match(gate: Gate, command: str) -> None:
+    """A command that names a version is only carried out on that one; without a version it always is."""
+    path = f"{OURS}/{(await subscribe(gate))['id']}"
+    late = await gate.post(f"{path}/{command}", client="partner", headers={"if-match": '"7"'})
+    right = await gate.post(f"{path}/{command}", client="partner", headers={"if-match": '"1"'})
+    any_of_them = await gate.post(f"{path}/{command}", client="partner")
+
+    assert [412, 200, 200] == [one.status_code for one in (late, right, any_of_them)]
+    assert ['"2"', '"3"'] == [one.headers["etag"] for one in (right, any_of_them)]
+
+
+async def test_the_path_says_which_subscription(gate: Gate) -> None:
+    """What the path says cannot be said otherwise in the query."""
+    made, other = await subscribe(gate), await subscribe(gate)
+    answer = await gate.ask("GET", f"{OURS}/{made['id']}/deliveries", "partner", params={"subscription": other["id"]})
+
+    assert (400, "unknown_parameter") == (answer.status_code, answer.json()["errors"][0]["code"])
