@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+from canonical.ids import ulid
 from canonical.problems import Problem
 from connectors.mllp.framing import frame
 from connectors.mllp.seam import Answer
@@ -24,13 +25,17 @@ def code_for(verdict: Verdict, settings: FeedSettings, problems: Sequence[Proble
     return {"failed": "AA", "parked": "AE", "refused": "AR"}[verdict]
 
 
-def reply(intent: Intent, code: str, problems: Sequence[Problem], kept: bool = True) -> bytes:
+def reply(
+    intent: Intent, code: str, problems: Sequence[Problem], kept: bool = True, renewed_at: int | None = None
+) -> bytes:
     """The acknowledgement as it goes over the wire: empty when the sender wants none.
 
     In enhanced mode the accept acknowledgement comes first; the application acknowledgement follows it on the same
-    connection only where the feed asks for that.
+    connection only where the feed asks for that. One that is renewed has a time and a control id of its own.
     """
     at, identity = intent.cause.received_at, intent.cause.message
+    if renewed_at is not None:
+        at, identity = renewed_at, ulid(renewed_at, identity)
     now = timestamp(at)
     if intent.header is None:
         return ack.build_minimal(intent.raw, code, identity[-20:], now, problems) or b""

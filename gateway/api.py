@@ -4,6 +4,7 @@ headed        a fresh state; request id and security headers on every answer
 observe       one span, one count, one duration
 Litestar      routing; every failure becomes a problem (problems.py)
 authenticate  who asks, by token                         |
+continued     the caller's own trace, if it is trusted   |
 throttled     how often                                  |  compiled once for each route,
 audited       a record of it: also of what is denied     |  absent where a route is open
 require       the scope that the route names             |
@@ -54,7 +55,7 @@ from gateway.services import Services
 from gateway.store.protocol import Store
 from policies.auth import Challenges, Secrets
 from policies.call import App, Scope, compose
-from policies.door import Frame, authenticate, observe, require
+from policies.door import Frame, authenticate, continued, observe, require
 from policies.throttle import Limit, Throttle
 from policies.tokens import Issuer, Revocations, Verifier, generate_key, key_set, load_key
 
@@ -200,13 +201,15 @@ class _Door:
         self.trail, self.clock = services.trail, services.clock
         self.challenges = Challenges("isthmus", f"{api.base_url}/.well-known/oauth-protected-resource")
         self.identified = authenticate(api.verifier, self.challenges, seconds, problems.reply)
+        trusted = frozenset(name for name, client in services.site.clients.items() if client.continues_trace)
+        self.continued = [continued(trusted)] if trusted else []
         self.throttled = throttled(services.site, services.metrics, seconds)
 
     def frames(self, route: Route) -> list[Frame]:
         """Outermost first."""
         if isinstance(route.guard, Open):
             return []
-        found = [self.identified, self.throttled]
+        found = [self.identified, *self.continued, self.throttled]
         if not isinstance(route.audit, Unaudited):
             found.append(audited(route, self.trail, self.clock))
         if not isinstance(route.guard, Anyone):

@@ -4,6 +4,7 @@ At least once: the webhook-id stays the same through all attempts, restarts and 
 ids it has seen takes each event once.
 """
 
+import asyncio
 from collections.abc import Callable
 from functools import lru_cache
 
@@ -21,7 +22,7 @@ from gateway.store.protocol import Attempt, Delivery, DeliveryState, Store, Subs
 from policies import signing
 from policies.metrics import Metrics
 from policies.retry import Decision, Schedule, decide
-from policies.tracing import Trace, Tracer
+from policies.tracing import Trace, Tracer, parse
 from transforms.api.cloudevent import cloud_event, encode
 
 Present = Callable[[Record, str | None], object]
@@ -61,19 +62,27 @@ class Courier:
 
     async def deliver(self, subscription: Subscription, delivery: Delivery, event: Event) -> Result:
         """Make one attempt."""
-        trace = self._tracer.start("deliver", delivery.traceparent, "client") if self._tracer else None
-        body = encode(cloud_event(event, await self._data(subscription, event)))
-        began = self._clock()
-        outcome = await self._post(signed(subscription, delivery, body, began, trace))
+        trace = self._begun(delivery, event)
+        try:
+            body = encode(cloud_event(event, await self._data(subscription, event)))
+            began = self._clock()
+            outcome = await self._post(signed(subscription, delivery, body, began, trace))
+        except BaseException as error:
+            self._traced(trace, CUT_OFF if isinstance(error, asyncio.CancelledError) else NOT_MADE, delivery)
+            raise
         result = self._record(subscription, delivery, outcome, began, self._clock())
-        self._observe(result, event, trace)
+        self._traced(trace, outcome, result.delivery)
+        self._count(result, event)
         return result
 
     async def send(self, subscription: Subscription, event: Event) -> Outcome:
         """Send an event outside any order, and keep nothing of it: how a receiver is tried out."""
         now = self._clock()
         delivery = delivery_of(subscription, event, now)
-        return await self._post(signed(subscription, delivery, encode(cloud_event(event)), now, None))
+        trace = self._begun(delivery, event)
+        outcome = await self._post(signed(subscription, delivery, encode(cloud_event(event)), now, trace))
+        self._traced(trace, outcome, delivery)
+        return outcome
 
     def not_made(self, subscription: Subscription, delivery: Delivery) -> Result:
         """What follows when a fault of ours kept an attempt from being made: it is put off, and uses up no try."""
@@ -127,13 +136,32 @@ class Courier:
             )
         return Result(subscription=subscription, delivery=stands, attempt=attempt, outcome=outcome, decision=decision)
 
-    def _observe(self, result: Result, event: Event, trace: Trace | None) -> None:
-        outcome, delivery = result.outcome, result.delivery
+    def _begun(self, delivery: Delivery, event: Event) -> Trace | None:
+        """A span in the trace of what made the delivery due: its event, or the request that sends it again."""
+        if self._tracer is None:
+            return None
+        happened = parse(event.traceparent or "") if event.traceparent != delivery.traceparent else None
+        return self._tracer.start("deliver", delivery.traceparent, "client", (happened,) if happened else ())
+
+    def _traced(self, trace: Trace | None, outcome: Outcome, delivery: Delivery) -> None:
         if self._tracer and trace:
-            end = "ok" if outcome.kind == "delivered" else outcome.kind
-            self._tracer.finish(trace, end, code=outcome.code, status=outcome.status, delivery=delivery.id)
+            is_well = outcome.kind == "delivered"
+            self._tracer.finish(
+                trace,
+                "ok" if is_well else outcome.kind,
+                code=None if is_well else outcome.code,
+                status=outcome.status,
+                delivery=delivery.id,
+                subscription=delivery.subscription,
+                attempt=delivery.attempts,
+            )
+
+    def _count(self, result: Result, event: Event) -> None:
+        outcome, delivery = result.outcome, result.delivery
         if self._metrics:
             self._metrics.deliveries.child(outcome.kind if outcome.attempted else "held").inc()
+            if result.attempt:
+                self._metrics.attempt_seconds.observe(result.attempt.took / MICROS)
             if outcome.kind == "delivered" and not delivery.spent:
                 self._metrics.delivery_latency.observe((delivery.updated_at - event.at) / MICROS)
 

@@ -325,7 +325,7 @@ OF_TYPES: dict[Any, Struct] = {
         silent=False,
         counts={"applied": 5, "parked": 1},
     ),
-    feeds.Switch: feeds.Switch(name="feed:east", value="2026-11-25T07:20:00Z operator"),
+    feeds.Switch: feeds.Switch(name="feed:east", since="2026-11-25T07:20:00Z", by="operator"),
     oauth.Token: oauth.Token(access_token="eyJ0eXAi...", expires_in=300, scope="appointments.read"),  # noqa: S106
     oauth.Introspection: oauth.Introspection(
         active=True,
@@ -349,9 +349,9 @@ OF_BODIES: dict[type[Struct], dict[str, object]] = {
     patients.PatientSearch: {"name": "lena archer", "birthDate": "1971-03-05"},
     providers.ProviderSearch: {"identifier": ["urn:x-main:east:NORTH|4411223"]},
     locations.LocationSearch: {"name": "mr2"},
-    messages.MessageFilter: {"identifier": ["N0001"], "state": "parked", "limit": 20},
+    messages.MessageSearch: {"identifier": ["N0001"], "state": "parked", "limit": 20},
     messages.Replay: {"emit": True},
-    messages.ReplayAll: {"type": "SIU", "state": "parked", "dryRun": True},
+    messages.ReplayAll: {"type": "SIU", "state": "parked", "limit": 100, "dryRun": True},
     work.TaskChange: {"status": "completed", "resolution": "mended at the source"},
     subscriptions.NewSubscription: {
         "url": "https://partner.example/isthmus",
@@ -414,10 +414,15 @@ OF_PATHS = {
     "feed": "east",
 }
 _WRONG = {
+    "has_no_version": Wrong(code="has_no_version", detail="Leave it out.", header="If-Match"),
     "invalid_request": Wrong(
         code="invalid_value", detail="An RFC 3339 instant or a date is needed.", parameter="dateFrom"
     ),
     "invalid_value": Wrong(code="unknown_type", detail="No event has this type.", pointer="/types/0"),
+}
+_ALLOWED: dict[str, list[str]] = {
+    "already_taken": list(work.MOVES["in-progress"]),
+    "invalid_transition": list(work.MOVES["completed"]),
 }
 
 
@@ -434,4 +439,5 @@ def of_problem(code: str) -> ProblemDetails:
         request_id=REQUEST,
         retryable=status in RETRYABLE,
         errors=[_WRONG[code]] if code in _WRONG else [],
+        allowed=_ALLOWED.get(code, []),
     )

@@ -9,7 +9,7 @@ import msgspec
 
 from canonical.events import Event
 from canonical.ids import new_id
-from canonical.tasks import Task
+from canonical.tasks import Task, task_event
 from gateway.store.protocol import Batch, Store, Subscription
 
 QUEUE = "delivery"
@@ -20,7 +20,9 @@ TITLES = {
 }
 
 
-async def raise_task(store: Store, subscription: Subscription, code: str, now: int) -> Sequence[Event]:
+async def raise_task(
+    store: Store, subscription: Subscription, code: str, now: int, traceparent: str | None = None
+) -> Sequence[Event]:
     """Open a task about a subscription, with its event; nothing where it is open already."""
     identity = new_id("task", subscription.created_at, subscription.id, code)
     found = await store.task(subscription.tenant, identity)
@@ -35,16 +37,12 @@ async def raise_task(store: Store, subscription: Subscription, code: str, now: i
         title=TITLES[code],
         created_at=now,
         updated_at=now,
-    )
-    event = Event(
-        id=new_id("event", now, "task.created", identity),
-        type="task.created",
-        tenant=subscription.tenant,
-        subject=identity,
-        at=now,
+        version=found.version + 1 if found else 1,
     )
     async with store.unit() as unit:
-        return await unit.commit(Batch(tasks=[task], events=[event]))
+        return await unit.commit(
+            Batch(tasks=[task], events=[task_event(task, "created", now, traceparent=traceparent)])
+        )
 
 
 async def disable(store: Store, subscription: Subscription, reason: str, now: int) -> None:

@@ -10,37 +10,27 @@ was kept before.
 """
 
 import asyncio
-import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
-from canonical.apply import identifiers_of
-from canonical.datatypes import Identifier
 from canonical.events import Event
 from canonical.ids import new_id
-from canonical.problems import Problem
-from canonical.settle import Refused, Settled, Working, settle, task_for
+from canonical.settle import Working
+from canonical.tasks import Task
 from connectors.mllp.seam import Answer
-from gateway.answers import code_for, refusal, reply
-from gateway.clock import Clock
-from gateway.intake import OUR_FAULT, Intent, Verdict, read
+from gateway.answers import refusal
+from gateway.clock import MICROS, Clock
+from gateway.intake import Intent, read
 from gateway.settings import Feed, Intake
-from gateway.store.protocol import Batch, Conflict, Kept, MessageState, Seen, Store, Unavailable, Unit, Written
+from gateway.settling import lookups, settled_into
+from gateway.store.protocol import Batch, Conflict, MessageState, Seen, Store, Unavailable, Unit
 from gateway.witness import group_rows
 from policies.metrics import Metrics
 from policies.redact import log
-from policies.tracing import Tracer
+from policies.tracing import Trace, Tracer
 
 DAY = 86_400_000_000
 PROBE = "." * (1 << 16)  # as much as a large message: a few bytes find room on a disk that is full
-REUSED = Problem(code="DQ-CTRLID-REUSE", path="MSH-10", detail="this control id was used before for another message")
-CODE = re.compile("[A-Z][A-Z0-9]{2}", re.ASCII)
-STATES: dict[str, MessageState] = {
-    "mapped": "applied",
-    "unmapped": "unmapped",
-    "parked": "parked",
-    "failed": "parked",
-    "refused": "refused",
-}
 
 
 class Pipeline:
@@ -90,29 +80,52 @@ class Pipeline:
     def accept(self, feed: Feed, raw: bytes, parent: str | None = None) -> asyncio.Future[Answer]:
         """Map a frame and queue it for the next commit; the future is its answer."""
         trace = self.tracer.start("message", parent, kind="consumer")
-        intent = read(feed, raw, self._received(), trace)
+        intent = read(feed, raw, self.now(), trace)
+        self.note_mapping(intent, trace)
         intent.answer = asyncio.get_running_loop().create_future()
         for heard in self.on_message:
             heard(feed.name, intent.cause.received_at)
-        if self._stopping or self._is_held(feed) or len(self._queue) >= self.settings.queue:
-            self._decline(intent, "held")
+        if refused := self._refuses(feed):
+            self._decline(intent, refused)
         else:
             self._queue.append(intent)
             self._awake.set()
         return intent.answer
 
-    def _received(self) -> int:
+    def now(self) -> int:
         """Our clock, never the same twice: the order of receipt can be read from it."""
         self._last = max(self.clock(), self._last + 1)
         return self._last
 
+    def note_mapping(self, intent: Intent, trace: Trace) -> None:
+        """The span of the mapping, which began with its message's."""
+        if not trace.sampled and intent.verdict != "failed":
+            return
+        code = "mapping_failed" if intent.verdict == "failed" else None
+        kind, problems = intent.header.message_type if intent.header else None, len(intent.mapped.problems)
+        end = "error" if code else "ok"
+        self.tracer.record("map", trace, trace.start, self.tracer.now(), end, type=kind, problems=problems, code=code)
+
+    def _refuses(self, feed: Feed) -> str | None:
+        """Why nothing of this feed is taken now, if so."""
+        if self._stopping:
+            return "leaving"
+        if self._is_held(feed):
+            return "held"
+        return "full" if len(self._queue) >= self.settings.queue else None
+
     def _is_held(self, feed: Feed) -> bool:
         return bool(self.switches) and ("intake" in self.switches or f"feed:{feed.name}" in self.switches)
 
-    async def pause(self, name: str, by: str) -> None:
-        """Hold `intake` or `feed:NAME`: its senders are told to try again, and nothing of theirs is kept."""
-        await self.store.set_switch(name, by)
-        self.switches[name] = by
+    async def pause(self, name: str, by: str) -> str:
+        """Hold `intake` or `feed:NAME`: its senders are told to try again, and nothing of theirs is kept.
+
+        The answer is since when and by whom it is held: what was held before stays in the name of who did it.
+        """
+        if name not in self.switches:
+            await self.store.set_switch(name, by)
+            self.switches[name] = by
+        return self.switches[name]
 
     async def release(self, name: str) -> None:
         """Take up again what was held."""
@@ -173,21 +186,40 @@ class Pipeline:
 
     async def _together(self, group: list[Intent]) -> None:
         began = self.clock()
-        async with self.store.unit() as unit:
-            working = await self._load(unit, group)
-            seen = await self._seen(unit, group)
-            batch = Batch()
-            answers = [self._settle(intent, working[intent.cause.tenant], seen, batch) for intent in group]
-            batch.audit = group_rows(batch.messages, began)
-            events = await unit.commit(batch)
+        with self.timed(group):
+            async with self.store.unit() as unit:
+                working = await self._load(unit, group)
+                seen = await self._seen(unit, group)
+                batch = Batch()
+                answers = [
+                    settled_into(batch, intent, working[intent.cause.tenant], seen, self.site) for intent in group
+                ]
+                batch.audit = group_rows(batch.messages, began)
+                events = await unit.commit(batch)
         self.is_failing = False
+        ended = self.clock()
         self.metrics.commit_group.observe(len(group))
-        self.metrics.commit_seconds.observe((self.clock() - began) / 1_000_000)
+        self.metrics.commit_seconds.observe((ended - began) / MICROS)
         for intent, (payload, state, code) in zip(group, answers, strict=True):
-            self._answer(intent, payload, state, code)
+            self._answer(intent, payload, state, code, ended)
         if events:
             for hear in self.on_events:
                 hear(events)
+
+    @contextmanager
+    def timed(self, group: Sequence[Intent]) -> Iterator[None]:
+        """A commit as each sampled message of the group sees it: a span of its own, with the begin and end of all."""
+        traces = [intent.trace for intent in group if intent.trace and intent.trace.sampled]
+        start = self.tracer.now() if traces else 0
+        code: str | None = "commit_failed"
+        try:
+            yield
+            code = None
+        finally:
+            end = self.tracer.now() if traces else 0
+            for trace in traces:
+                how = "error" if code else "ok"
+                self.tracer.record("commit", trace, start, end, how, group=len(group), code=code)
 
     async def _load(self, unit: Unit, group: list[Intent]) -> dict[str, Working]:
         """A working set for each tenant: none ever meets another's records."""
@@ -206,91 +238,12 @@ class Pipeline:
             seen |= await unit.seen(tenant, sent, since)
         return seen
 
-    def _settle(
-        self, intent: Intent, working: Working, seen: dict[str, list[Seen]], batch: Batch
-    ) -> tuple[bytes, MessageState, str]:
-        """What one message adds to the batch, and what its sender will hear."""
-        before = seen.setdefault(intent.dedup, [])
-        for known in before:
-            if known.hash == intent.hash:
-                batch.repeats.append(known.id)
-                return known.ack, "duplicate", ""
-        problems = [*intent.mapped.problems, REUSED] if before else list(intent.mapped.problems)
-        verdict, settled = self._apply(intent, working, batch, problems)
-        code = code_for(verdict, intent.feed.settings, problems)
-        payload = reply(intent, code, problems)
-        batch.messages.append(self._kept(intent, verdict, settled, problems, payload, code))
-        cause = intent.cause
-        before.append(Seen(id=cause.message, hash=intent.hash, received_at=cause.received_at, ack=payload))
-        return payload, STATES[verdict], code
-
-    def _apply(
-        self, intent: Intent, working: Working, batch: Batch, problems: list[Problem]
-    ) -> tuple[Verdict, Settled | None]:
-        """Settle a mapped message into the batch; a message that cannot be is parked, and a task says so.
-
-        What it finds is of this try alone: a group that fails is tried again, and then others may stand beside it.
-        """
-        verdict, problem = intent.verdict, intent.problem
-        if verdict == "mapped":
-            try:
-                settled = settle(working, intent.mapped, intent.cause)
-            except Refused as refused:
-                verdict, problem = "parked", refused.problem
-            except Exception as error:
-                log("message.settling_failed", level="error", error=error, message=intent.cause.message)
-                verdict, problem = "failed", OUR_FAULT
-            else:
-                batch.records += written(settled)
-                batch.events += settled.events
-                batch.tasks += settled.tasks
-                problems += settled.problems[len(intent.mapped.problems) :]
-                return verdict, settled
-        if problem and problem not in problems:
-            problems.append(problem)
-        if verdict in ("parked", "failed") and problem:
-            queue = "patient-identity" if problem.code.startswith("PAT-") else "integration-errors"
-            batch.tasks.append(task_for(intent.cause, queue, problem.code, "A message could not be applied"))
-        return verdict, None
-
-    def _kept(
-        self,
-        intent: Intent,
-        verdict: Verdict,
-        settled: Settled | None,
-        problems: Sequence[Problem],
-        payload: bytes,
-        code: str,
-    ) -> Kept:
-        head, cause = intent.header, intent.cause
-        return Kept(
-            id=cause.message,
-            tenant=cause.tenant,
-            feed=cause.feed,
-            received_at=cause.received_at,
-            state=STATES[verdict],
-            raw=intent.raw,
-            hash=intent.hash,
-            dedup=intent.dedup,
-            type=_code(head.message_type) if head else "",
-            event=_code(cause.event),
-            version=head.version if head else "",
-            control_id=head.control_id if head else "",
-            sender=f"{head.sending_application}|{head.sending_facility}" if head else "",
-            ack=payload,
-            ack_code=code,
-            clock=cause.clock,
-            problems=tuple(problems),
-            records=tuple(settled.records) if settled else (),
-            keys=tuple(intent.mapped.keys),
-            traceparent=cause.traceparent,
-            site=self.site,
-        )
-
     # -- the answer
 
-    def _answer(self, intent: Intent, payload: bytes, state: MessageState, code: str) -> None:
+    def _answer(self, intent: Intent, payload: bytes, state: MessageState, code: str, at: int) -> None:
         kind = intent.header.message_type if intent.header else ""
+        took = max(0, at - intent.cause.received_at) / MICROS
+        self.metrics.ack_latency.child(intent.feed.name).observe(took)
         self.metrics.messages.child(intent.feed.name, kind, state).inc()
         if code:
             self.metrics.acks.child(intent.feed.name, code).inc()
@@ -304,66 +257,28 @@ class Pipeline:
         """Nothing of it was kept, and the sender is told so."""
         kind = intent.header.message_type if intent.header else ""
         self.metrics.messages.child(intent.feed.name, kind, "declined").inc()
+        self.metrics.declined.child(intent.feed.name, why).inc()
         if intent.trace:
             self.tracer.finish(intent.trace, "error", feed=intent.feed.name, code=why)
         if intent.answer and not intent.answer.done():
             intent.answer.set_result(refusal(intent))
 
-    # -- again
+    # -- what is the gateway's own
 
-    async def replay(self, kept: Kept, feed: Feed, emit: bool = False) -> Kept:
-        """Map a kept message again, as of when it came: same ids, no acknowledgement, events only when asked for."""
-        intent = read(feed, kept.raw, kept.received_at, identity=kept.id)
-        batch = Batch()
-        async with self.store.unit() as unit:
-            working = Working()
-            await unit.load(feed.tenant, working, lookups([intent]))
-            problems = list(intent.mapped.problems)
-            verdict, settled = self._apply(intent, working, batch, problems)
-            again = self._kept(intent, verdict, settled, problems, kept.ack, kept.ack_code)
-            batch.replayed.append(again)
-            batch.events = batch.events if emit else []
-            events = await unit.commit(batch)
-        for hear in self.on_events:
-            hear(events)
-        return again
+    async def announce(self, events: Sequence[Event], tasks: Sequence[Task] = ()) -> None:
+        """Put events of the gateway's own into the feed (a silent feed), and with them tasks that people changed.
 
-    async def announce(self, events: Sequence[Event]) -> None:
-        """Put events of the gateway's own into the feed (a silent feed, a finished task)."""
+        Conflict means that someone else was faster with one of the tasks.
+        """
         async with self.store.unit() as unit:
-            kept = await unit.commit(Batch(events=list(events)))
+            kept = await unit.commit(Batch(events=list(events), changed_tasks=list(tasks)))
         for hear in self.on_events:
             hear(kept)
 
-    def event(self, kind: str, tenant: str, subject: str, feed: str | None = None) -> Event:
+    def event(
+        self, kind: str, tenant: str, subject: str, feed: str | None = None, traceparent: str | None = None
+    ) -> Event:
         """An event of the gateway's own, now."""
-        at = self._received()
+        at = self.now()
         identity = new_id("event", at, kind, subject)
-        return Event(id=identity, type=kind, tenant=tenant, subject=subject, at=at, feed=feed)
-
-
-def _code(text: str) -> str:
-    """A message code or trigger event. What does not look like one may be anything, and these are kept in the clear."""
-    return text if CODE.fullmatch(text) else ""
-
-
-def lookups(group: Sequence[Intent]) -> list[tuple[str, Identifier]]:
-    """Every record that a group may speak about, as the store finds it."""
-    wanted: list[tuple[str, Identifier]] = []
-    for intent in group:
-        if intent.verdict == "mapped":
-            wanted += identifiers_of(intent.mapped.patches, intent.mapped.merges)
-    return wanted
-
-
-def written(settled: Settled) -> list[Written]:
-    """The records of a settled message as the store takes them."""
-    return [
-        Written(
-            kind=settled.kinds[identity],
-            before=settled.before.get(identity),
-            after=record,
-            fresh=identity in settled.fresh,
-        )
-        for identity, record in settled.after.items()
-    ]
+        return Event(id=identity, type=kind, tenant=tenant, subject=subject, at=at, feed=feed, traceparent=traceparent)

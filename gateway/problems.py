@@ -4,7 +4,7 @@ A problem says what to do and where (`/url`, `dateFrom`), never what was sent; i
 Handlers raise `Stop`, policies hand over a `Refusal`, and what nobody expected becomes a 500 that says nothing.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Annotated, Any, cast
 
@@ -64,6 +64,7 @@ class ProblemDetails(Struct, frozen=True, kw_only=True, omit_defaults=True, rena
     request_id: Annotated[str, means("Finds the request in the operator's traces; also the header X-Request-Id.")]
     retryable: Annotated[bool, means("Whether the same request may succeed later.")]
     errors: Annotated[list[Wrong], means("All that is wrong with the request, each with its place.")] = []
+    allowed: Annotated[list[str], means("What the thing can become instead; only where it cannot become this.")] = []
 
 
 class Stop(Exception):
@@ -74,16 +75,25 @@ class Stop(Exception):
         self.refusal = refusal
 
 
-def stop(status: int, code: str, detail: str, errors: Iterable[Wrong] = (), **headers: str) -> Stop:
+def stop(
+    status: int,
+    code: str,
+    detail: str,
+    errors: Iterable[Wrong] = (),
+    *,
+    allowed: Sequence[str] | None = None,
+    **headers: str,
+) -> Stop:
     """`raise stop(409, "already_completed", "...", Retry_After="3")`."""
     listed = list(errors)
+    members: dict[str, object] = {"errors": listed} if listed else {}
     return Stop(
         Refusal(
             status=status,
             code=code,
             detail=detail,
             headers=tuple((name.replace("_", "-").lower().encode(), text.encode()) for name, text in headers.items()),
-            members={"errors": listed} if listed else {},
+            members=members if allowed is None else {**members, "allowed": list(allowed)},
         )
     )
 

@@ -13,6 +13,7 @@ from gateway import (
     reference_commands,
     reference_events,
     reference_mapping,
+    reference_metrics,
     reference_problems,
     reference_settings,
 )
@@ -23,6 +24,7 @@ PAGES: Final[Sequence[tuple[str, Callable[[], str]]]] = (
     (reference_commands.PATH, reference_commands.render),
     (reference_events.PATH, reference_events.render),
     (reference_mapping.PATH, reference_mapping.render),
+    (reference_metrics.PATH, reference_metrics.render),
     (reference_problems.PATH, reference_problems.render),
     (reference_settings.PATH, reference_settings.render),
 )

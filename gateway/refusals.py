@@ -7,6 +7,7 @@ Routes declare by code how they can fail; the OpenAPI document and the reference
 CODES: dict[int, dict[str, str]] = {
     400: {
         "bad_request": "The request cannot be read.",
+        "has_no_version": "What the request is about has no version, so that If-Match cannot hold; leave it out.",
         "invalid_request": "Parameters, body or token cannot be read; `errors` lists every place of the first two.",
     },
     401: {
@@ -20,11 +21,13 @@ CODES: dict[int, dict[str, str]] = {
     404: {"not_found": "There is nothing here, or nothing that you may see."},
     405: {"method_not_allowed": "Allow lists the methods there are."},
     409: {
+        "already_taken": "Somebody else works on the task; it must be given back first.",
         "conflict": "Someone else changed it at the same moment; read it and try again.",
         "feed_unknown": "The feed that the message came by is no longer in the site.",
-        "invalid_transition": "A task of this status cannot take that one.",
+        "invalid_transition": "A task of this status cannot be changed so; `allowed` lists what it can become.",
         "not_decodable": "The message cannot be decoded; it can be read as raw bytes.",
         "still_under_way": "The delivery is not finished yet, so there is nothing to send again.",
+        "subscription_deleted": "The subscription of the delivery is deleted, so there is nobody to send it to.",
         "too_many": "The client has as many subscriptions as it may.",
     },
     410: {"cursor_expired": "The cursor is too old; begin the search again."},
@@ -44,6 +47,7 @@ WRONGS: dict[str, str] = {
     "address_internal": "The address is internal; an operator can allow it under [webhooks].",
     "address_none": "The host cannot be resolved.",
     "empty": "A parameter without a value: give it one or leave it out.",
+    "has_no_version": "What the request is about has no version: leave If-Match out.",
     "host_internal": "The host is internal; an operator can allow it under [webhooks].",
     "invalid_cursor": "It is not a cursor of this search, or not a place in the feed.",
     "invalid_type": "The body is JSON, but not an object.",

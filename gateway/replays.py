@@ -6,6 +6,9 @@ safe to repeat (the same ids, nothing newer undone), so after a crash the last f
 
 import asyncio
 import os
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -14,20 +17,26 @@ from msgspec.structs import replace
 from canonical.ids import ulid
 from gateway.clock import Clock
 from gateway.pipeline import Pipeline
+from gateway.replaying import replay
 from gateway.settings import Feed
-from gateway.store.protocol import Job, MessageQuery, Store
+from gateway.store.protocol import Job, MessageQuery, Store, Unavailable
 from policies.redact import log
 
+Place = tuple[int, str]  # when a message was received, and its id
 PAGE = 500
 NOTED_EVERY = 50
+PAUSE_SECONDS = 1.0  # while the database cannot take a write
+Done = TypeVar("Done")
 
 
 class Wanted(Struct, frozen=True, kw_only=True):
-    """What a job keeps: which messages, whether to tell of changes, and the last one done."""
+    """What a job keeps: which messages, whether to tell of changes, the last done and the last of all, its trace."""
 
     query: MessageQuery
     emit: bool = False
-    reached: tuple[int, str] = (0, "")
+    reached: Place = (0, "")
+    upto: Place | None = None
+    traceparent: str | None = None
 
 
 class Replays:
@@ -50,21 +59,23 @@ class Replays:
             if job.kind == "replay":
                 self._launch(job)
 
-    async def count(self, query: MessageQuery) -> int:
-        """How many messages a query finds."""
-        return len(await self._places(query))
+    async def count(self, query: MessageQuery, limit: int | None = None) -> int:
+        """How many messages a job would replay."""
+        return len((await self._places(query))[:limit])
 
-    async def begin(self, wanted: Wanted) -> Job:
-        """Start a job; messages that come in after now are none of its business."""
+    async def begin(self, wanted: Wanted, limit: int | None = None) -> Job:
+        """Start a job for at most so many; messages that come in after now are none of its business."""
         now = self.clock()
         before = min(wanted.query.received_before or now, now)
-        wanted = replace(wanted, query=replace(wanted.query, received_before=before))
+        query = replace(wanted.query, received_before=before)
+        places = (await self._places(query))[:limit]
+        wanted = replace(wanted, query=query, upto=places[-1] if places else (0, ""))
         job = Job(
             id=f"job_{ulid(now, os.urandom(8).hex())}",
             tenant=wanted.query.tenant,
             kind="replay",
             created_at=now,
-            total=await self.count(wanted.query),
+            total=len(places),
             body=msgspec.json.encode(wanted),
         )
         await self.store.put_job(job)
@@ -79,20 +90,32 @@ class Replays:
     async def _run(self, job: Job) -> None:
         async with self._turn:
             wanted = msgspec.json.decode(job.body, type=Wanted)
-            left = [place for place in await self._places(wanted.query) if place > wanted.reached]
+            upto = wanted.upto or (job.created_at, "")
+            places = await self._once_it_can(partial(self._places, wanted.query)) or []
+            left = [place for place in places if wanted.reached < place <= upto]
             for number, place in enumerate(left, 1):
-                if self.leaving.is_set():
+                ok = await self._once_it_can(partial(self._replay, job.tenant, place[1], wanted))
+                if ok is None:
                     return
-                ok = await self._replay(job.tenant, place[1], wanted.emit)
                 job = replace(job, done=job.done + ok, failed=job.failed + (not ok))
                 if number % NOTED_EVERY == 0:
                     job = replace(job, body=msgspec.json.encode(replace(wanted, reached=place)))
-                    await self.store.put_job(job)
-            await self.store.put_job(replace(job, state="completed"))
+                    await self._once_it_can(partial(self.store.put_job, job))
+            await self._once_it_can(partial(self.store.put_job, replace(job, state="completed")))
 
-    async def _places(self, query: MessageQuery) -> list[tuple[int, str]]:
+    async def _once_it_can(self, work: Callable[[], Awaitable[Done]]) -> Done | None:
+        """Do it, as often as the database cannot take it; None when we are leaving, and the next process goes on."""
+        while not self.leaving.is_set():
+            try:
+                return await work()
+            except Unavailable as error:
+                log("replay.waits", level="warning", error=error)
+                await asyncio.sleep(PAUSE_SECONDS)
+        return None
+
+    async def _places(self, query: MessageQuery) -> list[Place]:
         """Receipt and id of every message that a query finds, oldest first."""
-        found: list[tuple[int, str]] = []
+        found: list[Place] = []
         query = replace(query, limit=PAGE)
         while True:
             page = await self.store.messages(query)
@@ -101,14 +124,16 @@ class Replays:
                 return sorted(found)
             query = replace(query, after=page.next)
 
-    async def _replay(self, tenant: str, identity: str, emit: bool) -> bool:
+    async def _replay(self, tenant: str, identity: str, wanted: Wanted) -> bool:
         """Replay one; what goes wrong with it is counted and said, and the job goes on."""
         kept = await self.store.message(tenant, identity)
         feed = self.feeds.get((tenant, kept.feed)) if kept else None
         if kept is None or feed is None:
             return False
         try:
-            await self.pipeline.replay(kept, feed, emit)
+            await replay(self.pipeline, kept, feed, wanted.emit, wanted.traceparent)
+        except Unavailable:
+            raise
         except Exception as error:
             log("replay.failed", level="error", error=error, message=identity)
             return False

@@ -70,6 +70,7 @@ class FeedSettings(Setting, frozen=True):
 
     mllp: str = "127.0.0.1:2575"
     senders: tuple[str, ...] = ()
+    processing_ids: tuple[Literal["P", "T", "D"], ...] = ()
     certificates: tuple[str, ...] = ()
     certificate: Path | None = None
     private_key: Path | None = None
@@ -122,6 +123,7 @@ class ClientSettings(Setting, frozen=True):
     tenant: str = "main"
     requests_per_second: float | None = None
     burst: int | None = None
+    continues_trace: bool = False
 
     def __repr__(self) -> str:
         return f"ClientSettings({self.client_id!r})"
@@ -232,6 +234,7 @@ SENTENCES: dict[type[Setting], dict[str, str]] = {
     FeedSettings: {
         "mllp": "Where the feed listens, as host:port; feeds may share one.",
         "senders": "Who may send here, as MSH-3|MSH-4; on a shared address this is how feeds are told apart.",
+        "processing_ids": "Which messages the feed takes, by MSH-11 (P, T, D): others are refused; empty takes all.",
         "certificates": "Client certificates bound to the feed: a subject, a SHA-256, or a name (DNS:his.example.org).",
         "certificate": "The listener's TLS certificate chain (PEM); together with private-key it turns TLS on.",
         "private_key": "The key of that certificate (PEM).",
@@ -263,5 +266,6 @@ SENTENCES: dict[type[Setting], dict[str, str]] = {
         "tenant": "Whose data it may see.",
         "requests_per_second": "Its steady rate of requests, where it is not the server's.",
         "burst": "How many requests it may make at once, where it is not the server's.",
+        "continues_trace": "Its `traceparent` is continued; others begin a trace of ours, linked to theirs.",
     },
 }

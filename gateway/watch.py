@@ -5,10 +5,12 @@ The pace of a feed takes weeks to learn, so it is kept and survives a restart, a
 
 import asyncio
 import itertools
+from collections import Counter
 from collections.abc import Coroutine, Iterable, Sequence
 
 import msgspec
 
+from canonical.tasks import QUEUES
 from gateway.clock import MICROS
 from gateway.doors import Door
 from gateway.pipeline import Pipeline
@@ -20,6 +22,7 @@ from policies.silence import Memory, Pace, Silence
 
 EVERY = 2.0
 KEPT_EVERY = 1800  # rounds
+SUBSCRIPTION_STATES = ("active", "paused", "disabled")
 
 
 class Watch:
@@ -43,7 +46,7 @@ class Watch:
             if memory := kept.get(f"pace:{name}"):
                 silence.memory = msgspec.json.decode(memory, type=Memory)
                 silence.resume(self.pipeline.clock() / MICROS)
-                self.metrics.feed_silent.child(name).set(silence.memory.silent)
+            self._show(name)
         self.pipeline.on_message.append(self.heard)
         self._task = asyncio.get_running_loop().create_task(self._run())
 
@@ -65,11 +68,16 @@ class Watch:
     async def _run(self) -> None:
         for number in itertools.count(1):
             await asyncio.sleep(EVERY)
-            now = self.pipeline.clock()
-            await self._safely(self._listen(now))
-            await self._safely(self._measure(now))
+            await self.go_round()
             if number % KEPT_EVERY == 0:
                 await self._safely(self._keep(self.silences))
+
+    async def go_round(self) -> None:
+        """Look at every feed, and at everything that waits."""
+        now = self.pipeline.clock()
+        for name, silence in self.silences.items():
+            await self._safely(self._listen(name, silence, now))
+        await self._safely(self._measure(now))
 
     async def _safely(self, work: Coroutine[None, None, None]) -> None:
         """A round that fails costs itself, never the watch."""
@@ -84,26 +92,42 @@ class Watch:
             if memory.last is not None:
                 await self.store.set_switch(f"pace:{name}", msgspec.json.encode(memory).decode())
 
-    async def _listen(self, now: int) -> None:
+    async def _listen(self, name: str, silence: Silence, now: int) -> None:
         """One event when a feed falls silent, one when it is back; a held feed's quiet is not its own."""
-        for name, silence in self.silences.items():
-            if "intake" in self.pipeline.switches or f"feed:{name}" in self.pipeline.switches:
-                silence.resume(now / MICROS)
-                continue
-            change = silence.check(now / MICROS)
-            if change is None:
-                continue
-            self.metrics.feed_silent.child(name).set(1 if change == "silent" else 0)
+        if self._is_held(name):
+            silence.resume(now / MICROS)
+        elif change := silence.check(now / MICROS):
             kind = "feed.silent" if change == "silent" else "feed.resumed"
-            await self.pipeline.announce([self.pipeline.event(kind, self.feeds[name].tenant, name, name)])
+            try:
+                await self.pipeline.announce([self.pipeline.event(kind, self.feeds[name].tenant, name, name)])
+            except Exception:
+                silence.unsaid(change)
+                raise
             await self._keep([name])
+        self._show(name)
+
+    def _is_held(self, name: str) -> bool:
+        return "intake" in self.pipeline.switches or f"feed:{name}" in self.pipeline.switches
+
+    def _show(self, name: str) -> None:
+        memory = self.silences[name].memory
+        self.metrics.feed_silent.child(name).set(memory.silent)
+        self.metrics.feed_held.child(name).set(self._is_held(name))
+        if memory.heard is not None:
+            self.metrics.feed_heard.child(name).set(memory.heard)
 
     async def _measure(self, now: int) -> None:
-        backlog = await self.store.backlog()
-        self.metrics.queue_depth.child("intake").set(self.pipeline.waiting)
-        self.metrics.queue_depth.child("deliveries").set(backlog.pending + backlog.claimed)
-        self.metrics.queue_depth.child("parked").set(backlog.parked)
-        oldest = backlog.oldest_due_at
-        self.metrics.queue_age.child("deliveries").set(max(0, now - oldest) / MICROS if oldest else 0)
         for door in self.doors:
             self.metrics.mllp_connections.child(door.feeds[0].name).set(door.listener.counts.open)
+        self.metrics.queue_depth.child("intake").set(self.pipeline.waiting)
+        backlog = await self.store.backlog()
+        self.metrics.queue_depth.child("deliveries").set(backlog.pending + backlog.claimed)
+        self.metrics.queue_depth.child("parked").set(backlog.parked)
+        oldest = backlog.oldest_since
+        self.metrics.queue_age.child("deliveries").set(max(0, now - oldest) / MICROS if oldest else 0)
+        tasks = await self.store.waiting_tasks()
+        for queue in QUEUES:
+            self.metrics.tasks_open.child(queue).set(tasks.get(queue, 0))
+        states = Counter[str](one.state for one in await self.store.subscriptions())
+        for state in SUBSCRIPTION_STATES:
+            self.metrics.subscriptions.child(state).set(states[state])

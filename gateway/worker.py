@@ -265,7 +265,7 @@ class Worker:
             return True
         ends = {(one.subscription.id, one.decision.verb): one for one in results if one.decision.verb in CODES}
         for (_, verb), result in ends.items():
-            await self._tell(result.subscription, CODES[verb], now)
+            await self._tell(result.subscription, CODES[verb], now, result.delivery.traceparent)
         await self.store.conclude([(one.delivery, one.attempt) for one in results])
         del self._results[: len(results)]
         for (_, verb), result in ends.items():
@@ -274,8 +274,8 @@ class Worker:
         self.wake()
         return True
 
-    async def _tell(self, subscription: Subscription, code: str, now: int) -> None:
-        events = await raise_task(self.store, subscription, code, now)
+    async def _tell(self, subscription: Subscription, code: str, now: int, traceparent: str | None = None) -> None:
+        events = await raise_task(self.store, subscription, code, now, traceparent)
         for hear in self.on_events if events else ():
             hear(events)
 

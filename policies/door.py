@@ -4,14 +4,14 @@ They know no route and write no body: a refusal goes to the app's one `reply`. L
 middleware (`app` is the keyword it uses), and `compose` takes them round any other ASGI app.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 
 from policies.auth import Challenges, Principal, allows, bearer_token
 from policies.call import App, Receive, Reply, Scope, Send
 from policies.metrics import Metrics
 from policies.throttle import Throttle
 from policies.tokens import TokenRefused, Verifier
-from policies.tracing import Tracer
+from policies.tracing import Trace, Tracer
 
 Clock = Callable[[], float]
 Frame = Callable[[App], App]
@@ -36,6 +36,22 @@ def authenticate(verifier: Verifier, challenges: Challenges, clock: Clock, reply
             return await app(scope, receive, adding(PRIVATE, send))
 
         return authenticated
+
+    return frame
+
+
+def continued(trusted: Container[str]) -> Frame:
+    """Let the requests of these clients go on in the trace that they came with; stands inside `authenticate`."""
+
+    def frame(app: App) -> App:
+        async def continuing(scope: Scope, receive: Receive, send: Send) -> None:
+            state = scope["state"]
+            trace: Trace = state["trace"]
+            if trace.links and state["principal"].client_id in trusted:
+                trace.go_on_from(trace.links[0])
+            return await app(scope, receive, send)
+
+        return continuing
 
     return frame
 
@@ -76,7 +92,8 @@ def throttle(
 def observe(tracer: Tracer, metrics: Metrics, route: Callable[[Scope], str], clock: Clock) -> Frame:
     """One span, one count and one duration a request; its trace is `scope["state"]["trace"]`, for logs and problems.
 
-    The caller is untrusted, so its own trace is kept as a link only (W3C Trace Context, section on restarts).
+    The caller is unknown yet, so its own trace is kept as a link only (W3C Trace Context, section on restarts); who
+    turns out to be trusted with that goes on in it (`continued`).
     `route` gives the template, never the path, once the app has routed.
     """
 
@@ -102,7 +119,8 @@ def observe(tracer: Tracer, metrics: Metrics, route: Callable[[Scope], str], clo
                 template, method = route(scope), scope["method"]
                 metrics.request(template, method, status, clock() - started)
                 outcome = "error" if status >= 500 else "ok"
-                tracer.finish(trace, outcome, route=template, method=method, status=status)
+                code = f"http_{status}" if status >= 500 else None
+                tracer.finish(trace, outcome, route=template, method=method, status=status, code=code)
 
         return observed
 

@@ -4,7 +4,8 @@ A label value outside its set is counted as `other`. Children are resolved once 
 `labels()` costs more than the counting does.
 """
 
-from typing import Final, Generic, TypeVar
+from collections.abc import Sequence
+from typing import Final, Generic, NamedTuple, TypeVar
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 
@@ -17,6 +18,7 @@ MOST_CHILDREN: Final = 2000
 HTTP_SECONDS: Final = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10)
 LATENCY_SECONDS: Final = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15, 60, 300, 1800, 7200)
 COMMIT_SECONDS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1)
+ACK_SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 GROUP_SIZES: Final = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 
 
@@ -44,61 +46,124 @@ class Family(Generic[Measure]):
             value if not is_full and shape(value) else OTHER for value, shape in zip(values, self._shapes, strict=True)
         )
         if known not in self._children:
-            self._children[known] = self._measure.labels(*known)
+            self._children[known] = self._measure.labels(*known) if known else self._measure
         return self._children[known]
+
+
+class Described(NamedTuple):
+    """A measure as the reference page tells of it."""
+
+    name: str
+    kind: str
+    labels: tuple[str, ...]
+    text: str
 
 
 class Metrics:
     """Every measure of one process, in a registry of its own."""
 
     def __init__(self) -> None:
-        self.registry = registry = CollectorRegistry()
-        ProcessCollector(registry=registry)
+        self.registry = CollectorRegistry()
+        self.described: list[Described] = []
+        ProcessCollector(registry=self.registry)
 
-        def counter(name: str, text: str, **labels: Shape) -> Family[Counter]:
-            return Family(Counter(f"isthmus_{name}", text, tuple(labels), registry=registry), *labels.values())
-
-        def gauge(name: str, text: str, **labels: Shape) -> Family[Gauge]:
-            return Family(Gauge(f"isthmus_{name}", text, tuple(labels), registry=registry), *labels.values())
-
+        counter, gauge = self._counter, self._gauge
         self.messages = counter(
-            "messages", "Messages received, by what became of them.", feed=CODE, type=MESSAGE_TYPE, outcome=CODE
+            "messages",
+            "Messages that came, by what became of them: a state (`applied`, `unmapped`, `parked`, `refused`), "
+            "`duplicate`, `declined` (not kept; its sender tries again), `turned_away` (no feed takes it).",
+            feed=CODE,
+            type=MESSAGE_TYPE,
+            outcome=CODE,
         )
-        self.acks = counter("acks", "Acknowledgements sent.", feed=CODE, code=ACK)
-        self.mllp_connections = gauge("mllp_connections", "Open MLLP connections.", feed=CODE)
-        self.mllp_faults = counter("mllp_faults", "Framing and connection faults.", feed=CODE, fault=CODE)
+        self.declined = counter(
+            "declined",
+            "Messages not kept, by why: `held` by a person, `full` (too many wait for a commit), `unavailable` "
+            "(the store refused), `failed` (a fault of ours), `leaving` (a stop).",
+            feed=CODE,
+            reason=CODE,
+        )
+        self.acks = counter("acks", "Acknowledgements by their code, without those of duplicates.", feed=CODE, code=ACK)
+        self.ack_latency = self._histogram(
+            "feed_to_ack_seconds",
+            "From a message's receipt to its acknowledgement, which waits for the commit.",
+            ACK_SECONDS,
+            feed=CODE,
+        )
+        self.mllp_connections = gauge(
+            "mllp_connections", "Open MLLP connections; of a port that feeds share, under the first.", feed=CODE
+        )
+        self.mllp_faults = counter(
+            "mllp_faults",
+            "Framing and connection faults; of a port that feeds share, under the first.",
+            feed=CODE,
+            fault=CODE,
+        )
+        self.feed_heard = gauge(
+            "feed_last_message_timestamp_seconds",
+            "When the last message came, as Unix time; absent for a feed that was never heard.",
+            feed=CODE,
+        )
         self.feed_silent = gauge("feed_silent", "1 while a feed is silent beyond its usual pace.", feed=CODE)
-        self.queue_depth = gauge("queue_depth", "Work that waits.", queue=CODE)
-        self.queue_age = gauge("queue_age_seconds", "Age of the oldest work that waits.", queue=CODE)
-        self.deliveries = counter("deliveries", "Attempts, by the class of their outcome.", outcome=CODE)
+        self.feed_held = gauge("feed_held", "1 while a person holds a feed, or intake as a whole.", feed=CODE)
+        self.queue_depth = gauge(
+            "queue_depth",
+            "Work that waits: messages for their commit (`intake`), `deliveries` that are due, under way or to be "
+            "tried again, `parked` deliveries.",
+            queue=CODE,
+        )
+        self.queue_age = gauge(
+            "queue_age_seconds",
+            "How long the oldest has waited: `deliveries` since it became due for the first time.",
+            queue=CODE,
+        )
+        self.tasks_open = gauge("tasks_open", "Tasks that wait for a person.", queue=CODE)
+        self.subscriptions = gauge(
+            "subscriptions",
+            "Subscriptions: `active`, held by a person (`paused`), `disabled` as failing or gone.",
+            state=CODE,
+        )
+        self.deliveries = counter(
+            "deliveries",
+            "Attempts by the class of their outcome: `delivered`, `transient`, `ambiguous`, `permanent`, `gone`; "
+            "`held` were not made, since their receiver fails.",
+            outcome=CODE,
+        )
+        self.attempt_seconds = self._histogram(
+            "delivery_attempt_seconds", "Time of one attempt, until its receiver answered or failed.", HTTP_SECONDS
+        ).child()
+        self.delivery_latency = self._histogram(
+            "feed_to_webhook_seconds", "From a message's receipt to a webhook's 2xx.", LATENCY_SECONDS
+        ).child()
+        self.commit_group = self._histogram("commit_group_size", "Messages in one commit.", GROUP_SIZES).child()
+        self.commit_seconds = self._histogram("commit_seconds", "Time of one commit.", COMMIT_SECONDS).child()
         self.throttled = counter("throttled", "Requests refused by a limit.", limit=CODE)
-        self.audit_backlog = Gauge("isthmus_audit_backlog", "Audit records not yet kept.", registry=registry)
-        self.commit_group = Histogram(
-            "isthmus_commit_group_size", "Messages in one commit.", buckets=GROUP_SIZES, registry=registry
+        self.audit_backlog = gauge("audit_backlog", "Audit records not yet kept.").child()
+        # The name and labels of OpenTelemetry's semantic conventions.
+        self.http = self._histogram(
+            "http_server_request_duration_seconds",
+            "Time of one HTTP request; its `_count` is the number of requests.",
+            HTTP_SECONDS,
+            prefix="",
+            http_route=ROUTE,
+            http_request_method=METHOD,
+            http_response_status_code=status,
         )
-        self.commit_seconds = Histogram(
-            "isthmus_commit_seconds", "Time of one commit.", buckets=COMMIT_SECONDS, registry=registry
-        )
-        self.delivery_latency = Histogram(
-            "isthmus_feed_to_webhook_seconds",
-            "From a message's receipt to a webhook's 2xx.",
-            buckets=LATENCY_SECONDS,
-            registry=registry,
-        )
-        # The name and labels of OpenTelemetry's semantic conventions; its _count is the number of requests.
-        labels = ("http_route", "http_request_method", "http_response_status_code")
-        self.http = Family(
-            Histogram(
-                "http_server_request_duration_seconds",
-                "Time of one HTTP request.",
-                labels,
-                buckets=HTTP_SECONDS,
-                registry=registry,
-            ),
-            ROUTE,
-            METHOD,
-            status,
-        )
+
+    def _counter(self, name: str, text: str, **labels: Shape) -> Family[Counter]:
+        self.described.append(Described(f"isthmus_{name}_total", "counter", tuple(labels), text))
+        return Family(Counter(f"isthmus_{name}", text, tuple(labels), registry=self.registry), *labels.values())
+
+    def _gauge(self, name: str, text: str, **labels: Shape) -> Family[Gauge]:
+        self.described.append(Described(f"isthmus_{name}", "gauge", tuple(labels), text))
+        return Family(Gauge(f"isthmus_{name}", text, tuple(labels), registry=self.registry), *labels.values())
+
+    def _histogram(
+        self, name: str, text: str, buckets: Sequence[float], prefix: str = "isthmus_", **labels: Shape
+    ) -> Family[Histogram]:
+        self.described.append(Described(f"{prefix}{name}", "histogram", tuple(labels), text))
+        made = Histogram(f"{prefix}{name}", text, tuple(labels), buckets=buckets, registry=self.registry)
+        return Family(made, *labels.values())
 
     def request(self, route: str, method: str, code: int, seconds: float) -> None:
         """Count one HTTP request."""

@@ -12,7 +12,7 @@ What is usual rises at once and falls slowly; a quiet that was reported as silen
 does not hide the next one.
 """
 
-from typing import Final, Literal
+from typing import Final, Literal, TypeAlias
 
 from msgspec import Struct, field
 
@@ -21,6 +21,7 @@ HOURS: Final = 168
 UNKNOWN: Final = -1.0
 LEARN: Final = 0.3
 EPOCH_SLOT: Final = 3 * 24  # a week starts on Monday, the epoch was a Thursday
+Change: TypeAlias = Literal["silent", "back"]
 LENDING: Final = range(1, 5)
 
 
@@ -33,10 +34,14 @@ class Pace(Struct, frozen=True, kw_only=True):
 
 
 class Memory(Struct, kw_only=True):
-    """What a detector knows, in a form that can be stored."""
+    """What a detector knows, in a form that can be stored.
+
+    `heard` is when the last message came; `last` is since when quiet is counted, which may be later (`resume`).
+    """
 
     usual: list[float] = field(default_factory=lambda: [UNKNOWN] * HOURS)
     last: float | None = None
+    heard: float | None = None
     hour: int = 0
     longest: float = 0.0
     silent: bool = False
@@ -59,8 +64,9 @@ class Silence:
         if memory.silent:
             memory.silent, memory.returned, memory.longest = False, True, 0.0
         memory.last = max(now, memory.last)
+        memory.heard = max(now, memory.heard or now)
 
-    def check(self, now: float) -> Literal["silent", "back"] | None:
+    def check(self, now: float) -> Change | None:
         """What changed since the last check: the feed fell silent, or it is back; each is said once."""
         memory = self.memory
         if memory.returned:
@@ -70,6 +76,10 @@ class Silence:
             return None
         memory.silent = True
         return "silent"
+
+    def unsaid(self, change: Change) -> None:
+        """What a check found could not be told: the next one finds it again."""
+        self.memory.silent, self.memory.returned = False, change == "back"
 
     def resume(self, now: float) -> None:
         """Count quiet from now: we were not listening (a restart, a pause), and that teaches nothing."""

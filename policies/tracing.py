@@ -54,6 +54,10 @@ class Trace:
         """The header for what this span calls, and what the store keeps beside a message."""
         return f"00-{self.trace_id:032x}-{self.span_id:016x}-{'01' if self.sampled else '00'}"
 
+    def go_on_from(self, context: Context) -> None:
+        """Become a child of a caller's span instead of the root of a trace; only for callers that are trusted."""
+        self.trace_id, self.parent_id, self.sampled, self.links = context.trace_id, context.span_id, context.sampled, ()
+
 
 class Span(NamedTuple):
     """A span that has ended, as a sink receives it; times in nanoseconds since the epoch."""
@@ -112,7 +116,20 @@ class Tracer:
         return () if context is None else (context,)
 
     def finish(self, trace: Trace, outcome: str = "ok", **attributes: Value | None) -> None:
-        """End a span; any outcome but `ok` is an error, and `code` says which."""
+        """End a span; any outcome but `ok` is an error, and `code` says which (only an error has one)."""
         if self._sink is None or not (trace.sampled or outcome != "ok"):
             return
         self._sink(Span(trace, self._clock(), outcome != "ok", public({"outcome": outcome, **attributes})))
+
+    def now(self) -> int:
+        """The start of what `record` tells of; nothing where nothing is exported."""
+        return self._clock() if self._sink else 0
+
+    def record(
+        self, name: str, parent: Trace, start: int, end: int, outcome: str = "ok", **attributes: Value | None
+    ) -> None:
+        """Tell of a step that is over, as a child span. Ask first whether the parent is sampled: this does not."""
+        if self._sink is not None:
+            span_id = self._dice(SPAN_BITS) or 1
+            trace = Trace(name, "internal", parent.trace_id, span_id, parent.span_id, parent.sampled, start, ())
+            self._sink(Span(trace, end, outcome != "ok", public({"outcome": outcome, **attributes})))

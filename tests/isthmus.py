@@ -116,13 +116,14 @@ class Isthmus:
         self._write(f"peers/{name}.toml", toml(top, {"feed": {"mllp": f"127.0.0.1:{port}", **(feed or {})}}))
         return port
 
-    def client(self, name: str, scopes: Sequence[str], tenant: str | None = None) -> None:
-        """An API consumer; all have the same secret."""
+    def client(self, name: str, scopes: Sequence[str], tenant: str | None = None, **more: object) -> None:
+        """An API consumer; all have the same secret. More settings are given with `_` for `-`."""
         said = {
             "client-id": name,
             "secret-hash": hash_secret(SECRET, os.urandom(16)),
             "scopes": list(scopes),
             "tenant": tenant or self._tenants[0],
+            **{key.replace("_", "-"): value for key, value in more.items()},
         }
         self._write(f"clients/{name}.toml", toml(said, {}))
 

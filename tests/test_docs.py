@@ -15,7 +15,6 @@ from gateway.answers import code_for
 from gateway.api import ROUTES
 from gateway.frames import messages
 from gateway.intake import Verdict
-from gateway.pipeline import STATES
 from gateway.problems import ProblemDetails
 from gateway.reference_commands import commands
 from gateway.reference_settings import PAGES
@@ -25,6 +24,7 @@ from gateway.routes.oauth import Token
 from gateway.routes.reading import from_json, from_query
 from gateway.routes.serving import Route
 from gateway.settings import SENTENCES, FeedSettings, Main, Peer, Setting, feed_of
+from gateway.settling import STATES
 from gateway.translate import translate
 from policies.metrics import Metrics
 from policies.signing import Hmac, new_secret, sign
@@ -128,12 +128,13 @@ def test_make_targets_are_real() -> None:
 
 
 def test_metrics_are_all_listed() -> None:
-    """The guide lists every metric of ours by the name that it is scraped under, and no other."""
+    """The reference lists every metric of ours by the name that it is scraped under, and no page names another."""
     families = [family for family in Metrics().registry.collect() if not family.name.startswith("process")]
     names = {f"{one.name}_total" if one.type == "counter" else one.name for one in families}
-    page = (ROOT / "docs" / "guides" / "operations.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "reference" / "metrics.md").read_text(encoding="utf-8")
 
     assert names == set(re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE))
+    assert everywhere(r"\bisthmus_\w+") <= names
 
 
 def test_routes_are_real() -> None:

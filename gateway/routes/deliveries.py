@@ -1,7 +1,7 @@
 """/v1/deliveries: what was sent to subscriptions, each try, and sending it again one by one or by filter."""
 
 import os
-from typing import Annotated
+from typing import Annotated, TypeAlias
 
 from msgspec import Meta
 from msgspec.structs import replace
@@ -14,7 +14,7 @@ from gateway.resend import resend, resend_one
 from gateway.routes.jobs import Job, accepted
 from gateway.routes.messages import Count
 from gateway.routes.paging import Page, after, page
-from gateway.routes.reading import Body, Moment, Paged
+from gateway.routes.reading import AtMost, Body, Cursor, Limit, Moment, Query
 from gateway.routes.serving import Answer, Call, answer, serves
 from gateway.routes.subscriptions import READ, WRITE, owned
 from gateway.store import protocol
@@ -23,9 +23,13 @@ from policies.auth import ADMIN
 from transforms.api import v1
 from transforms.api.cloudevent import instant
 
+Ours: TypeAlias = (
+    Annotated[str, Meta(pattern=pattern_of("subscription"), description="The id of a subscription.")] | None
+)
 
-class DeliveriesOf(Paged, frozen=True):
-    """What the deliveries of one subscription are searched by; all that is given must hold."""
+
+class DeliveryFilter(Query, frozen=True):
+    """What deliveries are searched by; all that is given must hold."""
 
     state: Annotated[DeliveryState | None, Meta(description="How far it has come.")] = None
     type: Annotated[
@@ -38,17 +42,24 @@ class DeliveriesOf(Paged, frozen=True):
     ] = None
 
 
-class DeliveryFilter(DeliveriesOf, frozen=True):
-    """What deliveries are searched by; all that is given must hold."""
+class DeliveriesOf(DeliveryFilter, frozen=True):
+    """Which deliveries of one subscription are wanted, page by page."""
 
-    subscription: (
-        Annotated[str, Meta(pattern=pattern_of("subscription"), description="The id of a subscription.")] | None
-    ) = None
+    limit: Limit = 50
+    cursor: Cursor = None
+
+
+class DeliverySearch(DeliveriesOf, frozen=True):
+    """Which deliveries are wanted, page by page."""
+
+    subscription: Ours = None
 
 
 class ResendAll(DeliveryFilter, Body, frozen=True):
     """Which deliveries to send again; a dry run only counts them."""
 
+    subscription: Ours = None
+    limit: AtMost = None
     dry_run: Annotated[bool, Meta(description="Only count what would be sent again.")] = False
 
 
@@ -94,7 +105,7 @@ class Delivery(v1.Wire, frozen=True, kw_only=True):
     headers=("Link",),
     tag="deliveries",
 )
-async def list_deliveries(call: Call, query: DeliveryFilter) -> Answer:
+async def list_deliveries(call: Call, query: DeliverySearch) -> Answer:
     """Deliveries, newest first.
 
     Who is not `admin` names one of its own subscriptions.
@@ -133,14 +144,16 @@ async def read_delivery(call: Call) -> Answer:
     audit="E",
     gives=Delivery,
     status=202,
-    fails=("not_found", "still_under_way"),
+    fails=("not_found", "still_under_way", "subscription_deleted"),
     tag="deliveries",
 )
 async def resend_delivery(call: Call) -> Answer:
     """Send one delivery again, with the same webhook-id."""
     delivery = await _delivery(call)
     services = call.api.services
-    if not await resend_one(services.store, call.tenant, delivery.id, call.now):
+    if await services.store.subscription(call.tenant, delivery.subscription) is None:
+        raise stop(409, "subscription_deleted", "Its subscription was deleted: there is nobody to send it to.")
+    if not await resend_one(services.store, call.tenant, delivery.id, call.now, call.trace.traceparent):
         raise stop(409, "still_under_way", "It is not finished yet: it will be tried again by itself.")
     services.worker.refresh()
     return answer(shown(await services.store.delivery(call.tenant, delivery.id) or delivery), 202)
@@ -159,11 +172,19 @@ async def resend_delivery(call: Call) -> Answer:
     tag="deliveries",
 )
 async def resend_deliveries(call: Call, body: ResendAll) -> Answer:
-    """Send all finished or parked deliveries that a filter finds again, as a job; or count them."""
+    """Send all finished or parked deliveries that a filter finds again, as a job, oldest first; or count them."""
     asked = await _allowed(call, body)
     services = call.api.services
     identity = f"job_{ulid(call.now, os.urandom(8).hex())}"
-    total, job = await resend(services.store, asked, identity, call.now, body.dry_run)
+    total, job = await resend(
+        services.store,
+        asked,
+        identity,
+        call.now,
+        dry_run=body.dry_run,
+        limit=body.limit,
+        traceparent=call.trace.traceparent,
+    )
     call.saw(count=total)
     if job is None:
         return answer(Count(total=total))
@@ -178,7 +199,7 @@ async def _page(call: Call, query: DeliveriesOf, asked: DeliveryQuery) -> Answer
     return page(call, [shown(one) for one in found.items], found.next, asked, query)
 
 
-async def _allowed(call: Call, query: DeliveryFilter) -> DeliveryQuery:
+async def _allowed(call: Call, query: DeliverySearch | ResendAll) -> DeliveryQuery:
     """The query, if it stays within the caller's own subscriptions."""
     if query.subscription:
         await owned(call, query.subscription)
@@ -187,7 +208,7 @@ async def _allowed(call: Call, query: DeliveryFilter) -> DeliveryQuery:
     return asked_for(call.tenant, query, query.subscription)
 
 
-def asked_for(tenant: str, query: DeliveriesOf, subscription: str | None) -> DeliveryQuery:
+def asked_for(tenant: str, query: DeliveryFilter, subscription: str | None) -> DeliveryQuery:
     """A search as the store takes it, from its beginning."""
     return DeliveryQuery(
         tenant=tenant,

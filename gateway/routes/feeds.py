@@ -4,7 +4,7 @@ from typing import Annotated
 
 from msgspec import Struct
 
-from canonical.meaning import codes, means
+from canonical.meaning import codes, means, when
 from gateway.problems import not_found, stop
 from gateway.routes.paging import Page
 from gateway.routes.serving import Answer, Call, answer, serves
@@ -28,10 +28,16 @@ class FeedState(v1.Wire, frozen=True, omit_defaults=False):
 
 
 class Switch(Struct, frozen=True, kw_only=True):
-    """Something that is held: `intake`, `feed:NAME`, `subscription:ID`; since when and by whom."""
+    """Something that is held: `intake`, `feed:NAME`, `subscription:ID`; since when and by which client.
+
+    `by` is null where the client is not of your tenant. Both are null when it has just been let go.
+    """
 
     name: Annotated[str, means("What is held: `intake`, `feed:NAME` or `subscription:ID`.")]
-    value: Annotated[str, means("Since when and by whom; empty where it is released.")]
+    since: Annotated[str | None, when("Since when; null where it has just been let go.")] = None
+    by: Annotated[
+        str | None, means("The client that holds it; null where that is not of your tenant, or nobody does.")
+    ] = None
 
 
 @serves("GET", "/v1/feeds", guard=ADMIN, audit="R", gives=Page[FeedState], tag="feeds")
@@ -44,18 +50,32 @@ async def list_feeds(call: Call) -> Answer:
 
 @serves("GET", "/v1/switches", guard=ADMIN, audit="R", gives=Page[Switch], tag="feeds")
 async def list_switches(call: Call) -> Answer:
-    """What is held now."""
-    held = await call.api.services.store.switches()
-    mine = {f"feed:{feed.name}" for feed in call.api.services.site.feeds if feed.tenant == call.tenant}
-    ours = {f"subscription:{one.id}" for one in await call.api.services.store.subscriptions(call.tenant)}
-    shown = [Switch(name=name, value=value) for name, value in sorted(held.items()) if name in {INTAKE, *mine, *ours}]
+    """What is held now: intake, feeds and subscriptions."""
+    services = call.api.services
+    held, ours = await services.store.switches(), await services.store.subscriptions(call.tenant)
+    names = {INTAKE, *(f"feed:{feed.name}" for feed in services.site.feeds if feed.tenant == call.tenant)}
+    names |= {f"subscription:{one.id}" for one in ours}
+    shown = [_switch(call, name, held[name]) for name in sorted(names & held.keys())]
+    shown += [
+        Switch(name=f"subscription:{one.id}", since=instant(one.paused_at or one.updated_at), by=one.paused_by)
+        for one in ours
+        if one.state == "paused" and f"subscription:{one.id}" not in held
+    ]
     call.saw(count=len(shown))
     return answer({"items": shown, "next": None})
 
 
+def _switch(call: Call, name: str, value: str) -> Switch:
+    since, _, by = value.partition(" ")
+    return Switch(name=name, since=since, by=by if name != INTAKE or _is_operator(call) else None)
+
+
 @serves("POST", "/v1/feeds/{id:str}/pause", guard=ADMIN, audit="U", gives=FeedState, fails=("not_found",), tag="feeds")
 async def pause_feed(call: Call) -> Answer:
-    """Hold a feed: its senders are told to try again, and nothing of theirs is kept."""
+    """Hold a feed: its senders are told to try again, and nothing of theirs is kept.
+
+    A feed has no version: If-Match with a tag is refused.
+    """
     feed = _feed(call)
     await call.api.services.pipeline.pause(f"feed:{feed.name}", _by(call))
     return answer(_state(call, feed))
@@ -65,7 +85,10 @@ async def pause_feed(call: Call) -> Answer:
     "POST", "/v1/feeds/{id:str}/release", guard=ADMIN, audit="U", gives=FeedState, fails=("not_found",), tag="feeds"
 )
 async def release_feed(call: Call) -> Answer:
-    """Let a feed in again."""
+    """Let a feed in again.
+
+    A feed has no version: If-Match with a tag is refused.
+    """
     feed = _feed(call)
     await call.api.services.pipeline.release(f"feed:{feed.name}")
     return answer(_state(call, feed))
@@ -73,23 +96,31 @@ async def release_feed(call: Call) -> Answer:
 
 @serves("POST", "/v1/intake/pause", guard=ADMIN, audit="U", gives=Switch, fails=("not_the_operator",), tag="feeds")
 async def pause_intake(call: Call) -> Answer:
-    """Hold all feeds of all tenants. Only the first tenant of the site may."""
+    """Hold all feeds of all tenants. Only the first tenant of the site may.
+
+    Intake has no version: If-Match with a tag is refused.
+    """
     _require_operator(call)
-    value = _by(call)
-    await call.api.services.pipeline.pause(INTAKE, value)
-    return answer(Switch(name=INTAKE, value=value))
+    return answer(_switch(call, INTAKE, await call.api.services.pipeline.pause(INTAKE, _by(call))))
 
 
 @serves("POST", "/v1/intake/release", guard=ADMIN, audit="U", gives=Switch, fails=("not_the_operator",), tag="feeds")
 async def release_intake(call: Call) -> Answer:
-    """Let all feeds in again, but those that are held by themselves."""
+    """Let all feeds in again, but those that are held by themselves.
+
+    Intake has no version: If-Match with a tag is refused.
+    """
     _require_operator(call)
     await call.api.services.pipeline.release(INTAKE)
-    return answer(Switch(name=INTAKE, value=""))
+    return answer(Switch(name=INTAKE))
+
+
+def _is_operator(call: Call) -> bool:
+    return call.tenant == call.api.services.site.main.tenants[0]
 
 
 def _require_operator(call: Call) -> None:
-    if call.tenant != call.api.services.site.main.tenants[0]:
+    if not _is_operator(call):
         raise stop(403, "not_the_operator", "Intake as a whole belongs to the first tenant of the site.")
 
 

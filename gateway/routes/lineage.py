@@ -33,7 +33,7 @@ PASSTHROUGH = "passthrough.read"
 WHOLE = "patients.identifiers"
 STRUCTURE = frozenset({"MSH", "EVN"})  # how the message was sent, not what it says
 READ_AS = {"previous_start": "start"}
-PLACED = {kind: f"PV1-{field}" for field, (kind, _) in PLACES.items()}
+PLACED = {kind: f"PV1-{field}" for field, kind in PLACES.items()}
 
 
 class Line(v1.Wire, frozen=True, omit_defaults=False):
@@ -160,6 +160,10 @@ def _lines(
     if reread and not places:
         places = [reread.event] if name == "status" else reread.merging if name == "links" else []
     found = dict.fromkeys((one.path, one.by) for one in places if not key or _is_of(record, name, key, one, reread))
+    if reread and not found and value is UNSET:  # the event emptied it: of a list entry nothing is left to tell
+        if key:
+            return
+        found = {(reread.event.path, reread.event.by): None}
     for path, mapping in found:
         exact = reread is not None and reread.is_exact
         yield Line(field=called, message=stamp.message, path=path, mapping=mapping, exact=exact, value=value)

@@ -9,10 +9,11 @@ from canonical.meaning import codes, identity, means, pattern_of, when
 from canonical.problems import Problem
 from canonical.records import RECORDS
 from gateway.problems import Wrong, invalid, not_found, stop
+from gateway.replaying import replay
 from gateway.replays import Wanted
 from gateway.routes.jobs import Job, accepted
 from gateway.routes.paging import Page, after, page
-from gateway.routes.reading import Body, Moment, Paged
+from gateway.routes.reading import AtMost, Body, Cursor, Limit, Moment, Query
 from gateway.routes.serving import Answer, Call, answer, serves
 from gateway.settings import Feed
 from gateway.store.keys import OUR_KINDS
@@ -25,6 +26,7 @@ from transforms.hl7v2.tree import SegmentNode, tree
 
 READ, REPLAY = "messages.read", "messages.replay"
 HL7, OCTETS = "application/hl7-v2", "application/octet-stream"
+ACKS = ("AA", "AE", "AR", "CA", "CE", "CR")
 CALLED = {name: called for names in v1.CALLED.values() for name, called in names.items()}
 KINDS = keys.KINDS | OUR_KINDS
 Keys = Annotated[
@@ -39,7 +41,7 @@ Keys = Annotated[
 Text = str | None
 
 
-class MessageFilter(Paged, frozen=True):
+class MessageFilter(Query, frozen=True):
     """What messages are searched by; all that is given must hold."""
 
     identifier: Annotated[
@@ -64,11 +66,28 @@ class MessageFilter(Paged, frozen=True):
     ] = None
 
 
+class MessageSearch(MessageFilter, frozen=True):
+    """Which messages are wanted, page by page."""
+
+    limit: Limit = 50
+    cursor: Cursor = None
+
+
+class EarlierAck(v1.Wire, frozen=True):
+    """What a sender heard for a message until a replay renewed the answer."""
+
+    code: Annotated[str, codes("MSA-1.", *ACKS)]
+    until: Annotated[str, when("When a replay renewed it.")]
+
+
 class Message(v1.Wire, frozen=True):
     """A message without its bytes. `clock` is the sender's time, `receivedAt` ours.
 
     It was `applied` to records, is a `duplicate` of one before, `unmapped` where its type is outside the model,
     `parked` where a person is to look at it, or `refused` where it cannot be read.
+
+    `ackCode` is what its sender hears, also when it sends the same again; `earlierAcks` are those before a replay that
+    mended it.
     """
 
     id: Annotated[str, identity("Opaque, and good for ever.", "message")]
@@ -81,7 +100,8 @@ class Message(v1.Wire, frozen=True):
     version: Annotated[str, means("MSH-12, as `2.5.1`.")] = ""
     control_id: Annotated[str, means("MSH-10: the sender's number of it.")] = ""
     sender: Annotated[str, means("MSH-3 and MSH-4, as `SCHED|NORTH`.")] = ""
-    ack_code: Annotated[str, codes("MSA-1 of what the sender heard.", "AA", "AE", "AR", "CA", "CE", "CR")] = ""
+    ack_code: Annotated[str, codes("MSA-1 of what its sender hears.", *ACKS)] = ""
+    earlier_acks: Annotated[tuple[EarlierAck, ...], means("What its sender heard before, the oldest first.")] = ()
     clock: Annotated[str | None, when("The sender's time of what it says.")] = None
     duplicates: Annotated[int, means("How often it was sent again.")] = 0
     problems: Annotated[tuple[Problem, ...], means("What in it could not be read or believed.")] = ()
@@ -111,6 +131,7 @@ class Replay(Body, frozen=True):
 class ReplayAll(MessageFilter, Body, frozen=True):
     """Which messages to replay, and how; a dry run only counts them."""
 
+    limit: AtMost = None
     emit: Annotated[
         bool, Meta(description="Tell subscribers of what changes; without it records are put right and nobody is told.")
     ] = False
@@ -134,7 +155,7 @@ class Count(Struct, frozen=True, kw_only=True, rename="camel"):
     headers=("Link",),
     tag="messages",
 )
-async def search_messages(call: Call, query: MessageFilter) -> Answer:
+async def search_messages(call: Call, query: MessageSearch) -> Answer:
     """Search messages, newest first.
 
     Search by identifier or key with `_search`, which keeps them out of URLs.
@@ -151,12 +172,12 @@ async def search_messages(call: Call, query: MessageFilter) -> Answer:
     fails=("cursor_expired", "invalid_value"),
     tag="messages",
 )
-async def find_messages(call: Call, body: MessageFilter) -> Answer:
+async def find_messages(call: Call, body: MessageSearch) -> Answer:
     """Search messages, with what is searched for in the body."""
     return await _page(call, body, None)
 
 
-async def _page(call: Call, query: MessageFilter, in_url: MessageFilter | None) -> Answer:
+async def _page(call: Call, query: MessageSearch, in_url: MessageSearch | None) -> Answer:
     asked = asked_for(call.tenant, query)
     wanted = replace(asked, after=after(call, query, asked), limit=query.limit)
     found = await call.api.services.store.messages(wanted)
@@ -214,19 +235,21 @@ async def read_message_tree(call: Call) -> Answer:
     guard=REPLAY,
     audit="E",
     gives=Message,
-    fails=("not_found", "feed_unknown"),
+    fails=("not_found", "conflict", "feed_unknown"),
     tag="messages",
 )
 async def replay_message(call: Call, body: Replay) -> Answer:
     """Map one message again, as of when it came.
 
-    The ids stay the same, nothing newer is undone, and the sender hears nothing.
+    The ids stay the same, nothing newer is undone, and the sender hears nothing. Where a message that was refused or
+    parked is taken now, its tasks are completed, and its sender hears AA or CA when it sends the same again.
     """
     kept = await _kept(call)
     feed = _feed(call, kept)
     if feed is None:
         raise stop(409, "feed_unknown", "The feed that it came by is not among this site's feeds.")
-    return answer(shown(await call.api.services.pipeline.replay(kept, feed, body.emit)))
+    again = await replay(call.api.services.pipeline, kept, feed, body.emit, call.trace.traceparent)
+    return answer(shown(again))
 
 
 @serves(
@@ -245,8 +268,12 @@ async def replay_messages(call: Call, body: ReplayAll) -> Answer:
     """Replay all messages that a filter finds, as a job, oldest first; or count them."""
     asked = asked_for(call.tenant, body)
     if body.dry_run:
-        return answer(Count(total=await call.api.replays.count(asked)))
-    job = await call.api.replays.begin(Wanted(query=asked, emit=body.emit))
+        total = await call.api.replays.count(asked, body.limit)
+        call.saw(count=total)
+        return answer(Count(total=total))
+    job = await call.api.replays.begin(
+        Wanted(query=asked, emit=body.emit, traceparent=call.trace.traceparent), body.limit
+    )
     call.saw(count=job.total)
     return accepted(job)
 
@@ -302,6 +329,7 @@ def shown(kept: Kept) -> Message:
         control_id=kept.control_id,
         sender=kept.sender,
         ack_code=kept.ack_code,
+        earlier_acks=tuple(EarlierAck(code=one.code, until=instant(one.until)) for one in kept.answers),
         clock=instant(kept.clock) if kept.clock else None,
         duplicates=kept.duplicates,
         problems=tuple(replace(one, field=CALLED.get(one.field or "", one.field)) for one in kept.problems),

@@ -1,6 +1,6 @@
 """Lists: a page, the cursor to the next, and a Link header that never repeats what was searched for."""
 
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, Protocol, TypeVar
 from urllib.parse import urlencode
 
 import msgspec
@@ -9,7 +9,7 @@ from msgspec import Struct
 from canonical.meaning import means
 from gateway.clock import MICROS
 from gateway.cursors import Position
-from gateway.routes.reading import Paged, pairs
+from gateway.routes.reading import pairs
 from gateway.routes.serving import Answer, Call, answer
 
 Item = TypeVar("Item")
@@ -25,14 +25,21 @@ class Page(Struct, Generic[Item], frozen=True, kw_only=True):
     ] = None
 
 
-def after(call: Call, query: Paged, search: object) -> Position | None:
+class Turned(Protocol):
+    """A search that may go on from a page."""
+
+    @property
+    def cursor(self) -> str | None: ...
+
+
+def after(call: Call, query: Turned, search: object) -> Position | None:
     """Where the page asked for begins; `search` is what the cursor is bound to: the same without its page."""
     if query.cursor is None:
         return None
     return call.api.cursors.open(query.cursor, _bound(call, search), call.now / MICROS)
 
 
-def page(call: Call, items: list[Any], end: Position | None, search: object, query: Paged | None = None) -> Answer:
+def page(call: Call, items: list[Any], end: Position | None, search: object, query: Turned | None = None) -> Answer:
     """A page as the answer to a search. A `query` that is fit for a URL is repeated in the Link header (RFC 8288)."""
     cursor = call.api.cursors.seal(end, _bound(call, search), call.now / MICROS) if end else None
     headers: tuple[tuple[bytes, bytes], ...] = ()

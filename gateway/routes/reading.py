@@ -18,6 +18,9 @@ Shape = TypeVar("Shape", bound=Struct)
 Place: TypeAlias = Literal["parameter", "pointer"]
 Limit: TypeAlias = Annotated[int, Meta(ge=1, le=500, description="The most that a page may hold.")]
 
+Cursor: TypeAlias = Annotated[str | None, Meta(description="The `next` of the page before, with the same search.")]
+AtMost: TypeAlias = Annotated[int, Meta(ge=1, description="At most so many, the oldest first; without it all.")] | None
+
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 MOST_PARAMETERS = 100
@@ -53,7 +56,7 @@ class Paged(Query, frozen=True):
     """What every list takes."""
 
     limit: Limit = 50
-    cursor: Annotated[str | None, Meta(description="The `next` of the page before, with the same search.")] = None
+    cursor: Cursor = None
 
 
 def decoded(kind: type, value: Any) -> Any:

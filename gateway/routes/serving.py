@@ -16,7 +16,7 @@ import msgspec
 from msgspec import Struct
 
 from gateway.clock import MICROS
-from gateway.problems import Stop, stop
+from gateway.problems import Stop, Wrong, stop
 from gateway.refusals import STATUSES
 from gateway.routes.reading import from_json, from_query
 from policies.audit import Action, AuditRecord
@@ -122,6 +122,12 @@ class Call:
         return identity
 
     @property
+    def trace(self) -> Trace:
+        """The request's span: what it causes is of the same trace."""
+        trace: Trace = self.scope["state"]["trace"]
+        return trace
+
+    @property
     def now(self) -> int:
         """Microseconds since the epoch."""
         now: int = self.api.services.clock()
@@ -187,7 +193,15 @@ class Route(Struct, frozen=True, kw_only=True):
             found |= {"invalid_request", "content_too_large", "unsupported_media_type"}
         if self.form is not None:
             found |= {"content_too_large", "quota_exceeded", "unavailable"}
+        if self.refuses_match:
+            found.add("has_no_version")
         return tuple(sorted(found, key=lambda code: (STATUSES[code], code)))
+
+    @property
+    def refuses_match(self) -> bool:
+        """Whether it changes what has no version, so that no tag in If-Match can hold."""
+        is_reading = self.method == "GET" or self.audit == "R" or self.form is not None
+        return not is_reading and "precondition_failed" not in self.fails
 
     @property
     def operation(self) -> str:
@@ -205,6 +219,18 @@ class Route(Struct, frozen=True, kw_only=True):
     @property
     def handle(self) -> Handle:
         """The function with its query and body decoded; made once, when the app is wired."""
+        handle = self._decoding
+        if not self.refuses_match:
+            return handle
+
+        async def unconditional(call: Call, sent: bytes) -> Answer:
+            refuse_match(call)
+            return await handle(call, sent)
+
+        return unconditional
+
+    @property
+    def _decoding(self) -> Handle:
         run, query, body, is_search = self.run, self.query, self.body, self.audit == "R"
         if self.form is not None:
             return lambda call, sent: run(call, sent)
@@ -291,10 +317,18 @@ def require_match(call: Call, version: int) -> None:
 
 
 def check_match(call: Call, version: int) -> None:
-    """Go on if If-Match names the version, or is not there: a command may come without (RFC 9110 section 13.1.1)."""
+    """For a command: If-Match need not be there, and holds where it is (RFC 9110 section 13.1.1)."""
     given = call.header(b"if-match")
     if given is not None and given.strip() != "*" and str(version) not in _versions(given):
         raise changed()
+
+
+def refuse_match(call: Call) -> None:
+    """For what has no version: a tag cannot match, and a caller who sends one means a safety that is not there."""
+    given = call.header(b"if-match")
+    if given is not None and given.strip() != "*":
+        wrong = Wrong(code="has_no_version", header="If-Match", detail="Leave it out.")
+        raise stop(400, "has_no_version", "This has no version that If-Match could name.", [wrong])
 
 
 def changed() -> Stop:

@@ -264,7 +264,8 @@ async def pause_subscription(call: Call) -> Answer:
     """Hold deliveries. Events wait, in order, until it is released."""
     before = await owned(call, call.id)
     check_match(call, before.version)
-    return await _put(call, before, replace(before, state="paused", reason=None))
+    by = call.principal.client_id
+    return await _move(call, before, replace(before, state="paused", reason=None, paused_at=call.now, paused_by=by))
 
 
 @serves(
@@ -281,7 +282,7 @@ async def release_subscription(call: Call) -> Answer:
     """Go on with deliveries, also after the subscription was disabled."""
     before = await owned(call, call.id)
     check_match(call, before.version)
-    return await _put(call, before, replace(before, state="active", reason=None))
+    return await _move(call, before, replace(before, state="active", reason=None, paused_at=None, paused_by=None))
 
 
 @serves(
@@ -290,12 +291,13 @@ async def release_subscription(call: Call) -> Answer:
     guard=WRITE,
     audit="E",
     gives=Outcome,
-    fails=("not_found",),
+    fails=("not_found", "precondition_failed"),
     tag="subscriptions",
 )
 async def test_subscription(call: Call) -> Answer:
     """Send one signed event of the type `subscription.test` now, and say how it was received."""
     subscription = await owned(call, call.id)
+    check_match(call, subscription.version)
     now = call.now
     event = Event(
         id=new_id("event", now, subscription.id, "test", os.urandom(8).hex()),
@@ -304,6 +306,7 @@ async def test_subscription(call: Call) -> Answer:
         subject=subscription.id,
         at=now,
         version=subscription.version,
+        traceparent=call.trace.traceparent,
     )
     outcome = await call.api.services.worker.test(subscription, event)
     return answer(Outcome(outcome=outcome.code, status=outcome.status, delivered=outcome.kind == "delivered"))
@@ -321,6 +324,13 @@ async def owned(call: Call, identity: str) -> protocol.Subscription:
         raise not_found()
     call.saw(subscription.id)
     return subscription
+
+
+async def _move(call: Call, before: protocol.Subscription, after: protocol.Subscription) -> Answer:
+    """Hold it or let it go; what is so already stays as it is, and since when."""
+    if before.state == after.state:
+        return answer(shown(before), headers=(etag(before.version),))
+    return await _put(call, before, after)
 
 
 async def _put(

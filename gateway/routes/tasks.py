@@ -7,20 +7,23 @@ from msgspec.structs import replace
 
 from canonical import tasks
 from canonical.meaning import codes, identity, means, when
+from canonical.tasks import task_event
 from gateway.problems import Wrong, invalid, not_found, stop
 from gateway.routes.paging import Page, after, page
 from gateway.routes.reading import Body, Paged
 from gateway.routes.serving import Answer, Call, answer, changed, encode, etag, require_match, serves, versioned
+from gateway.store.protocol import Conflict
 from transforms.api import v1
 from transforms.api.cloudevent import instant
 
 Status = Literal["ready", "in-progress", "completed", "cancelled"]
-MOVES: dict[str, set[str]] = {
-    "ready": {"in-progress", "completed", "cancelled"},
-    "in-progress": {"ready", "completed", "cancelled"},
-    "completed": set(),
-    "cancelled": set(),
+MOVES: dict[str, tuple[Status, ...]] = {
+    "ready": ("in-progress", "completed", "cancelled"),
+    "in-progress": ("ready", "completed", "cancelled"),
+    "completed": (),
+    "cancelled": (),
 }
+CLOSED = ("completed", "cancelled")
 
 
 class TaskSearch(Paged, frozen=True):
@@ -53,7 +56,7 @@ class TaskChange(Body, frozen=True):
     """What a person decides about a task."""
 
     status: Annotated[Status, Meta(description="Where it is to stand.")] | None = None
-    owner: Annotated[str, Meta(max_length=200, description="Who has it.")] | None = None
+    owner: Annotated[str, Meta(max_length=200, description="Who has it; without it, whoever takes it.")] | None = None
     resolution: (
         Annotated[str, Meta(max_length=200, description="How it was resolved: needed to complete it.")] | None
     ) = None
@@ -100,30 +103,54 @@ async def read_task(call: Call) -> Answer:
     guard="tasks.write",
     audit="U",
     gives=Task,
-    fails=("not_found", "invalid_transition", "precondition_failed", "invalid_value", "precondition_required"),
+    fails=(
+        "not_found",
+        "already_taken",
+        "invalid_transition",
+        "precondition_failed",
+        "invalid_value",
+        "precondition_required",
+    ),
     tag="tasks",
     headers=("ETag",),
 )
 async def change_task(call: Call, body: TaskChange) -> Answer:
-    """Take, complete or cancel a task.
+    """Take, give back, complete or cancel a task.
 
-    If-Match is required. Completing needs a `resolution`.
+    If-Match is required. Who takes a task without naming an `owner` is its owner. Completing needs a `resolution`. One
+    that is completed or cancelled changes no more; a 409 lists as `allowed` what a task can become.
     """
     task = await _task(call)
     require_match(call, task.version)
+    again = _changed(task, body, call.principal.client_id)
+    if again == task:
+        return answer(shown(task), headers=(etag(task.version),))
+    again = replace(again, version=task.version + 1, updated_at=call.now)
+    what = again.status if again.status in CLOSED and again.status != task.status else "updated"
+    told = task_event(again, what, call.now, traceparent=call.trace.traceparent)
+    try:
+        await call.api.services.pipeline.announce([told], [again])
+    except Conflict:
+        raise changed() from None
+    return answer(shown(again), headers=(etag(again.version),))
+
+
+def _changed(task: tasks.Task, body: TaskChange, by: str) -> tasks.Task:
+    """The task as the change leaves it, or all that forbids it."""
     status = body.status or task.status
-    if status != task.status and status not in MOVES.get(task.status, ()):
-        raise stop(409, "invalid_transition", f"A task that is {task.status} cannot become {status}.")
+    owner = body.owner or task.owner
+    if task.status in CLOSED or (status != task.status and status not in MOVES[task.status]):
+        detail = f"A task that is {task.status} cannot be changed so."
+        raise stop(409, "invalid_transition", detail, allowed=MOVES[task.status])
+    if body.status == task.status == "in-progress" and task.owner not in (None, body.owner or by):
+        detail = "Somebody has it already; it must be given back first."
+        raise stop(409, "already_taken", detail, allowed=MOVES[task.status])
     if status == "completed" and not (body.resolution or task.resolution):
         raise invalid([Wrong(code="required", pointer="/resolution", detail="Say how it was resolved.")])
-    given = {name: value for name in ("owner", "resolution", "note") if (value := getattr(body, name)) is not None}
-    again = replace(task, status=status, version=task.version + 1, updated_at=call.now, **given)
-    if not await call.api.services.store.put_task(again, task.version):
-        raise changed()
-    if status == "completed" and task.status != "completed":
-        pipeline = call.api.services.pipeline
-        await pipeline.announce([pipeline.event("task.completed", task.tenant, task.id)])
-    return answer(shown(again), headers=(etag(again.version),))
+    if status != task.status and not body.owner:
+        owner = {"in-progress": by, "ready": None}.get(status, task.owner)
+    resolution, note = body.resolution or task.resolution, body.note or task.note
+    return replace(task, status=status, owner=owner, resolution=resolution, note=note)
 
 
 async def _task(call: Call) -> tasks.Task:

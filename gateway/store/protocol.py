@@ -23,8 +23,19 @@ DeliveryState = Literal["pending", "claimed", "delivered", "parked", "cancelled"
 Key = tuple[str, str]  # (kind, value): ("identifier", "urn:x|123"), ("control_id", "MSG1"), ("name", "doe")
 
 
+class Answered(Struct, frozen=True, kw_only=True, gc=False):
+    """How a message was answered until a replay renewed the answer."""
+
+    until: int
+    code: str
+    ack: bytes
+
+
 class Kept(Struct, frozen=True, kw_only=True, gc=False):
-    """A message as it was received, and what became of it. `raw` and `ack` are bytes as they went over the wire."""
+    """A message as it was received, and what became of it. `raw` and `ack` are bytes as they go over the wire.
+
+    `answers` are those before `ack`, the oldest first: a replay that mends a refused message renews its answer.
+    """
 
     id: str
     tenant: str
@@ -42,6 +53,7 @@ class Kept(Struct, frozen=True, kw_only=True, gc=False):
     sender: str = ""  # MSH-3|MSH-4
     ack: bytes = b""
     ack_code: str = ""
+    answers: tuple[Answered, ...] = ()
     clock: int = 0
     problems: tuple[Problem, ...] = ()
     records: tuple[str, ...] = ()
@@ -82,15 +94,19 @@ class AuditRow(Struct, frozen=True, kw_only=True):
 
 
 class Batch(Struct, kw_only=True):
-    """All that one unit commits."""
+    """All that one unit commits.
+
+    A task of `tasks` that is open already adds nothing, and an event about it is left out: an opening is told once.
+    """
 
     messages: list[Kept] = []
     records: list[Written] = []
     events: list[Event] = []
-    tasks: list[Task] = []
+    tasks: list[Task] = []  # to be opened, or opened again
+    changed_tasks: list[Task] = []  # one version after the one that was read; Conflict where it no longer is that one
     repeats: list[str] = []  # ids of messages that were sent once more
     audit: list[AuditRow] = []
-    replayed: list[Kept] = []  # messages mapped again: state, problems and records replace those kept before
+    replayed: list[Kept] = []  # messages mapped again: what became of them, and their answer, replace what was kept
 
 
 class Unit(Protocol):
@@ -102,6 +118,9 @@ class Unit(Protocol):
 
     async def seen(self, tenant: str, sent: Sequence[tuple[str, bytes]], since: int) -> dict[str, list[Seen]]:
         """What is kept of (dedup key, hash): the same message however old, and the newest other one since then."""
+
+    async def open_tasks(self, tenant: str, subject: str) -> list[Task]:
+        """The tasks about a message, record or subscription that nobody has completed or cancelled."""
 
     async def commit(self, batch: Batch) -> list[Event]:
         """Keep the batch durably; the events come back with their seq. Raises Conflict when another process won."""
@@ -197,6 +216,8 @@ class Subscription(Struct, frozen=True, kw_only=True, rename="camel"):
     version: int = 1
     reason: str | None = None
     description: str | None = None
+    paused_at: int | None = None
+    paused_by: str | None = None
 
 
 class Delivery(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -246,7 +267,7 @@ class Attempt(Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class DeliveryQuery(Struct, frozen=True, kw_only=True):
-    """A search over deliveries, newest first."""
+    """A search over deliveries, newest first, or `oldest_first`; none is newer than the place `upto`."""
 
     tenant: str
     subscription: str | None = None
@@ -255,6 +276,8 @@ class DeliveryQuery(Struct, frozen=True, kw_only=True):
     event: str | None = None
     created_from: int | None = None
     created_before: int | None = None
+    oldest_first: bool = False
+    upto: tuple[int, str] | None = None
     after: tuple[int, str] | None = None
     limit: int = 50
 
@@ -274,12 +297,13 @@ class Job(Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class Backlog(Struct, frozen=True, kw_only=True):
-    """What waits: deliveries by state, the oldest due, and the newest event."""
+    """What waits: deliveries by state, the oldest due and since when it is to be delivered, and the newest event."""
 
     pending: int = 0
     claimed: int = 0
     parked: int = 0
     oldest_due_at: int | None = None
+    oldest_since: int | None = None
     head: int = 0
 
 
@@ -337,8 +361,8 @@ class Store(Protocol):
     async def tasks(
         self, tenant: str, status: str | None, queue: str | None, after: tuple[int, str] | None, limit: int
     ) -> Page[Task]: ...
-    async def put_task(self, task: Task, expected: int) -> bool:
-        """Replace a task if its version is still the expected one."""
+    async def waiting_tasks(self) -> dict[str, int]:
+        """How many tasks wait for a person, by queue, of all tenants."""
 
     # -- subscriptions and deliveries
     async def subscription(self, tenant: str, identity: str) -> Subscription | None: ...
@@ -362,8 +386,10 @@ class Store(Protocol):
     async def delivery(self, tenant: str, identity: str) -> Delivery | None: ...
     async def deliveries(self, query: DeliveryQuery) -> Page[Delivery]: ...
     async def attempts(self, tenant: str, delivery: str) -> list[Attempt]: ...
-    async def revive(self, query: DeliveryQuery, now: int) -> int:
+    async def revive(self, query: DeliveryQuery, now: int, traceparent: str | None = None) -> int:
         """Make the finished deliveries of a page of the query due again; how many there were.
+
+        They are of the trace that is given from now on; their events stay of their own.
 
         What changed after `now` is left alone: with the start of a job as `now`, a page may be repeated after a crash.
         """

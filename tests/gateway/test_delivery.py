@@ -1,5 +1,7 @@
 """One attempt: what is sent, and what is decided from how it ended."""
 
+import asyncio
+import random
 from typing import Any
 
 import msgspec
@@ -15,6 +17,7 @@ from gateway.fanout import deliveries_of
 from gateway.store.protocol import Batch, Subscription, Written
 from gateway.store.sqlite import SqliteStore
 from policies.retry import Schedule
+from policies.tracing import Span, Tracer
 from tests.gateway.conftest import SECRETS, TRACEPARENT, micros
 
 APPOINTMENT = Appointment(id="apt_1", tenant="main", version=1, status="booked", created_at=1, updated_at=1)
@@ -60,6 +63,30 @@ async def delivered(
     wire = Wire(outcome)
     courier = Courier(store, wire, lambda: now, lambda: 0.0, Schedule(waits=(0, 5, 60)), present=present)
     return await courier.deliver(subscription, delivery, EVENT), wire.sent[0]
+
+
+@pytest.mark.parametrize(
+    ("thrown", "end", "code"),
+    [(ValueError(), "transient", "internal_error"), (asyncio.CancelledError(), "ambiguous", "cut_off")],
+)
+async def test_an_attempt_that_breaks_off_has_a_span(
+    store: SqliteStore, thrown: BaseException, end: str, code: str
+) -> None:
+    """A fault of ours, or a stop, is seen in the trace of the delivery, which names the delivery."""
+    spans: list[Span] = []
+    tracer = Tracer(spans.append, 0.0, lambda: 1, random.Random(1).getrandbits)
+
+    async def broken(post: Post) -> Outcome:
+        raise thrown
+
+    courier = Courier(store, broken, micros, lambda: 0.0, Schedule(waits=(0,)), tracer=tracer)
+    (delivery,) = deliveries_of(SUBSCRIPTION, [EVENT], micros())
+    with pytest.raises(type(thrown)):
+        await courier.deliver(SUBSCRIPTION, delivery, EVENT)
+
+    assert [(end, code, delivery.id)] == [
+        tuple(span.attributes[name] for name in ("outcome", "code", "delivery")) for span in spans
+    ]
 
 
 OK = Answered(kind="delivered", code="http_200", status=200, answer="fine")

@@ -139,6 +139,7 @@ async def test_parking(house: House, partner: Partner, rule: dict[str, object], 
     assert ("parked", outcome, tries) == (delivery.state, delivery.outcome, delivery.attempts)
     assert ["/hook"] * tries == [one["path"] for one in partner.attempts()]
     assert ("DLV-PARKED", subscription.id) == (task.code, task.subject)
+    assert [TRACEPARENT] == [event.traceparent for event in told], "it is of the trace of what could not be delivered"
     assert [task.id] == [event.subject for event in told]
 
 

@@ -7,11 +7,11 @@ import pytest
 
 from policies.auth import Challenges, Principal
 from policies.call import App, Receive, Refusal, Scope, Send, compose
-from policies.door import authenticate, observe, require, throttle
+from policies.door import authenticate, continued, observe, require, throttle
 from policies.metrics import Metrics
 from policies.throttle import Limit, Throttle
 from policies.tokens import Issuer, Revocations, Verifier, generate_key, key_set
-from policies.tracing import Span, Tracer
+from policies.tracing import Span, Tracer, parse
 
 KEY = generate_key()
 ROUTE = "/v1/appointments/{id}"
@@ -132,9 +132,40 @@ async def test_every_request_is_observed() -> None:
         (401, False),
         (500, True),
     ]
+    assert [None, None, "http_500"] == [span.attributes.get("code") for span in house.spans]
     assert house.spans[0].attributes["route"] == ROUTE
     assert len(house.spans[0].trace.links) == 1
     assert b'http_response_status_code="500",http_route="/v1/appointments/{id}"' in house.metrics.render()
+
+
+async def asked_by(client: str, trusted: set[str], traceparent: str) -> list[Span]:
+    """The spans of a request of a known client."""
+    spans: list[Span] = []
+    tracer = Tracer(spans.append, 1.0, lambda: 0, random.Random(1).getrandbits)
+    who = Principal(client_id=client, tenant="main", scopes=frozenset(), token_id="t")
+    scope: Scope = {"type": "http", "method": "GET", "path": "/", "headers": [], "state": {"principal": who}}
+    scope["headers"] = [(b"traceparent", traceparent.encode())]
+
+    async def nothing(message: Any = None) -> None: ...
+
+    frames = [observe(tracer, Metrics(), lambda scope: ROUTE, lambda: 0.0), continued(trusted)]
+    await compose(frames, innermost)(scope, nothing, nothing)
+    return spans
+
+
+async def test_a_trusted_client_goes_on_in_its_trace() -> None:
+    """The request of a trusted client is a child of its span, and sampled as that is; of another it is linked."""
+    theirs = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+    context = parse(theirs)
+    assert context
+    ((ours, *_),) = await asked_by("inside", {"inside"}, theirs)
+    ((restarted, *_),) = await asked_by("partner", {"inside"}, theirs)
+
+    assert (context.trace_id, context.span_id, ()) == (ours.trace_id, ours.parent_id, ours.links)
+    assert (None, (context,)) == (restarted.parent_id, restarted.links)
+    assert restarted.trace_id != context.trace_id
+    assert [] == await asked_by("inside", {"inside"}, theirs[:-1] + "0"), "its caller does not sample"
+    assert 1 == len(await asked_by("inside", {"inside"}, theirs.upper())), "not a traceparent: a trace of ours"
 
 
 async def test_other_protocols_are_not_observed() -> None:

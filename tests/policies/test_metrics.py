@@ -66,6 +66,16 @@ def test_two_instances_do_not_share() -> None:
     assert (sample(one, "isthmus_audit_backlog"), sample(other, "isthmus_audit_backlog")) == (3, 0)
 
 
+def test_every_measure_is_described() -> None:
+    """The reference tells of each one with its type and labels, as Prometheus is told of it."""
+    metrics = Metrics()
+    told = {(one.name.removesuffix("_total"), one.kind, one.text) for one in metrics.described}
+    known = {(one.name, one.type, one.documentation) for one in metrics.registry.collect()}
+
+    assert told == {one for one in known if not one[0].startswith("process")}
+    assert all(one.text.endswith(".") for one in metrics.described)
+
+
 def test_exposition_can_be_read() -> None:
     """/metrics is what Prometheus parses, and every measure has a sentence."""
     metrics = Metrics()
@@ -79,6 +89,12 @@ def test_exposition_can_be_read() -> None:
     metrics.commit_seconds.observe(0.002)
     metrics.delivery_latency.observe(0.2)
     families = {family.name: family for family in text_string_to_metric_families(metrics.render().decode())}
+
+    metrics.attempt_seconds.observe(0.1)
+    metrics.ack_latency.child("ehr").observe(0.001)
+    metrics.declined.child("ehr", "held").inc()
+    for name in ("delivery_attempt_seconds", "feed_to_ack_seconds", "declined_total"):
+        assert f"isthmus_{name}" in metrics.render().decode()
 
     assert "isthmus_feed_silent" in families
     assert "isthmus_commit_group_size" in families

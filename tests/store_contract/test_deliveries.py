@@ -233,7 +233,7 @@ async def test_deletion_cancels(store: Store) -> None:
     page = await store.deliveries(EVERYTHING)
     assert ids(reversed(deliveries)) == ids(page.items)
     assert {"cancelled"} == {one.state for one in page.items}
-    assert 0 == await store.revive(EVERYTHING, T0 + 9)
+    assert (0, 0) == (await store.revive(EVERYTHING, T0 + 9), await store.revivable(EVERYTHING, T0 + 9))
 
 
 @pytest.mark.parametrize(
@@ -252,10 +252,15 @@ async def test_deletion_cancels(store: Store) -> None:
         ({"created_from": T0, "created_before": T0 + 1}, [4, 3, 2, 1]),
         ({"after": (3, "")}, [2, 1]),
         ({"limit": 2}, [4, 3]),
+        ({"oldest_first": True}, [1, 2, 3, 4]),
+        ({"oldest_first": True, "after": (2, "~")}, [3, 4]),
+        ({"oldest_first": True, "upto": (3, "~")}, [1, 2, 3]),
+        ({"upto": (2, "~"), "state": "parked"}, [1]),
+        ({"oldest_first": True, "subscription": SUB, "limit": 2}, [1, 2]),
     ],
 )
 async def test_lists(store: Store, query: dict[str, object], found: list[int]) -> None:
-    """Deliveries are found by each filter, newest first."""
+    """Deliveries are found by each filter, newest first unless the oldest are wanted first."""
     await derived(store, *"abcd")
     one, two, *_ = await store.claim(T0, LEASE, 2, ROOMS)
     await store.conclude([tried(one[0], "parked"), tried(two[0], "delivered")])
@@ -288,6 +293,23 @@ async def test_revival(store: Store) -> None:
     assert 1 == await store.revive(EVERYTHING, T0 + 5)
     (again,) = await claim(store, T0 + 5)
     assert (one.id, 1, 1, T0 + 5) == (again.id, again.attempts, again.spent, again.since)
+
+
+async def test_a_revival_is_of_its_own_trace(store: Store) -> None:
+    """What is sent again is of the trace that is given, or stays of its own; its event stays of its own either way."""
+    await store.put_subscription(subscription(), None)
+    async with store.unit() as unit:
+        events = await unit.commit(Batch(events=[event(1, traceparent="00-1")]))
+    deliveries = deliveries_of(subscription(), events, T0)
+    await store.derive([Move(subscription=SUB, cursor=0, upto=1, deliveries=deliveries)])
+    for now, given, expected in ((T0 + 1, None, "00-1"), (T0 + 2, "00-2", "00-2"), (T0 + 3, None, "00-2")):
+        (head,) = await claim(store, now)
+        await store.conclude([tried(head, "delivered", now=now)])
+        assert 1 == await store.revive(EVERYTHING, now, given)
+        ((head, about),) = await store.claim(now, LEASE, 1, ROOMS)
+        await store.conclude([tried(head, "pending", due_at=now, now=now)])
+
+        assert (expected, "00-1") == (head.traceparent, about.traceparent)
 
 
 async def test_a_page_revived_twice(store: Store) -> None:
@@ -324,19 +346,27 @@ async def test_revival_keeps_order(store: Store) -> None:
 
 
 async def test_backlog(store: Store) -> None:
-    """The backlog counts what waits, what is under way and what is parked, and knows the oldest due."""
+    """The backlog counts what waits, what is under way and what is parked, and knows the oldest due.
+
+    What is to be tried again later has waited since it was due at first.
+    """
     await derived(store, *"aabc")
     one, two, _ = await claim(store)
     await store.conclude([tried(one, "parked"), tried(two, "pending", due_at=T0 + 77)])
     backlog = await store.backlog()
 
-    assert (2, 1, 1, T0, 4) == (
+    assert (2, 1, 1, T0, T0, 4) == (
         backlog.pending,
         backlog.claimed,
         backlog.parked,
         backlog.oldest_due_at,
+        backlog.oldest_since,
         backlog.head,
     )
+    await store.conclude([tried(one, "pending", due_at=T0 + 99) for one in await claim(store)])
+    backlog = await store.backlog()
+    assert T0 < (backlog.oldest_due_at or 0)
+    assert T0 == backlog.oldest_since
 
 
 async def test_jobs(store: Store) -> None:

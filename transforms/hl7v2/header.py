@@ -26,7 +26,6 @@ class Header(Struct, frozen=True, gc=False):
     message_type: str
     event: str
     structure: str
-    type_components: int
     control_id: str
     processing: str
     version_id: str
@@ -66,7 +65,6 @@ def header(raw: bytes) -> Header | None:
         message_type=kind[0],
         event=kind[1] if len(kind) > 1 else "",
         structure=kind[2] if len(kind) > 2 else "",
-        type_components=len(kind) if fields[8] else 0,
         control_id=fields[9],
         processing=fields[10],
         version_id=fields[11],

@@ -11,6 +11,7 @@ from canonical.problems import Problem
 
 from . import adt, siu, times
 from .actions import Events
+from .envelope import complaints
 from .er7 import Message
 from .header import Header
 from .instants import point
@@ -28,9 +29,6 @@ TOO_MUCH: Final = Problem(
     detail="the message has more segments and repetitions, or merges, than are read at once",
     severity="error",
 )
-NO_CONTROL_ID: Final = Problem(
-    code="required-field-missing", path="MSH-10", detail="no control id: a message sent twice is known by its content"
-)
 AHEAD: Final = 300_000_000  # microseconds that a sender's clock may be ahead of ours
 CLOCK: Final = (("EVN", 6), ("EVN", 2), ("MSH", 7))
 
@@ -39,10 +37,9 @@ def map_message(
     message: Message, header: Header, profile: Profile, received_at: int, trace: list[Used] | None = None
 ) -> Mapped:
     """What a message says, in the order in which it takes effect."""
-    reading = Reading(message, profile, received_at, msh_offset(header), trace)
+    reading = Reading(message, profile, received_at, msh_offset(header, message.problems), trace)
     mapped = Mapped(clock=clock(reading), event=header.event or _event(message))
-    if not header.control_id.strip():
-        message.problems.append(NO_CONTROL_ID)
+    message.problems += complaints(header)
     action = EVENTS.get((header.message_type, mapped.event))
     if action is None:
         mapped.known = False
@@ -74,11 +71,12 @@ def _event(message: Message) -> str:
     return evn.get(1).strip() if evn else ""
 
 
-def msh_offset(header: Header) -> int | None:
-    """The offset of MSH-7 in minutes east of UTC."""
+def msh_offset(header: Header, problems: list[Problem]) -> int | None:
+    """The offset of MSH-7 in minutes east of UTC; one that cannot be read is a problem, even if nothing needs it."""
     try:
         moment = times.parse_dtm(header.timestamp.partition(header.delimiters.component)[0].strip())
-    except times.BadTime:
+    except times.BadTime as bad:
+        problems.append(Problem(code=bad.code, path="MSH-7", detail=times.REASONS[bad.code]))
         return None
     return moment.offset if moment else None
 
@@ -94,7 +92,8 @@ def clock(reading: Reading) -> int:
         try:
             found = point(text, reading)
         except BadField as bad:
-            reading.complain(bad.code, bad.detail)
+            if name != "MSH" or bad.code != times.DATA_TYPE:  # which was said
+                reading.complain(bad.code, bad.detail)
             continue
         if found and found.micros > reading.received_at + AHEAD:
             reading.complain("DQ-FUTURE-CLOCK", "the sender's clock is ahead of ours; the time of receipt was taken")

@@ -20,7 +20,7 @@ from .codes import MEMBER_TYPES
 from .converters import coded, flag, gender, integer, repeated, text
 from .er7 import Segment
 from .identity import identifiers
-from .instants import instant, partial_date
+from .instants import date_time_or_date, instant, partial_date
 from .memory import Memory
 from .people import addresses, home_telecoms, names, people, telecoms, work_telecoms
 from .rows import Reading, Row, Rule, Table, take
@@ -93,7 +93,7 @@ PID = Table(
     Row("birth_place", "PID-23", text),
     Row("multiple_birth", "PID-24", flag),
     Row("birth_order", "PID-25", integer),
-    Row("deceased_at", "PID-29", instant),
+    Row("deceased_at", "PID-29", date_time_or_date),
     Row("deceased", "PID-30", flag),
     Row("identity_unknown", "PID-31", flag),
     Row("identity_reliability", "PID-32", repeated(coded("0445"))),

@@ -24,6 +24,9 @@ from .timing import duration
 
 REMOVING: Final = frozenset({"S20", "S21", "S22"})
 
+ACTIONS: Final = frozenset({"", "A", "D", "U", "X"})  # table 0206
+
+_ACTION = "no action of table 0206; only an event that removes leaves such a segment alone"
 _ALL = "AIx-2 does not say which of the resources the event is about; it was taken to be about all"
 _REQUIRED = "the segment does not say which service or resource it is about"
 
@@ -90,7 +93,7 @@ class Walk:
         number = _number(rgs)
         self.prefix = "" if number == "1" else f"{number}."
         self.group = leaf(rgs.get(3).partition(self.reading.dialect.component)[0]) or leaf(rgs.get(1))
-        self.action = rgs.get(2).strip().upper()
+        self.action = self._action(rgs, "")
 
     def visit(self, segment: Segment) -> None:
         """One resource segment; a repeating resource makes several entries."""
@@ -99,8 +102,8 @@ class Walk:
         if key in self.seen:
             key = f"{key}#{segment.occurrence}"
         self.seen.add(key)
-        action = (fields[2].strip().upper() if len(fields) > 2 else "") or self.action
         reading.field = field = "services" if name == "AIS" else "participants"
+        action = self._action(segment, self.action)
         things = booked(segment, reading)
         if not things:
             reading.complain("DQ-REQUIRED-MISSING", _REQUIRED, at=f"{segment.path}-3")
@@ -112,6 +115,12 @@ class Walk:
             named = f"{key}~{place + 1}" if place else key
             entry = self._placed(value, who, start, notes, named, segment)
             self.found.append(Entry(field, named, action, kind, entry, who))
+
+    def _action(self, segment: Segment, otherwise: str) -> str:
+        action = segment.get(2).strip().upper()
+        if action not in ACTIONS:
+            self.reading.complain("DQ-CODE-UNMAPPED", _ACTION, at=f"{segment.path}-2")
+        return action or otherwise
 
     def _start(self, segment: Segment, at: int) -> str | None:
         """The start as sent, else the offset from the start of the appointment."""

@@ -19,13 +19,14 @@ from .actors import Person
 from .appointment import PV1, REASON, SCH, expected, numbers
 from .encounter import is_about_a_visit
 from .er7 import Segment
-from .filler_status import ENDED, WAITING, is_block, status
+from .filler_status import BOOKS, ENDED, WAITING, is_block, status
 from .patient import about, digest, patient
 from .people import Roll, name, people, spots
 from .resources import Entry, edits, refer, resources, snapshot
 from .rows import Reading, take
 from .visits import stay
 
+NO_TIME: Final = "the event books, and the message does not say for when"
 UNNUMBERED: Final = "no number in PID-3: the patient takes part by name alone"
 BY_ACTION: Final = frozenset({"S18", "S19", "S20", "S21", "S22"})
 ATTENDING: Final = Concept(
@@ -61,7 +62,7 @@ def appointment(action: Action, reading: Reading, mapped: Mapped) -> None:
     if sch is None:
         mapped.anchor_missing = NO_APPOINTMENT
         return
-    if action.code == "S12" and "PID" not in reading.message.named and is_block(sch, reading):
+    if action.code not in ENDED and "PID" not in reading.message.named and is_block(sch, reading):
         block(replace(action, event="slot.blocked"), reading, mapped)
         return
     reading.zone = zone_of_place(reading)
@@ -74,6 +75,8 @@ def appointment(action: Action, reading: Reading, mapped: Mapped) -> None:
     _numbered(patients, reading)
     expected(sch, reading)
     said, fields = _fields(action, sch, patients, reading)
+    if action.code in BOOKS and said.status == "booked" and not fields.get("start"):
+        _untimed(reading)
     changed = _lists(action, patients, fields, reading)
     patch = Patch(type="appointment", anchors=anchors, fields=fields, said=said, edits=changed, event=action.event)
     if action.code == "S14" and "start" in fields:
@@ -94,6 +97,14 @@ def _numbered(patients: Sequence[Participant], reading: Reading) -> None:
         if not who.actor:
             reading.complain("required-field-missing", UNNUMBERED, at=f"{pid.path}-3")
     reading.field = None
+
+
+def _untimed(reading: Reading) -> None:
+    """Say that it is booked for no time, unless it was said why that cannot be read."""
+    if all(one.field != "start" for one in reading.problems):
+        reading.field = "start"
+        reading.complain("DQ-REQUIRED-MISSING", NO_TIME, at="TQ1-7")
+        reading.field = None
 
 
 def _start_path(reading: Reading) -> str:

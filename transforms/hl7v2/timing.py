@@ -37,6 +37,7 @@ LONGEST: Final = 60 * 24 * 366  # minutes: what is longer than a year is no appo
 _NM: Final = re.compile(r"[+-]?(?:\d{1,16}(?:\.\d{0,16})?|\.\d{1,16})", re.ASCII)  # 2.5.1 ch. 2.A.47: no exponent
 _CONFLICT = "the message gives more than one start; TQ1's was taken, else SCH-11's"
 _ELSEWHERE = "a resource does not start with the appointment"
+_SERIES = "more than one occurrence under one number; the first was taken"
 _BACKWARDS = "the end is not after the start; it was left out"
 _DURATION = "the declared duration is not the time from start to end; that was taken"
 _NO_UNIT = "the duration has no unit; minutes were assumed"
@@ -64,8 +65,10 @@ def _timing(sch: Segment, reading: Reading) -> dict[str, object]:
     reading.field = "minutes_duration"
     declared = _declared(sch, tq1, legacy, reading)
     reading.field = "start"
+    _series(sch, tq1, reading)
     start = _start(tq1, legacy, sch, reading)
     if start is None:
+        _judge_end(tq1, legacy, sch, reading)
         return {"minutes_duration": declared, "duration_source": "declared"} if declared else {}
     reading.field = "end"
     end = _end(start, tq1, legacy, sch, reading)
@@ -95,9 +98,25 @@ def _source(declared: int | None, minutes: int | None) -> str | None:
 
 def _legacy(sch: Segment, reading: Reading) -> list[str]:
     """The components of SCH-11, of its first repetition: the others are further occurrences."""
-    text = sch.get(11)
-    first = text.partition(reading.dialect.repetition)[0] if text else ""
+    first = next((one for one in _repetitions(sch, reading) if one), "")
     return [*first.split(reading.dialect.component), "", "", "", "", ""]
+
+
+def _repetitions(sch: Segment, reading: Reading) -> list[str]:
+    text, repetition = sch.get(11), reading.dialect.repetition
+    return text.split(repetition) if repetition and repetition in text else [text]
+
+
+def _series(sch: Segment, tq1: Segment | None, reading: Reading) -> None:
+    """Say that further occurrences were left out: under one number there is one appointment."""
+    if tq1 and tq1.get(7):
+        others = [(f"{one.path}-7", one.get(7)) for one in reading.message.all("TQ1") if one.get(7)]
+    else:
+        others = [(f"{sch.path}-11[{n}]", one) for n, one in enumerate(_repetitions(sch, reading), 1) if one]
+    for path, text in others[1:]:
+        if text != others[0][1]:
+            reading.complain("DQ-TIME-CONFLICT", _SERIES, at=path)
+            return
 
 
 def _start(tq1: Segment | None, legacy: list[str], sch: Segment, reading: Reading) -> Point | None:
@@ -156,6 +175,16 @@ def _end(start: Point, tq1: Segment | None, legacy: list[str], sch: Segment, rea
         reading.complain("DQ-TIME-CONFLICT", _BACKWARDS)
         return None
     return end
+
+
+def _judge_end(tq1: Segment | None, legacy: list[str], sch: Segment, reading: Reading) -> None:
+    """An end without a start says nothing, but one that cannot be read is told all the same."""
+    reading.at, text = (f"{tq1.path}-8", tq1.get(8)) if tq1 and tq1.get(8) else (f"{sch.path}-11.5", legacy[4])
+    reading.field = "end"
+    try:
+        point("" if text == NULL else text, reading)
+    except BadField as bad:
+        reading.complain(bad.code, bad.detail, bad.severity)
 
 
 def _last(start: Point, reading: Reading) -> Point | None:

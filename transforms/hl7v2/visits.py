@@ -11,6 +11,7 @@ from . import encounter, whereabouts
 from .actions import Action
 from .converters import coded
 from .er7 import Segment
+from .identity import identifier
 from .patient import ACTIVE, about, patient
 from .rows import Reading, take
 
@@ -31,13 +32,19 @@ EMPTIES: Final = {
     "A52": ("leave_expected_return",),
 }
 VACATES: Final = {
+    "A01": ("pending",),
     "A02": ("pending",),
     "A03": ("pending",),
+    "A06": ("pending",),
     "A10": ("temporary",),
+    "A11": ("pending",),
     "A12": ("prior",),
+    "A23": ("pending",),
     "A26": ("pending",),
+    "A27": ("pending",),
     "A32": ("temporary",),
     "A33": ("pending", "temporary"),
+    "A38": ("pending",),
 }
 IMPLIES: Final = {"A06": ("I", "Inpatient"), "A07": ("O", "Outpatient")}
 
@@ -79,9 +86,23 @@ def visits(action: Action, reading: Reading, mapped: Mapped) -> None:
         reference = reading.cast.add(who)
         pv1 = next(iter(about(reading, pid, "PV1")), None)
         if pv1 is not None and encounter.is_about_a_visit(pv1, reading):
-            stay(action, reading, mapped, pid, pv1, reference)
+            stay(action, reading, mapped, pid, pv1, reference, former=_former(action, pid, reading))
         elif action.code != "A08":
             reading.complain("DQ-REQUIRED-MISSING", NO_VISIT, at="PV1")
+
+
+def _former(action: Action, pid: Segment, reading: Reading) -> tuple[Identifier, ...]:
+    """The numbers that a visit had before its class changed: MRG-5 and MRG-3 of A06 and A07."""
+    if action.code not in IMPLIES:
+        return ()
+    reading.field = "identifiers"
+    found = [
+        encounter.typed(take(identifier, mrg, index, reading), kind)
+        for mrg in about(reading, pid, "MRG")
+        for index, kind in ((5, "VN"), (3, "AN"))
+    ]
+    reading.field = None
+    return tuple([one for one in found if one])
 
 
 def stay(
@@ -99,17 +120,17 @@ def stay(
     reading.zone = whereabouts.zone_of(pv1, reading)
     pv2 = next(iter(about(reading, pid, "PV2")), None)
     fields = encounter.fields(pid, pv1, pv2, reading)
-    own = encounter.numbers(pv1, reading)
-    known = {(one.system, one.value) for one in own}
+    own, weaker = encounter.numbers(pv1, reading), encounter.weaker(fields)
+    known = {(one.system, one.value) for one in (*own, *weaker)}
     retires = tuple(one for one in former if (one.system, one.value) not in known)
-    anchors = tuple(dict.fromkeys((*own, *retires, *encounter.weaker(fields))))
+    anchors = tuple(dict.fromkeys((*own, *retires, *weaker)))
     anchors = anchors or encounter.derived(pv1, reading.cast.patches[int(patient[1:])].anchors[0], reading)
     if not anchors:
         return None
     said = _said(action, pv1, fields, mapped.clock, reading)
     reading.used("patient", f"{pid.path}-3", "patient")
-    edits = [*whereabouts.placements(pv1, said.status, reading), *whereabouts.participants(pv1, pv2, reading)]
-    _follow(action, fields, edits)
+    edits = [*whereabouts.placements(pv1, said, reading), *whereabouts.participants(pv1, pv2, reading)]
+    _follow(action, fields, edits, reading)
     patch = Patch(
         type="encounter",
         anchors=anchors,
@@ -141,12 +162,13 @@ def _said(action: Action, pv1: Segment, fields: dict[str, object], clock: int, r
     return Said(status=action.status, cancels=CANCELS.get(action.code, ()), reason=reason)
 
 
-def _follow(action: Action, fields: dict[str, object], edits: list[Edit]) -> None:
+def _follow(action: Action, fields: dict[str, object], edits: list[Edit], reading: Reading) -> None:
     """What follows from the event itself, unless the message says otherwise."""
     for field in EMPTIES.get(action.code, ()):
         fields.setdefault(field, None)
     if action.code in IMPLIES and not fields.get("class_"):
         fields["class_"] = encounter.event_class(*IMPLIES[action.code])
+        reading.used("class_", "MSH-9.2", "event")
     spoken = {edit.key for edit in edits}
     edits += [
         Edit(field="placements", key=kind, value=None) for kind in VACATES.get(action.code, ()) if kind not in spoken

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from canonical.datatypes import Identifier
 from canonical.events import Event
 from canonical.settle import Working
+from canonical.tasks import Task
 from gateway.store.protocol import Batch, Seen
 from gateway.store.sqlite.access import Access
 from gateway.store.sqlite.deliveries import Deliveries
@@ -30,9 +31,11 @@ class SqliteStore(Keeping, Messages, Feed, Access, Ledger, Deliveries):
             self._remap(writer, batch.replayed, batch.records)
             self._repeat(writer, batch.repeats)
             courses = self._keep_records(writer, batch.records)
-            self._keep_tasks(writer, batch.tasks)
+            self._change_tasks(writer, batch.changed_tasks)
+            known = self._open_tasks(writer, batch.tasks)
             self._keep_audit(writer, batch.audit)
-            events = self._keep_events(writer, batch.events)
+            told = [one for one in batch.events if one.subject not in known] if known else batch.events
+            events = self._keep_events(writer, told)
         self._learn(courses)
         return events
 
@@ -50,6 +53,10 @@ class SqliteUnit:
     async def seen(self, tenant: str, sent: Sequence[tuple[str, bytes]], since: int) -> dict[str, list[Seen]]:
         """What is kept under these dedup keys."""
         return self._store._seen(tenant, sent, since)
+
+    async def open_tasks(self, tenant: str, subject: str) -> list[Task]:
+        """The open tasks about a subject."""
+        return self._store._tasks_about(tenant, subject)
 
     async def commit(self, batch: Batch) -> list[Event]:
         """Keep the batch, durably."""

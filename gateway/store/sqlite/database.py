@@ -31,6 +31,7 @@ PRAGMAS = (
     "PRAGMA synchronous = FULL",
     "PRAGMA foreign_keys = OFF",
     "PRAGMA temp_store = MEMORY",
+    "PRAGMA wal_autocheckpoint = 8192",  # 32 MiB: a page that many groups change goes to its place once
     "PRAGMA cache_size = -65536",
     "PRAGMA mmap_size = 1073741824",
     "PRAGMA busy_timeout = 100",

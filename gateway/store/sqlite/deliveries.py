@@ -17,6 +17,7 @@ from gateway.store.sqlite.named import named
 SQL = named("deliveries.sql")
 PATHS = ("from_subscription", "from_event", "from_parked", "from_tenant")
 LIST = {path: f"{SQL['columns']} {SQL[path]} {SQL['matching']} {SQL['newest_first']}" for path in PATHS}
+OLDEST = {path: f"{SQL['columns']} {SQL[path]} {SQL['matching']} {SQL['oldest_first']}" for path in PATHS}
 COUNT = {path: f"{SQL['count']} {SQL[path]} {SQL['matching']} {SQL['finished']}" for path in PATHS}
 
 Lane = tuple[str, str]
@@ -120,10 +121,11 @@ class Deliveries(Database):
             delivery=delivery, number=number, at=at, took=took, outcome=outcome, status=status, answer=answer
         )
 
-    async def revive(self, query: DeliveryQuery, now: int) -> int:
+    async def revive(self, query: DeliveryQuery, now: int, traceparent: str | None = None) -> int:
         found = [_delivery(row) for row in await self._matching(query, query.limit)]
+        what = {"now": now, "traceparent": traceparent}
         async with self._write() as writer:
-            revived = [one for one in found if writer.execute(SQL["revive"], {"id": one.id, "now": now}).rowcount == 1]
+            revived = [one for one in found if writer.execute(SQL["revive"], what | {"id": one.id}).rowcount == 1]
             _settle_heads(writer, {(one.subscription, one.lane) for one in revived})
         return len(revived)
 
@@ -132,11 +134,19 @@ class Deliveries(Database):
         return int(found)
 
     async def _matching(self, query: DeliveryQuery, limit: int) -> list[Row]:
-        return await self._search(LIST[_path(query)], _parameters(query) | {"limit": limit})
+        statements = OLDEST if query.oldest_first else LIST
+        return await self._search(statements[_path(query)], _parameters(query) | {"limit": limit})
 
     async def backlog(self) -> Backlog:
-        ((waiting, parked, pending, claimed, oldest, head),) = await self._search(SQL["backlog"])
-        return Backlog(pending=waiting + pending, claimed=claimed, parked=parked, oldest_due_at=oldest, head=head)
+        ((waiting, parked, pending, claimed, due_at, since, head),) = await self._search(SQL["backlog"])
+        return Backlog(
+            pending=waiting + pending,
+            claimed=claimed,
+            parked=parked,
+            oldest_due_at=due_at,
+            oldest_since=since,
+            head=head,
+        )
 
     # -- jobs
 
@@ -193,7 +203,8 @@ def _path(query: DeliveryQuery) -> str:
 
 def _parameters(query: DeliveryQuery) -> dict[str, object]:
     seq, identity = query.after or (None, None)
-    return msgspec.structs.asdict(query) | {"seq": seq, "id": identity}
+    last_seq, last_id = query.upto or (None, None)
+    return msgspec.structs.asdict(query) | {"seq": seq, "id": identity, "last_seq": last_seq, "last_id": last_id}
 
 
 def _row(delivery: str, number: int) -> str:
@@ -227,7 +238,7 @@ def _delivery(row: Row) -> Delivery:
 def _claimed(row: Row, now: int, lease_until: int) -> tuple[Delivery, Event]:
     _, *kept = row
     identity, tenant, subscription, seq, event, kind, lane, attempts, spent, since, due_at, created_at = kept[:12]
-    outcome, traceparent, subject, at, patient, version, message, feed = kept[12:]
+    outcome, traceparent, subject, at, patient, version, message, feed, happened_in = kept[12:]
     values = (identity, tenant, subscription, seq, event, kind, lane, "claimed", attempts, spent, since)
     delivery = _delivery((*values, due_at, lease_until, created_at, now, outcome, traceparent))
     return delivery, Event(
@@ -241,5 +252,5 @@ def _claimed(row: Row, now: int, lease_until: int) -> tuple[Delivery, Event]:
         version=version,
         message=message,
         feed=feed,
-        traceparent=traceparent,
+        traceparent=happened_in,
     )

@@ -45,7 +45,8 @@ WHERE subscription = ? AND head = 1 AND max(due_at, lease_until) <= ? LIMIT 1
 -- name: due
 -- The heads that may be claimed, those that wait longest first, each with its event.
 SELECT d.n, d.id, d.tenant, d.subscription, d.seq, d.event, d.type, d.lane, d.attempts, d.spent, d.since, d.due_at,
-       d.created_at, d.outcome, d.traceparent, e.subject, e.at, e.patient, e.version, e.message, e.feed
+       d.created_at, d.outcome, d.traceparent, e.subject, e.at, e.patient, e.version, e.message, e.feed,
+       e.traceparent
 FROM deliveries AS d JOIN events AS e ON e.seq = d.seq
 WHERE d.subscription = ? AND d.head = 1 AND max(d.due_at, d.lease_until) <= ?
 ORDER BY max(d.due_at, d.lease_until) LIMIT ?
@@ -123,19 +124,25 @@ AND (:type IS NULL OR type = :type)
 AND (:event IS NULL OR event = :event)
 AND (:created_from IS NULL OR created_at >= :created_from)
 AND (:created_before IS NULL OR created_at < :created_before)
-AND (:seq IS NULL OR (seq, id) < (:seq, :id))
+AND (:last_seq IS NULL OR (seq, id) <= (:last_seq, :last_id))
 
 -- name: finished
--- Narrows to what a revival may touch: finished, and not by the very job that repeats a page after a crash.
+-- Narrows to what a revival may touch: finished, not by the very job that repeats a page after a crash, and with somebody
+-- to receive it.
 AND state IN ('delivered', 'parked', 'cancelled') AND updated_at <= :now
+AND EXISTS (SELECT 1 FROM subscriptions WHERE subscriptions.id = deliveries.subscription)
+
+-- name: oldest_first
+AND (:seq IS NULL OR (seq, id) > (:seq, :id)) ORDER BY seq, id LIMIT :limit
 
 -- name: newest_first
-ORDER BY seq DESC, id DESC LIMIT :limit
+AND (:seq IS NULL OR (seq, id) < (:seq, :id)) ORDER BY seq DESC, id DESC LIMIT :limit
 
 -- name: revive
 -- Back in its lane with a schedule of its own, as long as its subscription still exists.
 UPDATE deliveries
-SET state = 'pending', head = 0, spent = attempts, since = :now, due_at = :now, updated_at = :now
+SET state = 'pending', head = 0, spent = attempts, since = :now, due_at = :now, updated_at = :now,
+    traceparent = coalesce(:traceparent, traceparent)
 WHERE id = :id AND state IN ('delivered', 'parked', 'cancelled') AND updated_at <= :now
   AND EXISTS (SELECT 1 FROM subscriptions WHERE subscriptions.id = deliveries.subscription)
 
@@ -151,6 +158,7 @@ SELECT (SELECT count(*) FROM deliveries WHERE state = 'pending' AND head = 0),
        count(*) FILTER (WHERE state = 'pending'),
        count(*) FILTER (WHERE state = 'claimed'),
        min(due_at) FILTER (WHERE state = 'pending'),
+       min(since),
        (SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'events')
 FROM deliveries WHERE head = 1
 

@@ -15,10 +15,21 @@ INSERT INTO tasks (id, tenant, queue, code, subject, title, created_at, status, 
     owner, resolution, note)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (tenant, queue, subject, code) WHERE status IN ('ready', 'in-progress') DO NOTHING
-ON CONFLICT (id) DO UPDATE SET status = 'ready', version = version + 1, owner = NULL, resolution = NULL
+ON CONFLICT (id) DO UPDATE SET status = 'ready', version = version + 1, owner = NULL, resolution = NULL,
+    updated_at = excluded.updated_at, due_at = excluded.due_at
 WHERE status NOT IN ('ready', 'in-progress')
 
--- name: put_task
+-- name: waiting
+-- How many tasks are open in each queue; the index holds no others.
+SELECT queue, count(*) FROM tasks INDEXED BY tasks_open WHERE status IN ('ready', 'in-progress') GROUP BY queue
+
+-- name: about
+-- The open tasks about one subject. With all queues by name they are found in tasks_open.
+SELECT id, tenant, queue, code, subject, title, created_at, status, priority, due_at, updated_at, version, owner,
+    resolution, note
+FROM tasks WHERE tenant = ? AND queue IN (:many) AND subject = ? AND status IN ('ready', 'in-progress')
+
+-- name: change_task
 -- A task as a person left it, if nobody else changed it meanwhile.
 UPDATE tasks SET queue = ?, code = ?, subject = ?, title = ?, status = ?, priority = ?, due_at = ?, updated_at = ?,
     version = ?, owner = ?, resolution = ?, note = ?

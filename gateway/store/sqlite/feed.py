@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from msgspec.structs import replace
 
 from canonical.events import Event
-from canonical.tasks import Task
-from gateway.store.protocol import Page
+from canonical.tasks import QUEUES, Task
+from gateway.store.protocol import Conflict, Page
 from gateway.store.sqlite.database import Database, Row
-from gateway.store.sqlite.named import named
+from gateway.store.sqlite.named import chunks, named
 from gateway.store.sqlite.search import EVENT, TASK, event_search, task_search
 
 SQL = named("events.sql")
@@ -53,17 +53,26 @@ class Feed(Database):
         more = len(rows) > limit
         return Page(items=tasks, next=(tasks[-1].created_at, tasks[-1].id) if more else None)
 
-    async def put_task(self, task: Task, expected: int) -> bool:
-        """Replace a task if its version is still the expected one."""
-        what = (task.queue, task.code, task.subject, task.title, task.status, task.priority, task.due_at)
-        state = (task.updated_at, task.version, task.owner, task.resolution, self._note(task))
-        async with self._write() as writer:
-            changed = writer.execute(SQL["put_task"], (*what, *state, task.id, task.tenant, expected))
-        return changed.rowcount == 1
+    async def waiting_tasks(self) -> dict[str, int]:
+        """How many tasks are open in each queue."""
+        return dict(await self._search(SQL["waiting"]))
 
-    def _keep_tasks(self, writer: sqlite3.Connection, tasks: Sequence[Task]) -> None:
-        if tasks:
-            writer.executemany(SQL["add_task"], [self._task_row(one) for one in tasks])
+    def _tasks_about(self, tenant: str, subject: str) -> list[Task]:
+        """The open tasks about a subject, for who has the writer's turn."""
+        lots = chunks(QUEUES)
+        return [self._task(row) for lot in lots for row in self._at_turn(SQL["about"], (tenant, *lot, subject))]
+
+    def _change_tasks(self, writer: sqlite3.Connection, tasks: Sequence[Task]) -> None:
+        for one in tasks:
+            what = (one.queue, one.code, one.subject, one.title, one.status, one.priority, one.due_at)
+            state = (one.updated_at, one.version, one.owner, one.resolution, self._note(one))
+            changed = writer.execute(SQL["change_task"], (*what, *state, one.id, one.tenant, one.version - 1))
+            if changed.rowcount != 1:
+                raise Conflict("a task is no longer the version that was read")
+
+    def _open_tasks(self, writer: sqlite3.Connection, tasks: Sequence[Task]) -> set[str]:
+        """Open tasks; the ids of those that add nothing, because one is open for the same thing."""
+        return {one.id for one in tasks if writer.execute(SQL["add_task"], self._task_row(one)).rowcount != 1}
 
     def _task_row(self, one: Task) -> tuple[object, ...]:
         what = (one.id, one.tenant, one.queue, one.code, one.subject, one.title, one.created_at, one.status)

@@ -3,7 +3,7 @@
 Only this process writes, and it remembers nothing before it is committed: so what is remembered is what is kept.
 """
 
-from itertools import islice
+from collections import OrderedDict
 from typing import TypeVar
 
 from msgspec import Struct
@@ -33,8 +33,9 @@ class Memory:
     """Bounded: what was of use longest ago is forgotten."""
 
     def __init__(self) -> None:
-        self.records: dict[str, Held] = {}
-        self.holders: dict[Number, tuple[str, ...]] = {}  # the ids of all records that have this number
+        # A plain dict whose oldest entries go walks past the places of all that went before.
+        self.records: OrderedDict[str, Held] = OrderedDict()
+        self.holders: OrderedDict[Number, tuple[str, ...]] = OrderedDict()  # the ids of all that have this number
 
     def learn(self, n: int, record: Record) -> Held:
         """A record as it is committed now."""
@@ -67,6 +68,6 @@ class Memory:
         _shorten(self.holders, ASKED)
 
 
-def _shorten(remembered: dict[Name, Thing], bound: int) -> None:
-    for name in list(islice(remembered, max(0, len(remembered) - bound))):
-        del remembered[name]
+def _shorten(remembered: OrderedDict[Name, Thing], bound: int) -> None:
+    while len(remembered) > bound:
+        remembered.popitem(last=False)

@@ -138,7 +138,7 @@ class Messages(Records):
             writer.executemany(SQL["repeat"], [(one,) for one in identities])
 
     def _remap(self, writer: sqlite3.Connection, replayed: Sequence[Kept], records: Sequence[Written]) -> None:
-        """Messages mapped again: what became of them and what they are found by; never what was answered."""
+        """Messages mapped again: what became of them, what they are found by, and how they are answered now."""
         held = self._held(records) if replayed else {}
         for one in replayed:
             row = writer.execute(SQL["mapped"], (one.id, one.tenant)).fetchone()
@@ -146,7 +146,7 @@ class Messages(Records):
                 continue
             n, sealed = row
             before = self._body(one.id, sealed)
-            now = replace(one, received_at=before.received_at, ack=before.ack, ack_code=before.ack_code)
+            now = replace(one, received_at=before.received_at)
             gone, new = self._key_digests(before, {}), self._key_digests(now, held)
             writer.executemany(SQL["drop_key"], [(n // LOT, digest, n) for digest in gone])
             writer.executemany(SQL["add_key"], [(n // LOT, digest, n) for digest in new])

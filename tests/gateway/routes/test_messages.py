@@ -5,10 +5,13 @@ from typing import Any
 
 import pytest
 
+from gateway import replays
 from gateway.routes import messages
+from gateway.store.protocol import Unavailable
 from tests.gateway.routes.conftest import Gate
-from tests.gateway.routes.said import admission, booking, pid
+from tests.gateway.routes.said import admission, booking, merge, pid
 
+BOTH = booking(9).replace(b"PID|1||N0001^^^NORTH^MR", b"PID|1||N0001^^^NORTH^MR~N0002^^^NORTH^MR")
 GARBLED = b"MSH|^~\\&|A|B|C|D|20261121||SIU^S12|G1|T|2.5.1\rthis is no segment"
 
 
@@ -149,3 +152,63 @@ def result() -> bytes:
         "OBR|1|ORD-7781^LAB||GLU^Glucose^L",
     )
     return "\r".join((*lines, "")).encode()
+
+
+async def test_a_replay_waits_for_the_store(gate: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A database that cannot take a write for a while costs a job time, and no message of it."""
+    await gate.hear(*(booking(n, patient=n) for n in range(1, 4)))
+    monkeypatch.setattr(replays, "PAUSE_SECONDS", 0.01)
+    begun = await gate.post("/v1/messages/_replay", {})
+    failures = iter(range(5))
+
+    def away(written: Any) -> Any:
+        if next(failures, None) is not None:
+            raise Unavailable("away")
+        return written
+
+    kept, put_job = gate.store._keep, gate.store.put_job
+    monkeypatch.setattr(gate.store, "_keep", lambda batch: kept(away(batch)))
+    monkeypatch.setattr(gate.store, "put_job", lambda job: put_job(away(job)))
+    job = await gate.finished(begun.headers["location"])
+
+    assert ("completed", 3, 0) == (job["state"], job["done"], job["failed"])
+    assert next(failures, None) is None
+
+
+async def test_only_so_many(gate: Gate) -> None:
+    """`limit` takes the oldest; a dry run counts the same; what has no meaning here is refused."""
+    await gate.hear(*(booking(n, patient=n) for n in range(1, 8)))
+    kept = (await gate.get("/v1/messages"))["items"]
+
+    dry = await gate.post("/v1/messages/_replay", {"state": "applied", "limit": 3, "dryRun": True})
+    begun = await gate.post("/v1/messages/_replay", {"state": "applied", "limit": 3})
+    job = await gate.finished(begun.headers["location"])
+    more = await gate.post("/v1/messages/_replay", {"limit": 1000, "dryRun": True})
+
+    assert ({"total": 3, "dryRun": True}, 7) == (dry.json(), more.json()["total"])
+    assert ("completed", 3, 3, 0) == (job["state"], job["total"], job["done"], job["failed"])
+    assert {"replay"} == {job["kind"]}
+    assert [400, 400] == [
+        (await gate.post("/v1/messages/_replay", {**wrong, "dryRun": True})).status_code
+        for wrong in ({"cursor": "x"}, {"limit": 0})
+    ]
+    counted = [one.count for one in await gate.audited() if one.what == "/v1/messages/_replay" and not one.outcome]
+    assert [3, 3, 7] == counted
+    assert [one["id"] for one in kept] == [one["id"] for one in (await gate.get("/v1/messages"))["items"]]
+
+
+async def test_an_interrupted_replay_keeps_to_its_limit(gate: Gate) -> None:
+    """After a restart the same messages are left to do, also when those done no longer match the filter."""
+    await gate.hear(admission(1, patient=1), admission(2, patient=2))
+    await gate.hear(*(BOTH.replace(b"B9S12", f"Q{n}".encode()).replace(b"F9^", b"F9%d^" % n) for n in range(4)))
+    await gate.hear(merge(2, 1))
+    gate.leaving.set()
+    begun = (await gate.post("/v1/messages/_replay", {"state": "parked", "limit": 2})).json()
+    await asyncio.sleep(0)
+    gate.leaving = asyncio.Event()
+    await gate.serve()
+    job = await gate.finished(f"/v1/jobs/{begun['id']}")
+
+    assert (2, 2) == (job["total"], job["done"])
+    left = (await gate.get("/v1/messages", params={"state": "parked"}))["items"]
+    assert ["Q3", "Q2"] == [one["controlId"] for one in left]

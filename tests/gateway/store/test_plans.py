@@ -15,7 +15,7 @@ from gateway.store.sqlite.search import event_search, message_list, message_sear
 DIGESTS = Digests(b"key")
 ROOMS = {"access": access, "feed": feed, "ledger": ledger, "messages": messages, "records": records}
 # Where the whole is the answer, where the table holds a handful of rows, and where the walk ends with its first row.
-WHOLE = {("access", "switches"), ("feed", "head"), ("ledger", "links"), ("ledger", "head")}
+WHOLE = {("access", "switches"), ("feed", "head"), ("feed", "waiting"), ("ledger", "links"), ("ledger", "head")}
 NAMED = [
     (room, name)
     for room, module in ROOMS.items()
@@ -62,6 +62,11 @@ async def test_a_named_statement_finds_its_rows_by_index(store: SqliteStore, roo
 
     assert [] == [step for step in walks(steps) if name != "aliases" or step.startswith("SCAN")]
     assert [step for step in steps if step.startswith("SEARCH")]
+
+
+async def test_open_tasks_are_counted_among_themselves(store: SqliteStore) -> None:
+    """The count walks the index of open tasks, however many were closed."""
+    assert "SCAN tasks USING INDEX tasks_open" in plan(store, feed.SQL["waiting"], [])
 
 
 WHO = (("patient", "pat_1"),)

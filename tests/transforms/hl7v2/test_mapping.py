@@ -91,6 +91,45 @@ def test_problems_of_the_parser_are_listed_too() -> None:
     assert "DQ-MSGSTRUCT" in {one.code for one in said.problems}
 
 
+@pytest.mark.parametrize(
+    ("processing", "version", "told"),
+    [
+        *((one, "2.5.1", []) for one in ("P", "T", "D", "P^T", "t")),
+        *(("P", one, []) for one in ("2.1", "2.3.1", "2.5^USA", "2.8.2", "2.9")),
+        ("Q", "2.5.1", [("unsupported-processing-id", "MSH-11.1")]),
+        ("", "2.5.1", [("required-field-missing", "MSH-11")]),
+        ("P", "2.10", [("unsupported-version-id", "MSH-12.1")]),
+        ("P", "3.0^USA", [("unsupported-version-id", "MSH-12.1")]),
+        ("P", "", [("required-field-missing", "MSH-12")]),
+    ],
+)
+def test_an_odd_version_or_processing_id_is_told_and_costs_nothing(
+    processing: str, version: str, told: list[tuple[str, str]]
+) -> None:
+    """What MSH-11 and MSH-12 hold is judged, and the message is read all the same."""
+    head = msh("SIU^S12").replace("|T|2.5.1", f"|{processing}|{version}")
+    said = mapped(er7(head, "SCH||F1^X"))
+    assert told == [(one.code, one.path) for one in said.problems if one.path.startswith("MSH-1")]
+    assert ["appointment"] == [one.type for one in said.patches]
+
+
+@pytest.mark.parametrize(("at", "told"), [("2026x", 1), ("20261399", 1), ("20261121090000", 0)])
+def test_an_unreadable_msh_7_is_told_once(at: str, told: int) -> None:
+    """Also where EVN says when it was so."""
+    for evn in ("EVN|A08|20261121083000", "EVN|A08"):
+        said = mapped(er7(msh("ADT^A08", at=at), evn, "PID|1||5^^^EASTMRN"))
+        found = [one for one in said.problems if (one.code, one.path) == ("data-type-error", "MSH-7")]
+        assert told == len(found)
+
+
+def test_a_field_that_is_too_long_is_left_out() -> None:
+    """More than a page of text is no name; it stays in the message, and the rest is applied."""
+    said = mapped(er7(msh("ADT^A08"), "EVN|A08|20261121", f"PID|1||5^^^EASTMRN||DOE^{'J' * 70_000}||19800229|F"))
+    assert ("value-too-long", "PID-5") in codes(said)
+    assert "names" not in said.patches[0].fields
+    assert "1980-02-29" == said.patches[0].fields["birth_date"]
+
+
 @pytest.mark.parametrize("path", GOLDEN, ids=lambda path: path.parent.name)
 def test_tracing_changes_nothing(path: Path) -> None:
     """With lineage and without it a message says the same."""
