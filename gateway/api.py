@@ -1,6 +1,6 @@
 """The HTTP application, wired on one page: which routes there are, and what every request passes on its way to one.
 
-headed        a fresh state; request id and security headers on every answer
+headed        a fresh state; request id, security headers and what the policies say, on every answer
 observe       one span, one count, one duration
 Litestar      routing; every failure becomes a problem (problems.py)
 authenticate  who asks, by token                         |
@@ -8,7 +8,7 @@ continued     the caller's own trace, if it is trusted   |
 throttled     how often                                  |  compiled once for each route,
 audited       a record of it: also of what is denied     |  absent where a route is open
 require       the scope that the route names             |
-the handler   with query and body decoded (routes/)
+answering     the handler, with query and body decoded (routes/); its answer or the problem it ended in
 """
 
 import asyncio
@@ -17,11 +17,10 @@ from collections.abc import Callable
 from typing import Any, cast
 
 from joserfc.jwk import KeySet
-from litestar import Litestar
+from litestar import Litestar, Request
 from litestar.enums import HttpMethod
 from litestar.handlers import HTTPRouteHandler
-from litestar.params import RawBody
-from litestar.types import ASGIApp
+from litestar.types import Receive as LitestarReceive
 from litestar.types import Scope as LitestarScope
 from msgspec import Struct
 
@@ -29,7 +28,7 @@ from gateway import problems
 from gateway.bell import Bell
 from gateway.clock import MICROS, Clock
 from gateway.cursors import Cursors
-from gateway.entrance import audited, headed, throttled
+from gateway.entrance import audited, fixed, throttled
 from gateway.openapi import document
 from gateway.replays import Replays
 from gateway.routes import (
@@ -49,13 +48,13 @@ from gateway.routes import (
     tasks,
 )
 from gateway.routes.records import Bodies
-from gateway.routes.serving import Answer, Anyone, Call, Handle, Open, Route, Unaudited
+from gateway.routes.serving import Answer, Anyone, Call, Open, Route, Unaudited
 from gateway.scopes import SCOPES
 from gateway.services import Services
 from gateway.store.protocol import Store
 from policies.auth import Challenges, Secrets
-from policies.call import App, Scope, compose
-from policies.door import Frame, authenticate, continued, observe, require
+from policies.call import App, Receive, Scope, Send, compose
+from policies.door import Frame, authenticate, continued, headed, observe, require
 from policies.throttle import Limit, Throttle
 from policies.tokens import Issuer, Revocations, Verifier, generate_key, key_set, load_key
 
@@ -121,7 +120,7 @@ async def build(services: Services, base_url: str, leaving: asyncio.Event) -> Ap
         return found
 
     watched = observe(services.tracer, services.metrics, template, seconds)
-    return compose([headed(base_url.startswith("https:")), watched], cast(App, litestar))
+    return compose([headed(fixed(base_url.startswith("https:"))), watched], cast(App, litestar))
 
 
 async def _api(services: Services, base_url: str, leaving: asyncio.Event) -> Api:
@@ -165,32 +164,44 @@ def _seconds(clock: Clock) -> Callable[[], float]:
 
 
 def _handler(route: Route, api: Api, door: "_Door") -> HTTPRouteHandler:
-    """A route as Litestar takes it, inside its policies."""
-    handle = route.handle
+    """A route as Litestar takes it: its frames, the innermost of which answers."""
     methods = [HttpMethod.GET, HttpMethod.HEAD] if route.method == "GET" else [HttpMethod(route.method)]
-
-    # Litestar's types for ASGI are narrower than ASGI's own, which are ours: hence the two ignores.
-    async def without_body(scope: LitestarScope) -> ASGIApp:
-        return await _answered(handle, Call(api, scope, route), b"")  # type: ignore[return-value,arg-type]
-
-    async def with_body(scope: LitestarScope, body: RawBody) -> ASGIApp:
-        return await _answered(handle, Call(api, scope, route), body)  # type: ignore[return-value,arg-type]
-
-    takes_body = route.body is not None or route.form
-    frames: list[Any] = [*door.frames(route)]
-    return HTTPRouteHandler(route.path, http_method=methods, middleware=frames, name=route.operation, status_code=200)(
-        with_body if takes_body else without_body
-    )
+    frames: list[Any] = [*door.frames(route), answering(route, api)]
+    return HTTPRouteHandler(route.path, http_method=methods, middleware=frames, name=route.operation)(_unreached)
 
 
-async def _answered(handle: Handle, call: Call, body: bytes) -> Answer:
-    """The handler's answer, or the problem it ended in: Litestar's own way to an error costs several times as much."""
-    try:
-        return await handle(call, body)
-    except Exception as error:
-        refusal = problems.refusal_of(error, call.seen.route.template)
-        encoded = problems.encoded(call.scope, refusal)
-        return Answer(encoded, refusal.status, refusal.headers, problems.MEDIA_TYPE.encode())
+async def _unreached() -> None:
+    """What Litestar would call inside the frames, if `answering` went on to it."""
+
+
+def answering(route: Route, api: Api) -> Frame:
+    """Calls the handler and sends its answer, or the problem it ended in.
+
+    It goes on to nothing: Litestar has routed, and its own way through a handler costs as much as all policies do.
+    """
+    handle, takes_body = route.handle, route.body is not None or route.form
+
+    def frame(app: App) -> App:
+        async def answered(scope: Scope, receive: Receive, send: Send) -> None:
+            try:
+                body = await _body(scope, receive) if takes_body else b""
+                answer = await handle(Call(api, scope, route), body)
+            except Exception as error:
+                refusal = problems.refusal_of(error, route.template)
+                answer = Answer(
+                    problems.encoded(scope, refusal), refusal.status, refusal.headers, problems.MEDIA_TYPE.encode()
+                )
+            await answer(scope, receive, send)
+
+        return answered
+
+    return frame
+
+
+async def _body(scope: Scope, receive: Receive) -> bytes:
+    """The body, read by Litestar, which keeps to the limit."""
+    request: Request[Any, Any, Any] = Request(cast(LitestarScope, scope), cast(LitestarReceive, receive))
+    return await request.body()
 
 
 class _Door:

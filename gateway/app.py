@@ -18,7 +18,7 @@ import uvloop
 from granian.constants import HTTPModes, Interfaces
 from granian.server.embed import Server
 
-from gateway.addresses import free_port, split
+from gateway.addresses import free_port, numeric, split
 from gateway.api import build
 from gateway.clock import micros
 from gateway.doors import doors
@@ -62,9 +62,12 @@ class Gateway:
         self._server: Server | None = None
         self._tasks: list[asyncio.Task[None]] = []
 
-    async def start(self) -> None:
-        """Open the store, then what works on it, then the doors: nobody is let in before all can be kept."""
+    async def open(self) -> None:
+        """Take the data, which one process alone may have."""
         await self.store.open()
+
+    async def start(self) -> None:
+        """Start what works on the data, then the doors: nobody is let in before all can be kept."""
         if self.site.digest:
             await self.store.keep_site(self.site.digest, self.site.files)
         await self.pipeline.start()
@@ -81,12 +84,14 @@ class Gateway:
     async def _serve_http(self) -> None:
         server = self.site.main.server
         host, port = split(server.http)
-        port = port or free_port(host)
-        self.http = server.public_url or f"http{'s' if server.certificate else ''}://{host}:{port}"
+        at = numeric(host)  # the server takes no names
+        port = port or free_port(at)
+        shown = f"[{host}]" if ":" in host else host
+        self.http = server.public_url or f"http{'s' if server.certificate else ''}://{shown}:{port}"
         app = await build(self.services, self.http, self.leaving)
         self._server = Server(
             app,
-            address=host,
+            address=at,
             port=port,
             interface=Interfaces.ASGINL,
             http=HTTPModes.auto,
@@ -157,6 +162,7 @@ async def serve(site: Site) -> int:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, told.set)
+    await gateway.open()
     await gateway.start()
     await told.wait()
     with contextlib.suppress(asyncio.CancelledError):

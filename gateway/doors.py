@@ -12,6 +12,7 @@ from canonical.problems import Problem
 from connectors.mllp.framing import Fault, Framing
 from connectors.mllp.listener import Answer, Limits, Listener, Peer, tls
 from connectors.mllp.tls import Certificate
+from gateway.addresses import split
 from gateway.answers import timestamp
 from gateway.intake import NO_ROUTE, welcome
 from gateway.pipeline import Pipeline
@@ -31,8 +32,7 @@ class Door:
         self.pipeline = pipeline
         self.bound = any(feed.settings.certificates for feed in feeds)
         first = feeds[0].settings
-        self.host, _, port = first.mllp.rpartition(":")
-        self.wanted = int(port)
+        self.host, self.wanted = split(first.mllp)
         self.listener = Listener(
             self.accept,
             self.oversize,
@@ -58,7 +58,7 @@ class Door:
 
     async def open(self) -> None:
         """Listen."""
-        await self.listener.start(self.host.strip("[]"), self.wanted)
+        await self.listener.start(self.host, self.wanted)
 
     def accept(self, frame: bytes, peer: Peer) -> asyncio.Future[Answer]:
         """Hand a frame to its feed, or turn it away unkept."""

@@ -11,9 +11,8 @@ from gateway.routes.serving import Route, Seen, record_of
 from gateway.settings import Site
 from gateway.store.protocol import Unavailable
 from gateway.trail import Trail
-from policies.audit import AuditRecord
 from policies.call import App, Receive, Scope, Send
-from policies.door import Frame, throttle
+from policies.door import Frame, Headers, throttle
 from policies.metrics import Metrics
 from policies.throttle import Limit, Throttle
 
@@ -52,21 +51,22 @@ def _limit(rate: float, burst: int) -> Limit:
 
 def audited(route: Route, trail: Trail, clock: Clock) -> Frame:
     """A record of every request that has a name; a change is not answered before its record is kept."""
-    is_change = route.audit != "R"
-
-    async def kept(record: AuditRecord) -> bool:
-        if not is_change:
-            trail.note(record)
-            return True
-        try:
-            await trail.write(record)
-        except Unavailable:
-            return False
-        return True
 
     def frame(app: App) -> App:
+        async def noted(scope: Scope, receive: Receive, send: Send) -> None:
+            if trail.is_full:
+                return await problems.reply(scope, send, problems.unavailable(UNKEPT).refusal)
+            seen = scope["state"]["seen"] = Seen(route)
+
+            async def watched(message: dict[str, Any]) -> None:
+                if message["type"] == "http.response.start":
+                    trail.note(record_of(scope, seen, message["status"], clock()))
+                await send(message)
+
+            return await app(scope, receive, watched)
+
         async def recorded(scope: Scope, receive: Receive, send: Send) -> None:
-            if trail.is_full or (is_change and trail.is_failing):
+            if trail.is_full or trail.is_failing:
                 return await problems.reply(scope, send, problems.unavailable(UNKEPT).refusal)
             seen = scope["state"]["seen"] = Seen(route)
             is_lost = False
@@ -74,42 +74,26 @@ def audited(route: Route, trail: Trail, clock: Clock) -> Frame:
             async def watched(message: dict[str, Any]) -> None:
                 nonlocal is_lost
                 if message["type"] == "http.response.start":
-                    is_lost = not await kept(record_of(scope, seen, message["status"], clock()))
-                    if is_lost:
+                    try:
+                        await trail.write(record_of(scope, seen, message["status"], clock()))
+                    except Unavailable:
+                        is_lost = True
                         await problems.reply(scope, send, problems.unavailable(UNKEPT).refusal)
                 if not is_lost:
                     await send(message)
 
             return await app(scope, receive, watched)
 
-        return recorded
+        return noted if route.audit == "R" else recorded
 
     return frame
 
 
-def headed(is_https: bool) -> Frame:
-    """A state of its own for every request, and on every answer its id and what a browser must know."""
-    fixed = [
+def fixed(is_https: bool) -> Headers:
+    """What a browser must know of every answer."""
+    return (
         (b"x-content-type-options", b"nosniff"),
         (b"referrer-policy", b"no-referrer"),
         (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
-        *([(b"strict-transport-security", b"max-age=31536000")] if is_https else []),
-    ]
-
-    def frame(app: App) -> App:
-        async def dressed(scope: Scope, receive: Receive, send: Send) -> None:
-            state = scope["state"] = {}
-
-            async def sending(message: dict[str, Any]) -> None:
-                if message["type"] == "http.response.start":
-                    headers = [*message["headers"], *fixed, (b"x-request-id", state["trace"].id.encode())]
-                    if "principal" not in state and not any(name == b"cache-control" for name, _ in headers):
-                        headers.append((b"cache-control", b"no-store"))  # where there is a principal, it is there
-                    message["headers"] = headers
-                await send(message)
-
-            await app(scope, receive, sending)
-
-        return dressed
-
-    return frame
+        *(((b"strict-transport-security", b"max-age=31536000"),) if is_https else ()),
+    )

@@ -13,6 +13,8 @@ from gateway.intake import Intent, read
 from gateway.settings import Feed
 from gateway.translate import translation
 from transforms.api.v1 import CALLED
+from transforms.hl7v2.bookable import LAYOUTS
+from transforms.hl7v2.converters import field_of
 from transforms.hl7v2.er7 import Message, parse
 from transforms.hl7v2.mapping import map_message
 from transforms.hl7v2.rows import Used
@@ -25,7 +27,7 @@ ENVELOPE = {
     "MSH-4": "the sender: which feed, whose numbers",
     "MSH-5": "given back as sender of the acknowledgement",
     "MSH-6": "given back as sender of the acknowledgement",
-    "MSH-7": "the clock: what a newer message said stays",
+    "MSH-7": "the clock, where EVN does not say it: what a newer message said stays",
     "MSH-9": "the event, which decides what happens",
     "MSH-10": "recognises this message when it is sent again",
     "MSH-11": "given back in the acknowledgement",
@@ -33,6 +35,15 @@ ENVELOPE = {
     "MSH-15": "which accept acknowledgements are wanted",
     "MSH-16": "which application acknowledgements are wanted",
     "MSH-18": "the character set it was read in",
+}
+BESIDE = {  # what is read and becomes no value
+    "EVN-1": "the event, where MSH-9 does not say it",
+    "EVN-2": "the clock, where EVN-6 does not say it: what a newer message said stays",
+    "EVN-6": "the clock: what a newer message said stays",
+    "RGS-2": "what becomes of the entries of the group that do not say it",
+    **{f"{name}-2": "what becomes of the entry: added, changed or removed" for name in LAYOUTS},
+    **{f"SCH-{index}": "a number by which the blocked time is found" for index in (1, 2, 5)},
+    "DG1-21": "D takes the diagnosis away",
 }
 NOT_MAPPED = "not mapped; kept in the message"
 SET_ID, NUMBERS = "Set ID", "numbers the segments of its kind"
@@ -137,7 +148,8 @@ def _field(field: FieldNode, message: Message, became: Became) -> Iterator[str]:
 
 def _unsaid(field: FieldNode) -> str:
     """Why a field has become nothing, where nothing was wrong with it."""
-    return ENVELOPE.get(field.path) or (NUMBERS if field.name.startswith(SET_ID) else NOT_MAPPED)
+    read = ENVELOPE.get(field.path) or BESIDE.get(field_of(field.path))
+    return read or (NUMBERS if field.name.startswith(SET_ID) else NOT_MAPPED)
 
 
 def _text(field: FieldNode, message: Message) -> str:

@@ -11,6 +11,7 @@ from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode,
 
 from policies.tracing import Context, Span
 
+TRACES: Final = "/v1/traces"
 SAMPLED: Final = TraceFlags(TraceFlags.SAMPLED)
 
 # Semantic conventions 1.44 where they have a word; url.path and url.query stay out, they carry identifiers.
@@ -54,8 +55,13 @@ class Export:
 
 
 def otlp(endpoint: str, headers: dict[str, str] | None = None, version: str = "0") -> Export:
-    """Export in the background to an OTLP/HTTP endpoint (`.../v1/traces`)."""
-    return Export(BatchSpanProcessor(OTLPSpanExporter(endpoint=endpoint, headers=headers)), version)
+    """Export in the background to an OTLP/HTTP endpoint."""
+    return Export(BatchSpanProcessor(OTLPSpanExporter(endpoint=traces_of(endpoint), headers=headers)), version)
+
+
+def traces_of(endpoint: str) -> str:
+    """Where traces go: below the base URL, as OTEL_EXPORTER_OTLP_ENDPOINT has it, or right there."""
+    return f"{endpoint.rstrip('/').removesuffix(TRACES)}{TRACES}"
 
 
 def immediately(exporter: SpanExporter, version: str = "0") -> Export:

@@ -12,6 +12,8 @@ the owner knows whether that is safe.
 """
 
 import asyncio
+import os
+import socket
 import ssl
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Iterable
@@ -192,7 +194,7 @@ class Sender:
                     ssl_shutdown_timeout=SHUTDOWN_TIMEOUT if self._ssl else None,
                 )
         except OSError as error:
-            raise Unreachable(f"{self._place}: {type(error).__name__}") from error
+            raise Unreachable(f"{self._place}: {_reason(error)}") from error
         return line
 
     async def _acknowledgement(self, line: _Line, matches: Matches) -> bytes:
@@ -208,3 +210,10 @@ class Sender:
                         return ack
         except TimeoutError:
             raise TimedOut(f"{self._place}: no acknowledgement in {self._timeout:g} s") from None
+
+
+def _reason(error: OSError) -> str:
+    """Why there is no connection, in the system's words."""
+    if isinstance(error, ssl.SSLError | socket.gaierror):
+        return error.strerror or type(error).__name__
+    return os.strerror(error.errno) if error.errno else "no connection in time"

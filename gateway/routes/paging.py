@@ -1,5 +1,6 @@
 """Lists: a page, the cursor to the next, and a Link header that never repeats what was searched for."""
 
+import re
 from typing import Annotated, Any, Generic, Protocol, TypeVar
 from urllib.parse import urlencode
 
@@ -13,6 +14,7 @@ from gateway.routes.reading import pairs
 from gateway.routes.serving import Answer, Call, answer
 
 Item = TypeVar("Item")
+PLAIN = re.compile(rb"[\w.~:,=&-]*", re.ASCII)  # nothing that a URL or a header would have encoded
 _bind = msgspec.msgpack.Encoder().encode
 
 
@@ -44,10 +46,18 @@ def page(call: Call, items: list[Any], end: Position | None, search: object, que
     cursor = call.api.cursors.seal(end, _bound(call, search), call.now / MICROS) if end else None
     headers: tuple[tuple[bytes, bytes], ...] = ()
     if cursor and query is not None:
-        again = [(name, value) for name, value in pairs(call.scope["query_string"]) if name != "cursor"]
-        target = f"{call.scope['path']}?{urlencode([*again, ('cursor', cursor)])}"
+        target = f"{call.scope['path']}?{_again(call.scope['query_string'])}cursor={cursor}"
         headers = ((b"link", f'<{target}>; rel="next"'.encode()),)
     return answer({"items": items, "next": cursor}, headers=headers)
+
+
+def _again(query: bytes) -> str:
+    """What was asked for without its cursor: as it came where it is plain, else encoded anew."""
+    if PLAIN.fullmatch(query):
+        parts = [part for part in query.decode().split("&") if part and not part.startswith("cursor=")]
+    else:
+        parts = [urlencode([one]) for one in pairs(query) if one[0] != "cursor"]
+    return "".join([f"{part}&" for part in parts])
 
 
 def _bound(call: Call, search: object) -> bytes:

@@ -6,7 +6,7 @@ from contextlib import suppress
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from typing import Annotated, Any, Literal, TypeAlias, TypeVar, get_args, get_origin
-from urllib.parse import parse_qsl
+from urllib.parse import unquote_plus
 
 import msgspec
 from msgspec import NODEFAULT, Meta, Struct
@@ -81,22 +81,35 @@ def from_query(shape: type[Shape], text: bytes) -> Shape:
             repeated.append(name)
         else:
             given[name] = value
-    known = {field.encode_name for field in fields(shape)}
-    wrong = [_at("parameter", name, "repeated", "Send it once.") for name in repeated if name in known]
     # A filter without a value is a client's mistake, and must never mean everything.
-    wrong += [_at("parameter", name, "empty", "Give it a value or leave it out.") for name in empty if name in known]
-    if wrong:
+    if (repeated or empty) and (wrong := _unclear(shape, repeated, empty)):
         raise unreadable(wrong)
     return _read(shape, given, "parameter")
+
+
+def _unclear(shape: type[Struct], repeated: list[str], empty: list[str]) -> list[Wrong]:
+    known = {field.encode_name for field in fields(shape)}
+    wrong = [_at("parameter", name, "repeated", "Send it once.") for name in repeated if name in known]
+    return wrong + [
+        _at("parameter", name, "empty", "Give it a value or leave it out.") for name in empty if name in known
+    ]
 
 
 def pairs(text: bytes) -> list[tuple[str, str]]:
     """The parameters of a query string, in its order."""
     try:
-        return parse_qsl(text.decode("ascii"), True, max_num_fields=MOST_PARAMETERS, errors="strict")
+        parts = text.decode("ascii").split("&", MOST_PARAMETERS)
+        if len(parts) > MOST_PARAMETERS:
+            raise ValueError("too many")
+        split_up = [part.partition("=") for part in parts if part]
+        return [(_unquoted(name), _unquoted(value)) for name, _, value in split_up]
     except ValueError:
         detail = "The query string is not form-encoded UTF-8, or has too many parameters."
         raise unreadable([Wrong(code="malformed", parameter="*", detail=detail)]) from None
+
+
+def _unquoted(text: str) -> str:
+    return unquote_plus(text, errors="strict") if "%" in text or "+" in text else text
 
 
 def from_json(shape: type[Shape], media: str | None, body: bytes) -> Shape:

@@ -6,7 +6,6 @@ an appointment's `encounter` is the visit that its number names, known by now or
 
 import inspect
 import re
-from collections.abc import Iterable
 from hashlib import blake2b
 from typing import Annotated, Any, Literal
 
@@ -15,7 +14,7 @@ from msgspec.structs import replace
 
 from canonical.datatypes import Identifier
 from canonical.meaning import means, pattern_of
-from canonical.records import Appointment, Patient, Record
+from canonical.records import Patient, Record
 from canonical.status import MACHINES
 from gateway.problems import not_found
 from gateway.routes.lineage import WHOLE, Lineage, lineage_of
@@ -99,56 +98,29 @@ class Shown(Struct, frozen=True, kw_only=True):
         return f"{version}-{blake2b(other, digest_size=5).hexdigest()}"
 
 
-class Resolved:
-    """Looks up what is resolved on reading; remembers it for the length of one request."""
+class Known:
+    """A record that was read lately: what is to be resolved for it, and the body that came of it last."""
 
-    __slots__ = ("_patients", "_store", "_tenant", "_whole")
+    __slots__ = ("body", "is_private", "named", "plain", "record", "shown")
 
-    def __init__(self, call: Call) -> None:
-        self._store = call.api.services.store
-        self._tenant = call.tenant
-        self._whole = allows(call.principal, WHOLE)
-        self._patients: dict[str, str] = {}
-
-    async def shown(self, record: Record) -> Shown:
-        """All that the record is to be shown with."""
-        named = {getattr(record, "patient", None)}
-        named.update([one.actor for one in getattr(record, "participants", ()) if one.kind == "patient"])
-        known = {one: await self._survivor(one) for one in named if one}
-        return Shown(
-            patient=await self.patient(record),
-            survivors={one: survivor for one, survivor in known.items() if survivor != one},
-            encounter=await self.encounter(record),
-            is_masked=not self._whole and is_masking(record),
-        )
-
-    async def patient(self, record: Record) -> str | None:
-        """The patient that the record is about, as it stands after all merges."""
-        if isinstance(record, Patient):
-            return record.id
-        named: str | None = getattr(record, "patient", None)
-        return await self._survivor(named) if named else None
-
-    async def _survivor(self, named: str) -> str:
-        known = self._patients.get(named)
-        if known is None:
-            known = self._patients[named] = await self._store.survivor(self._tenant, named)
-        return known
-
-    async def patients(self, records: Iterable[Record]) -> tuple[str, ...]:
-        """Whom a list is about, each once."""
-        return tuple(dict.fromkeys([patient for one in records if (patient := await self.patient(one))]))
-
-    async def encounter(self, record: Record) -> str | None:
-        """The encounter of an appointment, found by its visit number."""
-        if not isinstance(record, Appointment) or record.visit is None:
-            return None
-        found = await self._store.find(self._tenant, "encounter", ("identifier", _text(record.visit)))
-        return found[0] if len(found) == 1 else None
+    def __init__(self, record: Record) -> None:
+        self.record = record
+        self.named = _named(record)
+        self.is_private = is_masking(record)
+        self.plain = Shown(patient=_patient(record))  # where nothing is shown otherwise than it was said
+        self.shown: Shown | None = None
+        self.body = b""
 
 
-def _text(one: Identifier) -> str:
-    return f"{one.system}|{one.value}"
+def _named(record: Record) -> tuple[str, ...]:
+    """The patients it names, each once: whom it is about, and who takes part."""
+    named = [getattr(record, "patient", None)]
+    named += [one.actor for one in getattr(record, "participants", ()) if one.kind == "patient"]
+    return tuple(dict.fromkeys([one for one in named if one]))
+
+
+def _patient(record: Record) -> str | None:
+    return record.id if isinstance(record, Patient) else getattr(record, "patient", None)
 
 
 class Bodies:
@@ -159,19 +131,65 @@ class Bodies:
 
     def __init__(self, most: int = 2048) -> None:
         self._most = most
-        self._known: dict[str, tuple[Record, Shown, bytes]] = {}
+        self._known: dict[str, Known] = {}
+
+    def about(self, record: Record) -> Known:
+        """What is known of the record as it stands."""
+        known = self._known.get(record.id)
+        if known is None or known.record is not record:
+            if len(self._known) >= self._most:
+                del self._known[next(iter(self._known))]
+            known = self._known[record.id] = Known(record)
+        return known
 
     def of(self, record: Record, shown: Shown) -> bytes:
         """The record in the form of the API, as JSON."""
-        known = self._known.get(record.id)
-        if known and known[0] is record and known[1] == shown:
-            return known[2]
-        whole = not shown.is_masked
-        body = encode(v1.present(record, shown.patient, shown.encounter, shown.survivors, whole))
-        if len(self._known) >= self._most:
-            del self._known[next(iter(self._known))]
-        self._known[record.id] = (record, shown, body)
-        return body
+        known = self.about(record)
+        if known.shown is not shown and known.shown != shown:
+            whole = not shown.is_masked
+            known.body = encode(v1.present(record, shown.patient, shown.encounter, shown.survivors, whole))
+            known.shown = shown
+        return known.body
+
+
+class Resolved:
+    """Looks up what is resolved on reading; remembers it for the length of one request."""
+
+    __slots__ = ("_bodies", "_patients", "_store", "_tenant", "_whole")
+
+    def __init__(self, call: Call) -> None:
+        self._store = call.api.services.store
+        self._bodies = call.api.bodies
+        self._tenant = call.tenant
+        self._whole = allows(call.principal, WHOLE)
+        self._patients: dict[str, str] = {}
+
+    async def shown(self, record: Record) -> Shown:
+        """All that the record is to be shown with."""
+        known = self._bodies.about(record)
+        survivors = {}
+        for one in known.named:
+            survivor = self._patients.get(one) or await self._survivor(one)
+            if survivor != one:
+                survivors[one] = survivor
+        visit = getattr(record, "visit", None)
+        encounter = await self._encounter(visit) if visit else None
+        is_masked = known.is_private and not self._whole
+        if not (survivors or encounter or is_masked):
+            return known.plain
+        patient = known.plain.patient
+        if patient in survivors:
+            patient = survivors[patient]
+        return Shown(patient=patient, survivors=survivors, encounter=encounter, is_masked=is_masked)
+
+    async def _survivor(self, named: str) -> str:
+        found = self._patients[named] = await self._store.survivor(self._tenant, named)
+        return found
+
+    async def _encounter(self, visit: Identifier) -> str | None:
+        """The encounter of an appointment, found by its visit number."""
+        found = await self._store.find(self._tenant, "encounter", ("identifier", f"{visit.system}|{visit.value}"))
+        return found[0] if len(found) == 1 else None
 
 
 class Resource:
@@ -223,9 +241,6 @@ class Resource:
         call.saw(record.id, patient=shown.patient)
         return versioned(call, shown.tag(record.version), lambda: call.api.bodies.of(record, shown))
 
-    async def _body(self, call: Call, resolved: Resolved, record: Record) -> Raw:
-        return Raw(call.api.bodies.of(record, await resolved.shown(record)))
-
     async def search(self, call: Call, query: Search) -> Answer:
         """Search for a record.
 
@@ -244,9 +259,10 @@ class Resource:
         wanted = replace(asked, after=after(call, query, asked), limit=query.limit)
         found = await store.records(await with_aliases(store, wanted))
         resolved = Resolved(call)
-        items = [await self._body(call, resolved, record) for record in found.items]
-        call.saw(*(record.id for record in found.items), count=len(items))
-        call.seen.patients = await resolved.patients(found.items)
+        shown = [await resolved.shown(record) for record in found.items]
+        items = [Raw(call.api.bodies.of(record, one)) for record, one in zip(found.items, shown, strict=True)]
+        call.saw(*[record.id for record in found.items], count=len(items))
+        call.seen.patients = tuple(dict.fromkeys([one.patient for one in shown if one.patient]))
         is_public = not any(getattr(query, name, None) for name in PRIVATE)
         return page(call, items, found.next, asked, in_url if is_public else None)
 
@@ -254,10 +270,10 @@ class Resource:
         """Every version of a record, newest first."""
         record = await self._found(call)
         versions = await call.api.services.store.history(call.tenant, call.id)
-        resolved = Resolved(call)
+        resolved, bodies = Resolved(call), call.api.bodies
         newest_first = sorted(versions, key=lambda one: -one.version)
-        items = [await self._body(call, resolved, one.record) for one in newest_first]
-        call.saw(record.id, patient=await resolved.patient(record), count=len(items))
+        items = [Raw(bodies.of(one.record, await resolved.shown(one.record))) for one in newest_first]
+        call.saw(record.id, patient=(await resolved.shown(record)).patient, count=len(items))
         return answer({"items": items, "next": None})
 
     async def lineage(self, call: Call) -> Answer:
@@ -266,7 +282,7 @@ class Resource:
         A line that is not `exact` names the message alone, or the place where today's mapping would read it.
         """
         record = await self._found(call)
-        call.saw(record.id, patient=await Resolved(call).patient(record))
+        call.saw(record.id, patient=(await Resolved(call).shown(record)).patient)
         return answer(await lineage_of(call, record))
 
 

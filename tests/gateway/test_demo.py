@@ -146,6 +146,19 @@ def test_quiet_demo_keeps_everything(tmp_path: Path) -> None:
         assert [kept["id"]] == [one["id"] for one in running.get("/v1/messages")["items"]]
 
 
+def test_a_second_demo_leaves_the_first_alone(tmp_path: Path) -> None:
+    """Of two demos on one folder the second is turned away; what the first announced still holds."""
+    with demo(tmp_path / "demo", "--quiet-peers") as running:
+        command = [sys.executable, "-m", "gateway.cli", "demo", "--headless", "--quiet-peers"]
+        ports = ["--http", "127.0.0.1:0", "--mllp", "127.0.0.1:0", "--data", str(running.folder)]
+        second = subprocess.run([*command, *ports], check=False, capture_output=True, text=True, timeout=WITHIN)
+
+        assert 1 == second.returncode
+        assert second.stderr.endswith("another Isthmus is running on this data\n")
+        assert running.here == json.loads((running.folder / "demo.json").read_text())
+        assert running.get("/v1/feeds")["items"]
+
+
 def test_secrets_are_for_their_owner(tmp_path: Path) -> None:
     """demo.json and the site key can be read by nobody else, and no secret stands in the site or the log."""
     with demo(tmp_path / "demo", "--quiet-peers") as running:

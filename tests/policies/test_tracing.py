@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from policies.otel import immediately, otlp
+from policies.otel import immediately, otlp, traces_of
 from policies.tracing import Context, Span, Tracer, parse
 
 THEIRS = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
@@ -182,3 +182,18 @@ def test_exported_spans() -> None:
 def test_otlp_can_be_closed() -> None:
     """An export to an endpoint that nobody listens on starts and ends quietly when nothing was sent."""
     otlp("http://127.0.0.1:9/v1/traces").close()
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "expected"),
+    [
+        ("http://host:4318", "http://host:4318/v1/traces"),
+        ("http://host:4318/", "http://host:4318/v1/traces"),
+        ("https://host/otlp", "https://host/otlp/v1/traces"),
+        ("http://host:4318/v1/traces", "http://host:4318/v1/traces"),
+        ("http://host:4318/v1/traces/", "http://host:4318/v1/traces"),
+    ],
+)
+def test_the_base_url_is_enough(endpoint: str, expected: str) -> None:
+    """The endpoint is OpenTelemetry's base URL; the path of traces is added where it lacks."""
+    assert expected == traces_of(endpoint)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from connectors.mllp.framing import frame
 from tests.isthmus import Isthmus, running
 from tests.mllp import Line, code
 from tests.scenarios.messages import booking, message, person
@@ -262,9 +263,14 @@ def test_a_closed_line_instead_of_an_answer(isthmus: Isthmus) -> None:
 
 def test_a_full_queue(tmp_path: Path) -> None:
     """What finds no room is declined and not kept."""
-    with running(Isthmus(tmp_path, settings={"intake": {"queue": 0}})) as full, Line(full.mllp) as line:
-        assert "AR" == code(line.say(sent("applied", ORIGINAL, "Q1")))
-        assert [] == full.all("/v1/messages")
+    numbers = ["Q1", "Q2", "Q3"]
+    with running(Isthmus(tmp_path, settings={"intake": {"queue": 1}})) as full, Line(full.mllp) as line:
+        line.socket.sendall(b"".join(frame(sent("applied", ORIGINAL, one)) for one in numbers))
+        answers = {one: code(line.hear()) for one in numbers}
+
+        assert ("AA", "AR") == (answers["Q1"], answers["Q2"])
+        kept = {one["controlId"] for one in full.all("/v1/messages")}
+        assert {one for one, answer in answers.items() if answer == "AA"} == kept
 
 
 def test_what_is_held_stays_held(tmp_path: Path) -> None:

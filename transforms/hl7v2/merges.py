@@ -71,7 +71,7 @@ def merge_accounts(action: Action, reading: Reading, mapped: Mapped) -> None:
 def _accounts(action: Action, reading: Reading, pid: Segment, patient: str) -> None:
     now = encounter.typed(_number(pid, 18, reading), "AN")
     for mrg in about(reading, pid, "MRG"):
-        before = encounter.typed(_number(mrg, 3, reading), "AN")
+        before = encounter.typed(_number(mrg, 3, reading, "account"), "AN")
         if not now or not before:
             reading.complain("DQ-REQUIRED-MISSING", NO_ACCOUNT, at=f"{mrg.path}-3" if now else f"{pid.path}-18")
         elif not _same(now, before):
@@ -92,7 +92,10 @@ def move_account(action: Action, reading: Reading, mapped: Mapped) -> None:
     """A44: the visits on an account belong to the patient of PID from now on."""
     for pid, who in each_patient(reading, mapped):
         patient = reading.cast.add(who)
-        moved = [_number(pid, 18, reading), *(_number(mrg, 3, reading) for mrg in about(reading, pid, "MRG"))]
+        moved = [
+            _number(pid, 18, reading),
+            *(_number(mrg, 3, reading, "account") for mrg in about(reading, pid, "MRG")),
+        ]
         accounts = _once(encounter.typed(one, "AN") for one in moved)
         if not accounts:
             reading.complain("DQ-REQUIRED-MISSING", NO_ACCOUNT, at=f"{pid.path}-18")
@@ -115,7 +118,7 @@ def move_visits(action: Action, reading: Reading, mapped: Mapped) -> None:
         patient = reading.cast.add(who)
         account = _number(pid, 18, reading)
         for mrg, pv1 in _pairs(pid, reading):
-            left = _number(mrg, 3, reading)
+            left = _number(mrg, 3, reading, "account")
             drops = (left,) if left and account and not _same(left, account) else ()
             place = stay(action, reading, mapped, pid, pv1, patient, former=_visit(mrg, 5, reading), drops=drops)
             _one_visit(place, reading, mapped)
@@ -150,7 +153,9 @@ def rename_patient(action: Action, reading: Reading, mapped: Mapped) -> None:
         former: list[Identifier] = []
         for mrg in about(reading, pid, "MRG"):
             fields = LEAVES.get(action.code, ())
+            reading.field = "identifiers"
             found = [one for index in fields for one in take(identifiers, mrg, index, reading) or ()]
+            reading.field = None
             former += found or _former(mrg, reading)[0]
         gone = tuple(one for one in _once(former) if (one.system, one.value) not in kept)
         if gone:
@@ -201,12 +206,16 @@ def _former(mrg: Segment, reading: Reading) -> tuple[tuple[Identifier, ...], tup
     return (found, older) if found else (older, ())
 
 
-def _number(segment: Segment, index: int, reading: Reading) -> Identifier | None:
-    return take(identifier, segment, index, reading) or None
+def _number(segment: Segment, index: int, reading: Reading, field: str | None = None) -> Identifier | None:
+    """One number; `field` is what it is in a lineage, where it is a former one."""
+    reading.field = field
+    found = take(identifier, segment, index, reading) or None
+    reading.field = None
+    return found
 
 
 def _visit(mrg: Segment, index: int, reading: Reading) -> tuple[Identifier, ...]:
-    return _once((encounter.typed(_number(mrg, index, reading), "VN"),))
+    return _once((encounter.typed(_number(mrg, index, reading, "identifiers"), "VN"),))
 
 
 def _pairs(pid: Segment, reading: Reading) -> Iterator[tuple[Segment, Segment]]:

@@ -129,7 +129,8 @@ class Walk:
         amount = segment.get(at + 1)
         if not amount or not self.start:
             return None
-        offset = duration(amount, segment.get(at + 2), f"{segment.path}-{at + 1}", self.reading)
+        path = segment.path
+        offset = duration(amount, segment.get(at + 2), f"{path}-{at + 1}", self.reading, f"{path}-{at + 2}")
         return moved(self.start, offset) if offset else self.start
 
     def _placed(

@@ -228,10 +228,10 @@ def block(action: Action, reading: Reading, mapped: Mapped) -> None:
     """S23, S24: time of a schedule, with no patient and no appointment; whom and what it concerns is kept and told."""
     for aip in reading.message.all("AIP"):
         for person in take(people, aip, 3, reading) or ():
-            reading.cast.provider(person)
+            refer(person, f"{aip.path}-3", reading)
     for ail in reading.message.all("AIL"):
         for place in take(spots, ail, 3, reading) or ():
-            reading.cast.location(place)
+            refer(place, f"{ail.path}-3", reading)
     if sch := reading.message.first("SCH"):
         mapped.keys += [
             ("schedule", one) for index in (5, 1, 2) if (one := reading.dialect.first(_head(sch, index, reading)))

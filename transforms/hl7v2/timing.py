@@ -228,20 +228,20 @@ def _after(start: Point, minutes: int) -> Point | None:
 def _declared(sch: Segment, tq1: Segment | None, legacy: list[str], reading: Reading) -> int | None:
     """SCH-9 with its unit in SCH-10, else TQ1-6, else SCH-11.3 (`M30`)."""
     if amount := sch.get(9):
-        if reading.trace is not None and sch.get(10):
-            reading.used("minutes_duration", f"{sch.path}-10", "duration")
-        return duration(amount, sch.get(10), f"{sch.path}-9", reading)
+        return duration(amount, sch.get(10), f"{sch.path}-9", reading, f"{sch.path}-10")
     if tq1 and (quantity := tq1.get(6)):
         amount, _, unit = quantity.partition(reading.dialect.component)
         return duration(amount, unit, f"{tq1.path}-6", reading)
     return duration(legacy[2], "", f"{sch.path}-11.3", reading) if legacy[2] else None
 
 
-def duration(amount: str, unit: str, path: str, reading: Reading) -> int | None:
+def duration(amount: str, unit: str, path: str, reading: Reading, unit_path: str = "") -> int | None:
     """A length of time in whole minutes; without a unit minutes are assumed."""
     minutes, wrong = _minutes(amount, unit, reading.dialect)
     if reading.trace is not None and reading.field:
         reading.used(reading.field, path, "duration")
+        if unit and unit_path:
+            reading.used(reading.field, unit_path, "duration")
     if wrong:
         reading.at = path
         if wrong == _NO_UNIT and reading.field == "minutes_duration":

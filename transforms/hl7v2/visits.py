@@ -158,7 +158,9 @@ def _said(action: Action, pv1: Segment, fields: dict[str, object], clock: int, r
                 reading.used("status", f"{pv1.path}-{index}", "state")
         return Said(status=encounter.state(fields, clock), weak=True)
     evn = reading.message.first("EVN")
+    reading.field = "status_reason"
     reason = take(_reason, evn, 4, reading) or None if evn and action.status == "cancelled" else None
+    reading.field = None
     return Said(status=action.status, cancels=CANCELS.get(action.code, ()), reason=reason)
 
 
