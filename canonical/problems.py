@@ -1,8 +1,10 @@
 """What a sender or a person can mend: a code, a place, and never a value."""
 
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
 
 from msgspec import Struct, field
+
+from canonical.meaning import means
 
 Severity = Literal["error", "warning", "information"]
 
@@ -14,16 +16,16 @@ def _usual() -> Severity:
 class Problem(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """One thing wrong with one place of a message.
 
-    `code` is stable (DOMAIN Annex B, or table 0357 in words); `path` is the place in the sender's own
-    terms (`PID-7`, `AIP[2]-3.1`); `detail` says what to do and never repeats what the field held.
-    `field` is the canonical field that stayed without a value because of it.
+    Codes are stable: those of the domain's own list, or table 0357 in words.
     """
 
-    code: str
-    path: str
-    detail: str = ""
-    severity: Severity = field(default_factory=_usual)  # not left out of JSON, as a plain default would be
-    field: str | None = None
+    code: Annotated[str, means("What is wrong, for programs; codes are only ever added.")]
+    path: Annotated[str, means("The place in the sender's own terms, as `PID-7` or `AIP[2]-3.1`.")]
+    detail: Annotated[str, means("What to do, for people; it never repeats what the field held.")] = ""
+    severity: Annotated[Severity, means("`error` where something could not be used.")] = field(
+        default_factory=_usual  # not left out of JSON, as a plain default would be
+    )
+    field: Annotated[str | None, means("The field that stayed without a value because of it.")] = None
 
 
 # Every code that a message's problems have, and what it says: a public list, which only ever grows (DOMAIN Annex B).

@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from canonical.events import Event
+from canonical.meaning import means
 from gateway.clock import MICROS
 from gateway.problems import Wrong, unreadable
 from gateway.routes.reading import Limit, Query, split
@@ -20,7 +21,9 @@ from policies.call import Receive, Scope, Send
 from policies.tokens import TokenRefused
 from transforms.api.cloudevent import CloudEvent, cloud_event
 
+PLACE: dict[str, object] = {"pattern": r"^[0-9]{1,18}$"}  # checked by `_place`, which says more
 HEARTBEAT = 12.0
+STREAM = "text/event-stream"
 STREAM_PAGE = 200
 LONGEST_WAIT = 60
 _encode = msgspec.json.Encoder().encode
@@ -33,11 +36,16 @@ STREAM_HEADERS = [
 class EventSearch(Query, frozen=True):
     """Where to go on, and which types are wanted."""
 
-    after: Annotated[str | None, Meta(description="The `next` of the page before, or a `seq`; 0 is the beginning.")] = (
-        None
-    )
+    after: Annotated[
+        str | None,
+        Meta(description="The `next` of the page before, or a `seq`; 0 is the beginning.", extra_json_schema=PLACE),
+    ] = None
     types: Annotated[
-        tuple[str, ...], Meta(description="`appointment.*` or types in full; repeat or separate by commas.")
+        tuple[str, ...],
+        Meta(
+            description="`appointment.*` or types in full; repeat or separate by commas.",
+            examples=[["appointment.*", "patient.merged"]],
+        ),
     ] = ()
     limit: Limit = 100
     wait: Annotated[
@@ -48,29 +56,34 @@ class EventSearch(Query, frozen=True):
 class StreamSearch(Query, frozen=True):
     """Where to go on (Last-Event-ID comes first), and which types are wanted."""
 
-    after: Annotated[str | None, Meta(description="A `seq`; without it and Last-Event-ID the stream begins now.")] = (
-        None
-    )
+    after: Annotated[
+        str | None,
+        Meta(description="A `seq`; without it and Last-Event-ID the stream begins now.", extra_json_schema=PLACE),
+    ] = None
     types: Annotated[
-        tuple[str, ...], Meta(description="`appointment.*` or types in full; repeat or separate by commas.")
+        tuple[str, ...],
+        Meta(
+            description="`appointment.*` or types in full; repeat or separate by commas.",
+            examples=[["appointment.*", "patient.merged"]],
+        ),
     ] = ()
 
 
 class Events(Struct, frozen=True, kw_only=True):
-    """A page of the feed; poll on from `next`."""
+    """A page of the feed."""
 
-    items: list[CloudEvent]
-    next: str
+    items: Annotated[list[CloudEvent], means("Events, oldest first.")]
+    next: Annotated[str, means("Where to go on: send it as `after`. It is there also where the page is empty.")]
 
 
-@serves("GET", "/v1/events", guard="events.read", audit="R", gives=Events, fails=(400,), tag="events")
+@serves("GET", "/v1/events", guard="events.read", audit="R", gives=Events, also=STREAM, tag="events")
 async def list_events(call: Call, query: EventSearch) -> Answer:
     """What changed since a place in the feed.
 
     Oldest first, in commit order, without gaps. With `wait` an empty page is only given when nothing came in that time.
     Ask for `text/event-stream` to be given a stream instead.
     """
-    if "text/event-stream" in (call.header(b"accept") or ""):
+    if STREAM in (call.header(b"accept") or ""):
         return await _stream(call, query.after, split(query.types))
     position, types = _place(query.after) or 0, split(query.types)
     loop = asyncio.get_running_loop()
@@ -94,8 +107,7 @@ async def list_events(call: Call, query: EventSearch) -> Answer:
     guard="events.read",
     audit="R",
     gives=str,
-    media="text/event-stream",
-    fails=(400,),
+    media=STREAM,
     tag="events",
 )
 async def stream_events(call: Call, query: StreamSearch) -> Answer:

@@ -1,7 +1,10 @@
 """/v1/feeds and what is held: pausing and releasing a feed or intake as a whole."""
 
+from typing import Annotated
+
 from msgspec import Struct
 
+from canonical.meaning import codes, means, when
 from gateway.problems import not_found, stop
 from gateway.routes.paging import Page
 from gateway.routes.serving import Answer, Call, answer, serves
@@ -16,12 +19,12 @@ INTAKE = "intake"
 class FeedState(v1.Wire, frozen=True, omit_defaults=False):
     """A feed as it runs. `counts` are messages by outcome since this process began."""
 
-    name: str
-    listener: str
-    zone: str | None
-    state: str  # open | paused
-    silent: bool
-    counts: dict[str, int]
+    name: Annotated[str, means("Its name: what stands in the path.")]
+    listener: Annotated[str, means("Where it listens, as `host:port`.")]
+    zone: Annotated[str | None, means("The zone of its local times; null where none is set.")]
+    state: Annotated[str, codes("Whether it is held.", "open", "paused")]
+    silent: Annotated[bool, means("Whether it has been quiet for longer than usual.")]
+    counts: Annotated[dict[str, int], means("Messages by what became of them, since this process began.")]
 
 
 class Switch(Struct, frozen=True, kw_only=True):
@@ -30,9 +33,11 @@ class Switch(Struct, frozen=True, kw_only=True):
     `by` is null where the client is not of your tenant. Both are null when it has just been let go.
     """
 
-    name: str
-    since: str | None = None
-    by: str | None = None
+    name: Annotated[str, means("What is held: `intake`, `feed:NAME` or `subscription:ID`.")]
+    since: Annotated[str | None, when("Since when; null where it has just been let go.")] = None
+    by: Annotated[
+        str | None, means("The client that holds it; null where that is not of your tenant, or nobody does.")
+    ] = None
 
 
 @serves("GET", "/v1/feeds", guard=ADMIN, audit="R", gives=Page[FeedState], tag="feeds")
@@ -65,7 +70,7 @@ def _switch(call: Call, name: str, value: str) -> Switch:
     return Switch(name=name, since=since, by=by if name != INTAKE or _is_operator(call) else None)
 
 
-@serves("POST", "/v1/feeds/{id:str}/pause", guard=ADMIN, audit="U", gives=FeedState, fails=(404,), tag="feeds")
+@serves("POST", "/v1/feeds/{id:str}/pause", guard=ADMIN, audit="U", gives=FeedState, fails=("not_found",), tag="feeds")
 async def pause_feed(call: Call) -> Answer:
     """Hold a feed: its senders are told to try again, and nothing of theirs is kept.
 
@@ -76,7 +81,9 @@ async def pause_feed(call: Call) -> Answer:
     return answer(_state(call, feed))
 
 
-@serves("POST", "/v1/feeds/{id:str}/release", guard=ADMIN, audit="U", gives=FeedState, fails=(404,), tag="feeds")
+@serves(
+    "POST", "/v1/feeds/{id:str}/release", guard=ADMIN, audit="U", gives=FeedState, fails=("not_found",), tag="feeds"
+)
 async def release_feed(call: Call) -> Answer:
     """Let a feed in again.
 
@@ -87,7 +94,7 @@ async def release_feed(call: Call) -> Answer:
     return answer(_state(call, feed))
 
 
-@serves("POST", "/v1/intake/pause", guard=ADMIN, audit="U", gives=Switch, fails=(403,), tag="feeds")
+@serves("POST", "/v1/intake/pause", guard=ADMIN, audit="U", gives=Switch, fails=("not_the_operator",), tag="feeds")
 async def pause_intake(call: Call) -> Answer:
     """Hold all feeds of all tenants. Only the first tenant of the site may.
 
@@ -97,7 +104,7 @@ async def pause_intake(call: Call) -> Answer:
     return answer(_switch(call, INTAKE, await call.api.services.pipeline.pause(INTAKE, _by(call))))
 
 
-@serves("POST", "/v1/intake/release", guard=ADMIN, audit="U", gives=Switch, fails=(403,), tag="feeds")
+@serves("POST", "/v1/intake/release", guard=ADMIN, audit="U", gives=Switch, fails=("not_the_operator",), tag="feeds")
 async def release_intake(call: Call) -> Answer:
     """Let all feeds in again, but those that are held by themselves.
 

@@ -1,7 +1,8 @@
 """/v1/jobs: how far a bulk resend or replay has come."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
+from canonical.meaning import ULID, means, when
 from gateway.problems import not_found
 from gateway.routes.serving import Answer, Anyone, Call, answer, serves
 from gateway.store import protocol
@@ -9,19 +10,20 @@ from policies.auth import allows
 from transforms.api import v1
 from transforms.api.cloudevent import instant
 
+JOB = f"^job_{ULID}$"
 SCOPES = {"resend": "subscriptions.write", "replay": "messages.replay"}
 
 
 class Job(v1.Wire, frozen=True, omit_defaults=False):
     """A bulk resend or replay. `done` and `failed` add up to `total` at the end, if nothing changed meanwhile."""
 
-    id: str
-    kind: Literal["resend", "replay"]
-    state: Literal["running", "completed", "failed"]
-    total: int
-    done: int
-    failed: int
-    created_at: str
+    id: Annotated[str, means("Opaque.", pattern=JOB)]
+    kind: Annotated[Literal["resend", "replay"], means("What is done.")]
+    state: Annotated[Literal["running", "completed", "failed"], means("How far it has come.")]
+    total: Annotated[int, means("How many there were when it began.")]
+    done: Annotated[int, means("How many went well.")]
+    failed: Annotated[int, means("How many did not.")]
+    created_at: Annotated[str, when("When it began.")]
 
 
 @serves(
@@ -30,7 +32,7 @@ class Job(v1.Wire, frozen=True, omit_defaults=False):
     guard=Anyone("who started it may see it; the handler asks"),
     audit="R",
     gives=Job,
-    fails=(404,),
+    fails=("not_found",),
     tag="jobs",
 )
 async def read_job(call: Call) -> Answer:

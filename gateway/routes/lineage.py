@@ -5,13 +5,14 @@ files, the line still names the message, and says that it is not `exact`.
 """
 
 from collections.abc import AsyncIterator, Iterator
-from typing import Any
+from typing import Annotated, Any
 
 from msgspec import UNSET, Struct
 from msgspec.structs import replace
 
 from canonical.datatypes import Participant
 from canonical.draft import identifier_key
+from canonical.meaning import identity, means
 from canonical.patches import Mapped
 from canonical.records import Appointment, Location, Record, Stamp
 from canonical.status import fold
@@ -49,30 +50,32 @@ class Line(v1.Wire, frozen=True, omit_defaults=False):
     says that the event itself decided, and no field.
     """
 
-    field: str
-    message: str
-    path: str | None = None
-    mapping: str | None = None
-    derived_from: list[str] = []
-    exact: bool = False
-    value: Any = UNSET
+    field: Annotated[str, means("The field, or the field and the key of its entry: `start`, `identifiers/urn:x|1`.")]
+    message: Annotated[str, identity("The message it is from.", "message")]
+    path: Annotated[str | None, means("The place in the message, as `SCH-11.4`; null where that is not known.")] = None
+    mapping: Annotated[str | None, means("What read it there; null where that is not known.")] = None
+    derived_from: Annotated[list[str], means("What it follows from, where no place of the message holds it.")] = []
+    exact: Annotated[bool, means("Whether the message was mapped again by the site files of its time.")] = False
+    value: Annotated[Any, means("The value as the record has it; left out where there is none.")] = UNSET
 
 
 class Unmapped(v1.Wire, frozen=True):
     """A place of a message that holds something which no mapping read."""
 
-    message: str
-    path: str
-    name: str = ""
-    value: str = ""
+    message: Annotated[str, identity("The message.", "message")]
+    path: Annotated[str, means("The place in it, as `ZPI-1`.")]
+    name: Annotated[str, means("What the standard calls the place.")] = ""
+    value: Annotated[str, means("What stands there.")] = ""
 
 
 class Lineage(v1.Wire, frozen=True, omit_defaults=False):
     """The lines of a record; `unmapped` only for those who hold `passthrough.read`."""
 
-    items: list[Line]
-    unmapped: list[Unmapped] = []
-    next: None = None
+    items: Annotated[list[Line], means("Each field of the record.")]
+    unmapped: Annotated[
+        list[Unmapped], means("What its messages hold and no mapping read; empty without `passthrough.read`.")
+    ] = []
+    next: Annotated[None, means("Always null: a lineage is one page.")] = None
 
 
 class Reread(Struct, frozen=True):

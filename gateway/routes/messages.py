@@ -5,7 +5,9 @@ from typing import Annotated
 from msgspec import Meta, Struct
 from msgspec.structs import replace
 
+from canonical.meaning import codes, identity, means, pattern_of, when
 from canonical.problems import Problem
+from canonical.records import RECORDS
 from gateway.problems import Wrong, invalid, not_found, stop
 from gateway.replaying import replay
 from gateway.replays import Wanted
@@ -14,17 +16,27 @@ from gateway.routes.paging import Page, after, page
 from gateway.routes.reading import AtMost, Body, Cursor, Limit, Moment, Query
 from gateway.routes.serving import Answer, Call, answer, serves
 from gateway.settings import Feed
+from gateway.store.keys import OUR_KINDS
 from gateway.store.protocol import Kept, Key, MessageQuery, MessageState
 from transforms.api import v1
 from transforms.api.cloudevent import instant
+from transforms.hl7v2 import keys
 from transforms.hl7v2.er7 import Unparseable, parse
 from transforms.hl7v2.tree import SegmentNode, tree
 
 READ, REPLAY = "messages.read", "messages.replay"
-HL7 = "application/hl7-v2"
+HL7, OCTETS = "application/hl7-v2", "application/octet-stream"
+ACKS = ("AA", "AE", "AR", "CA", "CE", "CR")
 CALLED = {name: called for names in v1.CALLED.values() for name, called in names.items()}
+KINDS = keys.KINDS | OUR_KINDS
 Keys = Annotated[
-    tuple[str, ...], Meta(description="`kind=value`, any key that was parsed: `account=123`. All must hold.")
+    tuple[str, ...],
+    Meta(
+        description="`kind=value`; repeat it for several, all of which must hold. Kinds: "
+        + "; ".join(f"`{kind}`, {finds}" for kind, finds in KINDS.items())
+        + ".",
+        examples=[["order=ORD-7781"], ["name=lena archer", "birthdate=1971-03-05"]],
+    ),
 ]
 Text = str | None
 
@@ -32,16 +44,26 @@ Text = str | None
 class MessageFilter(Query, frozen=True):
     """What messages are searched by; all that is given must hold."""
 
-    identifier: Annotated[tuple[str, ...], Meta(description="`value` or `system|value` of anything it names.")] = ()
+    identifier: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="`value` or `system|value`, exactly, of anything it names; all of several.",
+            examples=[["N0001"]],
+        ),
+    ] = ()
     key: Keys = ()
-    control_id: Annotated[Text, Meta(description="MSH-10.")] = None
-    record: Annotated[Text, Meta(description="The id of a record that it was about.")] = None
-    feed: Text = None
-    type: Annotated[Text, Meta(description="MSH-9.1: SIU.")] = None
-    event: Annotated[Text, Meta(description="MSH-9.2: S12.")] = None
-    state: MessageState | None = None
-    received_from: Moment | None = None
-    received_to: Moment | None = None
+    control_id: Annotated[Text, Meta(description="MSH-10, exactly.", examples=["B1"])] = None
+    record: (
+        Annotated[str, Meta(pattern=pattern_of(*RECORDS), description="The id of a record that it was about.")] | None
+    ) = None
+    feed: Annotated[Text, Meta(description="The name of the feed that it came by.", examples=["east"])] = None
+    type: Annotated[Text, Meta(description="MSH-9.1.", examples=["SIU"])] = None
+    event: Annotated[Text, Meta(description="MSH-9.2.", examples=["S12"])] = None
+    state: Annotated[MessageState | None, Meta(description="What became of it.")] = None
+    received_from: Annotated[Moment | None, Meta(description="Received at or after this instant or day.")] = None
+    received_to: Annotated[
+        Moment | None, Meta(description="Received at or before this instant, or on or before this day.")
+    ] = None
 
 
 class MessageSearch(MessageFilter, frozen=True):
@@ -54,66 +76,85 @@ class MessageSearch(MessageFilter, frozen=True):
 class EarlierAck(v1.Wire, frozen=True):
     """What a sender heard for a message until a replay renewed the answer."""
 
-    code: str
-    until: str
+    code: Annotated[str, codes("MSA-1.", *ACKS)]
+    until: Annotated[str, when("When a replay renewed it.")]
 
 
 class Message(v1.Wire, frozen=True):
     """A message without its bytes. `clock` is the sender's time, `receivedAt` ours.
 
+    It was `applied` to records, is a `duplicate` of one before, `unmapped` where its type is outside the model,
+    `parked` where a person is to look at it, or `refused` where it cannot be read.
+
     `ackCode` is what its sender hears, also when it sends the same again; `earlierAcks` are those before a replay that
     mended it.
     """
 
-    id: str
-    feed: str
-    received_at: str
-    state: MessageState
-    protocol: str
-    type: str = ""
-    event: str = ""
-    version: str = ""
-    control_id: str = ""
-    sender: str = ""
-    ack_code: str = ""
-    earlier_acks: tuple[EarlierAck, ...] = ()
-    clock: str | None = None
-    duplicates: int = 0
-    problems: tuple[Problem, ...] = ()
-    records: tuple[str, ...] = ()
-    site: str | None = None
-    trace: str | None = None
+    id: Annotated[str, identity("Opaque, and good for ever.", "message")]
+    feed: Annotated[str, means("The feed that it came by.")]
+    received_at: Annotated[str, when("When it was received.")]
+    state: Annotated[MessageState, means("What became of it.")]
+    protocol: Annotated[str, codes("What it is written in.", "hl7v2")]
+    type: Annotated[str, means("MSH-9.1, as `SIU`.")] = ""
+    event: Annotated[str, means("MSH-9.2, as `S12`.")] = ""
+    version: Annotated[str, means("MSH-12, as `2.5.1`.")] = ""
+    control_id: Annotated[str, means("MSH-10: the sender's number of it.")] = ""
+    sender: Annotated[str, means("MSH-3 and MSH-4, as `SCHED|NORTH`.")] = ""
+    ack_code: Annotated[str, codes("MSA-1 of what its sender hears.", *ACKS)] = ""
+    earlier_acks: Annotated[tuple[EarlierAck, ...], means("What its sender heard before, the oldest first.")] = ()
+    clock: Annotated[str | None, when("The sender's time of what it says.")] = None
+    duplicates: Annotated[int, means("How often it was sent again.")] = 0
+    problems: Annotated[tuple[Problem, ...], means("What in it could not be read or believed.")] = ()
+    records: Annotated[
+        tuple[str, ...],
+        means("The ids of the records that it was about.", items={"type": "string", "pattern": pattern_of(*RECORDS)}),
+    ] = ()
+    site: Annotated[str | None, means("The site files that it was mapped with, by their hash.")] = None
+    trace: Annotated[str | None, means("The id of its trace.", pattern="^[0-9a-f]{32}$")] = None
 
 
 class Tree(Struct, frozen=True, kw_only=True):
     """The segments of a message in their order, named as the standard names them."""
 
-    items: list[SegmentNode]
-    next: None = None
+    items: Annotated[list[SegmentNode], means("The segments.")]
+    next: Annotated[None, means("Always null: a message is one page.")] = None
 
 
 class Replay(Body, frozen=True):
     """How to replay: without `emit` records are put right and nobody is told."""
 
-    emit: bool = False
+    emit: Annotated[
+        bool, Meta(description="Tell subscribers of what changes; without it records are put right and nobody is told.")
+    ] = False
 
 
 class ReplayAll(MessageFilter, Body, frozen=True):
     """Which messages to replay, and how; a dry run only counts them."""
 
     limit: AtMost = None
-    emit: bool = False
-    dry_run: bool = False
+    emit: Annotated[
+        bool, Meta(description="Tell subscribers of what changes; without it records are put right and nobody is told.")
+    ] = False
+    dry_run: Annotated[bool, Meta(description="Only count what would be replayed.")] = False
 
 
 class Count(Struct, frozen=True, kw_only=True, rename="camel"):
     """What a dry run found."""
 
-    total: int
-    dry_run: bool = True
+    total: Annotated[int, means("How many there are.")]
+    dry_run: Annotated[bool, means("Always true: nothing was done.")] = True
 
 
-@serves("GET", "/v1/messages", guard=READ, audit="R", gives=Page[Message], fails=(400, 410, 422), tag="messages")
+@serves(
+    "GET",
+    "/v1/messages",
+    guard=READ,
+    audit="R",
+    gives=Page[Message],
+    fails=("cursor_expired", "invalid_value"),
+    headers=("Link",),
+    tag="messages",
+)
 async def search_messages(call: Call, query: MessageSearch) -> Answer:
     """Search messages, newest first.
 
@@ -123,7 +164,13 @@ async def search_messages(call: Call, query: MessageSearch) -> Answer:
 
 
 @serves(
-    "POST", "/v1/messages/_search", guard=READ, audit="R", gives=Page[Message], fails=(400, 410, 422), tag="messages"
+    "POST",
+    "/v1/messages/_search",
+    guard=READ,
+    audit="R",
+    gives=Page[Message],
+    fails=("cursor_expired", "invalid_value"),
+    tag="messages",
 )
 async def find_messages(call: Call, body: MessageSearch) -> Answer:
     """Search messages, with what is searched for in the body."""
@@ -138,21 +185,39 @@ async def _page(call: Call, query: MessageSearch, in_url: MessageSearch | None) 
     return page(call, [shown(kept) for kept in found.items], found.next, asked, in_url)
 
 
-@serves("GET", "/v1/messages/{id:str}", guard=READ, audit="R", gives=Message, fails=(404,), tag="messages")
+@serves("GET", "/v1/messages/{id:str}", guard=READ, audit="R", gives=Message, fails=("not_found",), tag="messages")
 async def read_message(call: Call) -> Answer:
     """What became of one message."""
     return answer(shown(await _kept(call)))
 
 
-@serves("GET", "/v1/messages/{id:str}/raw", guard=READ, audit="R", gives=bytes, media=HL7, fails=(404,), tag="messages")
+@serves(
+    "GET",
+    "/v1/messages/{id:str}/raw",
+    guard=READ,
+    audit="R",
+    gives=bytes,
+    media=HL7,
+    also=OCTETS,
+    fails=("not_found",),
+    tag="messages",
+)
 async def read_raw_message(call: Call) -> Answer:
     """The bytes of one message as they were received."""
     kept = await _kept(call)
-    media = HL7 if kept.protocol == "hl7v2" and kept.state != "refused" else "application/octet-stream"
+    media = HL7 if kept.protocol == "hl7v2" and kept.state != "refused" else OCTETS
     return Answer(kept.raw, media=media.encode())
 
 
-@serves("GET", "/v1/messages/{id:str}/tree", guard=READ, audit="R", gives=Tree, fails=(404, 409), tag="messages")
+@serves(
+    "GET",
+    "/v1/messages/{id:str}/tree",
+    guard=READ,
+    audit="R",
+    gives=Tree,
+    fails=("not_found", "not_decodable"),
+    tag="messages",
+)
 async def read_message_tree(call: Call) -> Answer:
     """One message decoded: every field that was sent, named, cut down to its leaves."""
     kept = await _kept(call)
@@ -165,7 +230,13 @@ async def read_message_tree(call: Call) -> Answer:
 
 
 @serves(
-    "POST", "/v1/messages/{id:str}/replay", guard=REPLAY, audit="E", gives=Message, fails=(404, 409), tag="messages"
+    "POST",
+    "/v1/messages/{id:str}/replay",
+    guard=REPLAY,
+    audit="E",
+    gives=Message,
+    fails=("not_found", "conflict", "feed_unknown"),
+    tag="messages",
 )
 async def replay_message(call: Call, body: Replay) -> Answer:
     """Map one message again, as of when it came.
@@ -189,7 +260,8 @@ async def replay_message(call: Call, body: Replay) -> Answer:
     gives=Job,
     trial=Count,
     status=202,
-    fails=(400, 422),
+    headers=("Location",),
+    fails=("invalid_value",),
     tag="messages",
 )
 async def replay_messages(call: Call, body: ReplayAll) -> Answer:
@@ -208,16 +280,17 @@ async def replay_messages(call: Call, body: ReplayAll) -> Answer:
 
 def asked_for(tenant: str, query: MessageFilter) -> MessageQuery:
     """A search as the store takes it, from its beginning."""
-    keys: list[Key] = [("identifier", one.strip()) for one in query.identifier]
-    wrong = [one for one in query.key if "=" not in one]
-    if wrong:
+    wanted: list[Key] = [("identifier", one.strip()) for one in query.identifier]
+    if any("=" not in one for one in query.key):
         raise invalid([Wrong(code="invalid_value", parameter="key", detail="Write it as kind=value.")])
-    keys += [(kind, value) for kind, _, value in (one.partition("=") for one in query.key)]
+    if any(one.partition("=")[0] not in KINDS for one in query.key):
+        raise invalid([Wrong(code="unknown_key", parameter="key", detail=f"Kinds: {', '.join(KINDS)}.")])
+    wanted += [(kind, value) for kind, _, value in (one.partition("=") for one in query.key)]
     if query.control_id:
-        keys.append(("control_id", query.control_id))
+        wanted.append(("control_id", query.control_id))
     return MessageQuery(
         tenant=tenant,
-        keys=tuple(keys),
+        keys=tuple(wanted),
         feed=query.feed,
         state=query.state,
         type=query.type,

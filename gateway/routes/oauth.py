@@ -7,10 +7,12 @@ An attempt is throttled by client and address before any secret is looked at, be
 
 import asyncio
 import secrets
+from typing import Annotated, Literal
 from urllib.parse import parse_qsl
 
 from msgspec import Struct
 
+from canonical.meaning import codes, means
 from gateway.clock import MICROS
 from gateway.problems import Stop
 from gateway.routes.serving import Answer, Call, Open, Unaudited, answer, serves
@@ -33,32 +35,62 @@ HOLDS_NOTHING = Unaudited("it holds nothing about anyone")
 class OAuthError(Struct, frozen=True, omit_defaults=True):
     """RFC 6749 section 5.2."""
 
-    error: str
-    error_description: str | None = None
+    error: Annotated[
+        str,
+        codes(
+            "What is wrong, for programs.",
+            "invalid_request",
+            "invalid_client",
+            "invalid_scope",
+            "unsupported_grant_type",
+        ),
+    ]
+    error_description: Annotated[str | None, means("What to do, for people.")] = None
 
 
 class Token(Struct, frozen=True, kw_only=True):
     """RFC 6749 section 5.1."""
 
-    access_token: str
-    token_type: str = "Bearer"  # noqa: S105 - the name of a scheme
-    expires_in: int
-    scope: str
+    access_token: Annotated[str, means("Send it as `Authorization: Bearer`.")]
+    token_type: Annotated[str, means("`Bearer`.")] = "Bearer"  # noqa: S105 - the name of a scheme
+    expires_in: Annotated[int, means("Seconds that it lasts.")]
+    scope: Annotated[str, means("What it is good for, separated by blanks.")]
 
 
 class Introspection(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """RFC 7662 section 2.2: of a token that is not active, that and nothing else."""
 
-    active: bool
-    scope: str | None = None
-    client_id: str | None = None
-    token_type: str | None = None
-    exp: int | None = None
-    iat: int | None = None
-    sub: str | None = None
-    aud: str | None = None
-    iss: str | None = None
-    jti: str | None = None
+    active: Annotated[bool, means("Whether the token is good.")]
+    scope: Annotated[str | None, means("What for, separated by blanks.")] = None
+    client_id: Annotated[str | None, means("Whose it is.")] = None
+    token_type: Annotated[str | None, means("`Bearer`.")] = None
+    exp: Annotated[int | None, means("When it ends, in seconds since 1970.")] = None
+    iat: Annotated[int | None, means("When it was issued, in seconds since 1970.")] = None
+    sub: Annotated[str | None, means("Whose it is.")] = None
+    aud: Annotated[str | None, means("Whom it is for.")] = None
+    iss: Annotated[str | None, means("Who issued it.")] = None
+    jti: Annotated[str | None, means("Its id.")] = None
+
+
+class Credentials(Struct, frozen=True, kw_only=True):
+    """Who asks: by client_secret_basic in a header, or by these two in the form."""
+
+    client_id: Annotated[str | None, means("The client, where it is not in the Authorization header.")] = None
+    client_secret: Annotated[str | None, means("Its secret, where it is not in the Authorization header.")] = None
+
+
+class TokenForm(Credentials, frozen=True):
+    """RFC 6749 section 4.4.2."""
+
+    grant_type: Annotated[Literal["client_credentials"], means("The only grant there is.")]
+    scope: Annotated[str | None, means("Scopes separated by blanks; without it, all that the client may have.")] = None
+
+
+class TokenInForm(Credentials, frozen=True):
+    """RFC 7662 section 2.1, RFC 7009 section 2.1."""
+
+    token: Annotated[str, means("The token that it is about.")]
+    token_type_hint: Annotated[str | None, means("What kind of token it is; not needed.")] = None
 
 
 class Denied(Exception):
@@ -76,8 +108,7 @@ class Denied(Exception):
     guard=KNOWS_ITSELF,
     audit=WRITES_ITS_OWN,
     gives=Token,
-    form=True,
-    fails=(400, 401, 429),
+    form=TokenForm,
     tag="oauth",
 )
 async def issue_token(call: Call, form: bytes) -> Answer:
@@ -106,8 +137,7 @@ async def issue_token(call: Call, form: bytes) -> Answer:
     guard=KNOWS_ITSELF,
     audit=WRITES_ITS_OWN,
     gives=Introspection,
-    form=True,
-    fails=(400, 401, 429),
+    form=TokenInForm,
     tag="oauth",
 )
 async def introspect_token(call: Call, form: bytes) -> Answer:
@@ -140,9 +170,7 @@ async def introspect_token(call: Call, form: bytes) -> Answer:
     )
 
 
-@serves(
-    "POST", "/oauth/revoke", guard=KNOWS_ITSELF, audit=WRITES_ITS_OWN, form=True, fails=(400, 401, 429), tag="oauth"
-)
+@serves("POST", "/oauth/revoke", guard=KNOWS_ITSELF, audit=WRITES_ITS_OWN, form=TokenInForm, tag="oauth")
 async def revoke_token(call: Call, form: bytes) -> Answer:
     """Take one of your tokens back, at once. A token that is not valid is revoked already, so that is 200 too."""
     try:

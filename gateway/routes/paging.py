@@ -1,12 +1,13 @@
 """Lists: a page, the cursor to the next, and a Link header that never repeats what was searched for."""
 
 import re
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Annotated, Any, Generic, Protocol, TypeVar
 from urllib.parse import urlencode
 
 import msgspec
 from msgspec import Struct
 
+from canonical.meaning import means
 from gateway.clock import MICROS
 from gateway.cursors import Position
 from gateway.routes.reading import pairs
@@ -20,8 +21,10 @@ _bind = msgspec.msgpack.Encoder().encode
 class Page(Struct, Generic[Item], frozen=True, kw_only=True):
     """A page of a list; `next` is the cursor of the page after it, null at the end."""
 
-    items: list[Item]
-    next: str | None = None
+    items: Annotated[list[Item], means("What was found, in the order that was asked for.")]
+    next: Annotated[
+        str | None, means("Send it as `cursor` with the same search for the page after this one; null at the end.")
+    ] = None
 
 
 class Turned(Protocol):

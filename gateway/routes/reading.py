@@ -135,9 +135,13 @@ def _read(shape: type[Shape], given: dict[str, object], place: Place) -> Shape:
     """All at once where nothing is wrong, else field by field, so that everything wrong is told."""
     is_strict = place == "pointer"
     try:
-        return msgspec.convert(given, shape, strict=is_strict, dec_hook=decoded)
+        found = msgspec.convert(given, shape, strict=is_strict, dec_hook=decoded)
     except msgspec.ValidationError:
         raise unreadable(_complaints(shape, given, place, is_strict)) from None
+    if not is_strict and (nothing := [name for name in given if getattr(found, _attribute(shape, name)) is None]):
+        # msgspec reads the text `null` as nothing, which in a filter would mean everything.
+        raise unreadable(_at(place, name, "empty", "Give it a value or leave it out.") for name in nothing)
+    return found
 
 
 def _complaints(shape: type[Struct], given: dict[str, object], place: Place, is_strict: bool) -> Iterator[Wrong]:
@@ -188,6 +192,10 @@ def _choices(kind: Any) -> list[str]:
         elif not isinstance(one, str):
             found += _choices(one)
     return found
+
+
+def _attribute(shape: type[Struct], name: str) -> str:
+    return next(field.name for field in fields(shape) if field.encode_name == name)
 
 
 @lru_cache(maxsize=256)

@@ -13,7 +13,9 @@ from msgspec import Meta, Raw, Struct
 from msgspec.structs import replace
 
 from canonical.datatypes import Identifier
+from canonical.meaning import means, pattern_of
 from canonical.records import Patient, Record
+from canonical.status import MACHINES
 from gateway.problems import not_found
 from gateway.routes.lineage import WHOLE, Lineage, lineage_of
 from gateway.routes.paging import Page, after, page
@@ -33,16 +35,22 @@ DatedOrder = Annotated[
 ]
 Identifiers = Annotated[
     tuple[str, ...],
-    Meta(description="`value` or `system|value`, exactly; any of several."),
+    Meta(
+        description="`value`, of any authority, or `system|value`, of one; exactly; any of several.",
+        examples=[["N0001"], ["urn:x-main:east:NORTH|N0001"]],
+    ),
 ]
 Names = Annotated[str | None, Meta(description="All its words must be in a name; case and accents do not matter.")]
-Statuses = Annotated[tuple[str, ...], Meta(description="Any of these; repeat it or separate by commas.")]
-Since = Annotated[Moment | None, Meta(description="Changed at or after this instant or day.")]
+Since = Annotated[Moment | None, Meta(description="Changed at or after this instant or day: `updatedAt`.")]
 From = Annotated[Moment | None, Meta(description="Starts at or after this instant or day (a day is one of UTC).")]
 To = Annotated[Moment | None, Meta(description="Starts at or before this instant, or on or before this day.")]
-Number = Annotated[str | None, Meta(description="`value` or `system|value`, exactly.")]
+Number = Annotated[str | None, Meta(description="`value` or `system|value`, exactly.", examples=["V1"])]
 BirthDate = Annotated[str, Meta(pattern=r"^\d{4}(-\d\d(-\d\d)?)?$", description="As precise as it was said.")] | None
-Ref = Annotated[str | None, Meta(description="The id of a record.")]
+PatientId = Annotated[
+    str, Meta(pattern=pattern_of("patient"), description="The patient's id; all who were merged into it count.")
+]
+ProviderId = Annotated[str, Meta(pattern=pattern_of("provider"), description="The id of a provider who takes part.")]
+LocationId = Annotated[str, Meta(pattern=pattern_of("location"), description="The id of a place that it takes.")]
 
 
 SSN_WRITTEN = re.compile(r"(?<![^|])(\d{3})-(\d{2})-(\d{4})\Z", re.ASCII)  # they are kept without hyphens
@@ -51,19 +59,27 @@ LINKED = ("patient", "provider", "location")
 WORDS = (("name", "name"), ("account", "account"), ("visit", "visit"), ("birth_date", "birthdate"))
 
 
+def any_status(kind: str) -> Meta:
+    """The statuses that are searched for, with those that a kind of record knows."""
+    known = ", ".join(f"`{one}`" for one in MACHINES[kind] if one)
+    return Meta(description=f"Any of these; repeat it or separate by commas. Known: {known}.")
+
+
 class Search(Paged, frozen=True):
     """What every kind of record is searched by; all that is given must hold."""
 
     identifier: Identifiers = ()
-    status: Statuses = ()
+    status: tuple[str, ...] = ()
     updated_since: Since = None
 
 
 class Versions(Struct, frozen=True, kw_only=True):
     """Every version of a record, newest first."""
 
-    items: list[v1.Patient | v1.Provider | v1.Location | v1.Appointment | v1.Encounter]
-    next: None = None
+    items: Annotated[
+        list[v1.Patient | v1.Provider | v1.Location | v1.Appointment | v1.Encounter], means("The versions.")
+    ]
+    next: Annotated[None, means("Always null: a history is one page.")] = None
 
 
 class Shown(Struct, frozen=True, kw_only=True):
@@ -199,13 +215,14 @@ class Resource:
             )
 
         one = f"{path}/{{id:str}}"
-        search = {"gives": page_of, "fails": (400, 410)}
+        search = {"gives": page_of, "fails": ("cursor_expired",)}
+        linked = {**search, "headers": ("Link",)}
         return (
-            route(self.read, "GET", one, f"read_{name}", gives=wire, fails=(404,), headers=("ETag",)),
-            route(self.search, "GET", path, f"search_{name}s", query=self.search_type, **search),
+            route(self.read, "GET", one, f"read_{name}", gives=wire, fails=("not_found",), headers=("ETag",)),
+            route(self.search, "GET", path, f"search_{name}s", query=self.search_type, **linked),
             route(self.search_by_body, "POST", f"{path}/_search", f"find_{name}s", body=self.search_type, **search),
-            route(self.history, "GET", f"{one}/history", f"history_of_{name}", gives=Versions, fails=(404,)),
-            route(self.lineage, "GET", f"{one}/lineage", f"lineage_of_{name}", gives=Lineage, fails=(404,)),
+            route(self.history, "GET", f"{one}/history", f"history_of_{name}", gives=Versions, fails=("not_found",)),
+            route(self.lineage, "GET", f"{one}/lineage", f"lineage_of_{name}", gives=Lineage, fails=("not_found",)),
         )
 
     async def _found(self, call: Call) -> Record:

@@ -17,6 +17,7 @@ from msgspec import Struct
 
 from gateway.clock import MICROS
 from gateway.problems import Stop, Wrong, stop
+from gateway.refusals import STATUSES
 from gateway.routes.reading import from_json, from_query
 from policies.audit import Action, AuditRecord
 from policies.auth import Principal
@@ -165,17 +166,42 @@ class Route(Struct, frozen=True, kw_only=True):
     trial: Any = None  # what a dry run gives
     status: int = 200
     media: str = "application/json"
-    fails: tuple[int, ...] = ()
+    also: str = ""  # another media type that it may answer with
+    fails: tuple[str, ...] = ()  # the codes of its own refusals; what may happen on every route of its kind is added
     tag: str = ""
     headers: tuple[str, ...] = ()
     name: str = ""
     text: str = ""
-    form: bool = False  # takes its body as it comes: the form of an OAuth request
+    form: type[Struct] | None = None  # takes its body as it comes: the form of an OAuth request
 
     @property
     def template(self) -> str:
         """The path as documents, spans and audit records write it: /v1/tasks/{id}."""
         return self.path.replace(":str}", "}")
+
+    @property
+    def failures(self) -> tuple[str, ...]:
+        """The codes of every refusal that may be the answer, by status."""
+        found = {*self.fails, "internal_error"}
+        if not isinstance(self.guard, Open):
+            found |= {"invalid_request", "unauthenticated", "invalid_token", "quota_exceeded", "unavailable"}
+        if isinstance(self.guard, str):
+            found.add("insufficient_scope")
+        if self.query is not None:
+            found.add("invalid_request")
+        if self.body is not None:
+            found |= {"invalid_request", "content_too_large", "unsupported_media_type"}
+        if self.form is not None:
+            found |= {"content_too_large", "quota_exceeded", "unavailable"}
+        if self.refuses_match:
+            found.add("has_no_version")
+        return tuple(sorted(found, key=lambda code: (STATUSES[code], code)))
+
+    @property
+    def refuses_match(self) -> bool:
+        """Whether it changes what has no version, so that no tag in If-Match can hold."""
+        is_reading = self.method == "GET" or self.audit == "R" or self.form is not None
+        return not is_reading and "precondition_failed" not in self.fails
 
     @property
     def operation(self) -> str:
@@ -194,7 +220,7 @@ class Route(Struct, frozen=True, kw_only=True):
     def handle(self) -> Handle:
         """The function with its query and body decoded; made once, when the app is wired."""
         handle = self._decoding
-        if self.method == "GET" or self.audit == "R" or self.form or 412 in self.fails:
+        if not self.refuses_match:
             return handle
 
         async def unconditional(call: Call, sent: bytes) -> Answer:
@@ -206,7 +232,7 @@ class Route(Struct, frozen=True, kw_only=True):
     @property
     def _decoding(self) -> Handle:
         run, query, body, is_search = self.run, self.query, self.body, self.audit == "R"
-        if self.form:
+        if self.form is not None:
             return lambda call, sent: run(call, sent)
         if query is None and body is None:
             return lambda call, sent: run(call)
@@ -283,18 +309,18 @@ def is_known(call: Call, version: int | str) -> bool:
 
 
 def require_match(call: Call, version: int) -> None:
-    """Go on only if If-Match is there and names the version (RFC 6585 section 3, RFC 9110 section 13.1.1)."""
+    """Go on only if If-Match is there and names the version (RFC 6585 section 3)."""
     given = call.header(b"if-match")
     if given is None:
         raise stop(428, "precondition_required", "Send the ETag that you read as If-Match.")
-    if given.strip() != "*" and str(version) not in _versions(given):
-        raise changed()
+    check_match(call, version)
 
 
 def check_match(call: Call, version: int) -> None:
-    """For a command: If-Match need not be there, and holds where it is."""
-    if call.header(b"if-match") is not None:
-        require_match(call, version)
+    """For a command: If-Match need not be there, and holds where it is (RFC 9110 section 13.1.1)."""
+    given = call.header(b"if-match")
+    if given is not None and given.strip() != "*" and str(version) not in _versions(given):
+        raise changed()
 
 
 def refuse_match(call: Call) -> None:

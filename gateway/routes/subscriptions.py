@@ -8,9 +8,11 @@ from msgspec.structs import replace
 
 from canonical.events import EVENTS, Event
 from canonical.ids import new_id
+from canonical.meaning import identity, means, pattern_of, when
 from gateway.fanout import speaks_of
 from gateway.outbound import allow_list, receiver_refusal
 from gateway.problems import Wrong, invalid, not_found, stop
+from gateway.refusals import WRONGS
 from gateway.routes.paging import Page
 from gateway.routes.reading import Body
 from gateway.routes.serving import (
@@ -34,30 +36,38 @@ from transforms.api.cloudevent import instant
 
 READ, WRITE = "subscriptions.read", "subscriptions.write"
 MOST_OF_A_CLIENT = 100
-REFUSALS = {
-    "url_malformed": "This is not a URL that can be called.",
-    "url_credentials": "A URL must not hold credentials; deliveries are signed instead.",
-    "url_scheme": "Use https.",
-    "host_internal": "The host is internal; an operator can allow it under [webhooks].",
-    "address_internal": "The address is internal; an operator can allow it under [webhooks].",
-    "address_none": "The host cannot be resolved.",
-}
-Url = Annotated[str, Meta(min_length=1, max_length=2000, description="Where events are posted: https, public.")]
+Url = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=2000,
+        description="Where events are posted: https, public.",
+        examples=["https://partner.example/isthmus"],
+    ),
+]
 Types = Annotated[tuple[str, ...], Meta(max_length=100, description="`appointment.*` or types in full; `*` for all.")]
-Some = Annotated[tuple[str, ...], Meta(max_length=1000)]
-Text = Annotated[str, Meta(max_length=500)]
+Feeds = Annotated[tuple[str, ...], Meta(max_length=1000, description="Only what came by these feeds; empty is all.")]
+Patient = Annotated[str, Meta(pattern=pattern_of("patient"), examples=["pat_01M88RY5ZG9QZ3EJSA53T7BZ3N"])]
+Patients = Annotated[
+    tuple[Patient, ...], Meta(max_length=1000, description="Only what concerns these patients; empty is all.")
+]
+Full = Annotated[bool, Meta(description="Send the subject along, in `data`; thin events only name it.")]
+Text = Annotated[str, Meta(max_length=500, description="What it is for, in your words.")]
+After = Annotated[
+    int, Meta(ge=0, description="The `seq` to begin after: 0 is the beginning; without it, it begins now.")
+]
 
 
 class NewSubscription(Body, frozen=True):
-    """A receiver of events. `after` is the `seq` to begin after; without it, it begins now."""
+    """A receiver of events."""
 
     url: Url
     types: Types = ("*",)
-    feeds: Some = ()
-    patients: Some = ()
-    full: bool = False
+    feeds: Feeds = ()
+    patients: Patients = ()
+    full: Full = False
     description: Text | None = None
-    after: Annotated[int, Meta(ge=0)] | None = None
+    after: After | None = None
 
 
 class SubscriptionChange(Body, frozen=True):
@@ -65,44 +75,49 @@ class SubscriptionChange(Body, frozen=True):
 
     url: Url | UnsetType = UNSET
     types: Types | UnsetType = UNSET
-    feeds: Some | UnsetType = UNSET
-    patients: Some | UnsetType = UNSET
-    full: bool | UnsetType = UNSET
+    feeds: Feeds | UnsetType = UNSET
+    patients: Patients | UnsetType = UNSET
+    full: Full | UnsetType = UNSET
     description: Text | UnsetType | None = UNSET
 
 
 class Rotation(Body, frozen=True):
     """With `overlap` the secret before signs too, until the next rotation; without it, it is void at once."""
 
-    overlap: bool = True
+    overlap: Annotated[bool, Meta(description="Whether the secret before signs too, until the next rotation.")] = True
 
 
 class Subscription(v1.Wire, frozen=True, omit_defaults=False):
     """A subscription. `reason` says why it is disabled; `cursor` is the `seq` it has reached."""
 
-    id: str
-    version_id: str
-    url: str
-    types: tuple[str, ...]
-    feeds: tuple[str, ...]
-    patients: tuple[str, ...]
-    full: bool
-    state: Literal["active", "paused", "disabled"]
-    client: str
-    cursor: int
-    created_at: str
-    updated_at: str
-    reason: str | None = None
-    description: str | None = None
-    secret: str | UnsetType = UNSET
+    id: Annotated[str, identity("Opaque, and good for ever.", "subscription")]
+    version_id: Annotated[str, means("The number of the version, from `1`; it is the ETag.", pattern=r"^[1-9]\d*$")]
+    url: Annotated[str, means("Where events are posted.", format="uri")]
+    types: Annotated[tuple[str, ...], means("Types or patterns of types; `*` is all.")]
+    feeds: Annotated[tuple[str, ...], means("Only what came by these; empty is all.")]
+    patients: Annotated[tuple[str, ...], means("Only what concerns these; empty is all.")]
+    full: Annotated[bool, means("Whether events carry their subject.")]
+    state: Annotated[
+        Literal["active", "paused", "disabled"],
+        means("`active`; `paused` by a person; `disabled` by a 410 of the receiver or by failing too long."),
+    ]
+    client: Annotated[str, means("The client it belongs to.")]
+    cursor: Annotated[int, means("The `seq` it has reached.")]
+    created_at: Annotated[str, when("When it was made.")]
+    updated_at: Annotated[str, when("When it last changed.")]
+    reason: Annotated[str | None, means("Why it is disabled; null where it is not.")] = None
+    description: Annotated[str | None, means("What it is for.")] = None
+    secret: Annotated[
+        str | UnsetType, means("What deliveries are signed with; only in the answer that makes it.", pattern="^whsec_")
+    ] = UNSET
 
 
 class Outcome(Struct, frozen=True, kw_only=True, rename="camel"):
     """How a test event was received."""
 
-    outcome: str
-    status: int | None = None
-    delivered: bool
+    outcome: Annotated[str, means("How it ended, as `http_200` or `connect_timeout`.")]
+    status: Annotated[int | None, means("The status of the receiver's answer; null where there was none.")] = None
+    delivered: Annotated[bool, means("Whether the receiver took it.")]
 
 
 @serves("GET", "/v1/subscriptions", guard=READ, audit="R", gives=Page[Subscription], tag="subscriptions")
@@ -121,7 +136,7 @@ async def list_subscriptions(call: Call) -> Answer:
     audit="C",
     gives=Subscription,
     status=201,
-    fails=(400, 409, 422),
+    fails=("too_many", "invalid_value"),
     tag="subscriptions",
     headers=("ETag", "Location"),
 )
@@ -168,7 +183,7 @@ async def create_subscription(call: Call, body: NewSubscription) -> Answer:
     guard=READ,
     audit="R",
     gives=Subscription,
-    fails=(404,),
+    fails=("not_found",),
     tag="subscriptions",
     headers=("ETag",),
 )
@@ -184,7 +199,7 @@ async def read_subscription(call: Call) -> Answer:
     guard=WRITE,
     audit="U",
     gives=Subscription,
-    fails=(400, 404, 412, 422, 428),
+    fails=("not_found", "precondition_failed", "invalid_value", "precondition_required"),
     tag="subscriptions",
     headers=("ETag",),
 )
@@ -199,7 +214,13 @@ async def change_subscription(call: Call, body: SubscriptionChange) -> Answer:
 
 
 @serves(
-    "DELETE", "/v1/subscriptions/{id:str}", guard=WRITE, audit="D", status=204, fails=(404, 412), tag="subscriptions"
+    "DELETE",
+    "/v1/subscriptions/{id:str}",
+    guard=WRITE,
+    audit="D",
+    status=204,
+    fails=("not_found", "precondition_failed"),
+    tag="subscriptions",
 )
 async def delete_subscription(call: Call) -> Answer:
     """Delete a subscription. What is still on its way to it is dropped."""
@@ -216,7 +237,7 @@ async def delete_subscription(call: Call) -> Answer:
     guard=WRITE,
     audit="U",
     gives=Subscription,
-    fails=(400, 404, 412),
+    fails=("not_found", "precondition_failed"),
     tag="subscriptions",
     headers=("ETag",),
 )
@@ -235,7 +256,7 @@ async def rotate_secret(call: Call, body: Rotation) -> Answer:
     guard=WRITE,
     audit="U",
     gives=Subscription,
-    fails=(404, 412),
+    fails=("not_found", "precondition_failed"),
     tag="subscriptions",
     headers=("ETag",),
 )
@@ -253,7 +274,7 @@ async def pause_subscription(call: Call) -> Answer:
     guard=WRITE,
     audit="U",
     gives=Subscription,
-    fails=(404, 412),
+    fails=("not_found", "precondition_failed"),
     tag="subscriptions",
     headers=("ETag",),
 )
@@ -270,7 +291,7 @@ async def release_subscription(call: Call) -> Answer:
     guard=WRITE,
     audit="E",
     gives=Outcome,
-    fails=(404, 412),
+    fails=("not_found", "precondition_failed"),
     tag="subscriptions",
 )
 async def test_subscription(call: Call) -> Answer:
@@ -328,7 +349,7 @@ async def _check(call: Call, url: str, types: tuple[str, ...], feeds: tuple[str,
     wrong = []
     refusal = await receiver_refusal(url, allow_list(site.main.webhooks.allow))
     if refusal:
-        detail = REFUSALS.get(refusal, "This URL is not taken.")
+        detail = WRONGS.get(refusal, "This URL is not taken.")
         wrong.append(Wrong(code=refusal, pointer="/url", detail=detail))
     covered = {kind for kind in EVENTS if speaks_of(types, kind)}
     unknown = [n for n, one in enumerate(types) if not any(speaks_of((one,), kind) for kind in EVENTS)]

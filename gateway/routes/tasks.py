@@ -6,6 +6,7 @@ from msgspec import Meta
 from msgspec.structs import replace
 
 from canonical import tasks
+from canonical.meaning import codes, identity, means, when
 from canonical.tasks import task_event
 from gateway.problems import Wrong, invalid, not_found, stop
 from gateway.routes.paging import Page, after, page
@@ -28,39 +29,50 @@ CLOSED = ("completed", "cancelled")
 class TaskSearch(Paged, frozen=True):
     """Which tasks are wanted."""
 
-    status: Status | None = None
+    status: Annotated[Status | None, Meta(description="Where it stands.")] = None
     queue: Annotated[str | None, Meta(description=f"One of {', '.join(tasks.QUEUES)}.")] = None
 
 
 class Task(v1.Wire, frozen=True):
     """A task. `code` is a stable public code; `subject` is the id of what it is about."""
 
-    id: str
-    version_id: str
-    queue: str
-    code: str
-    subject: str
-    title: str
-    status: str
-    priority: int
-    created_at: str
-    updated_at: str
-    due_at: str | None = None
-    owner: str | None = None
-    resolution: str | None = None
-    note: str | None = None
+    id: Annotated[str, identity("Opaque, and good for ever.", "task")]
+    version_id: Annotated[str, means("The number of the version, from `1`; it is the ETag.", pattern=r"^[1-9]\d*$")]
+    queue: Annotated[str, codes("Who is to look at it.", *tasks.QUEUES)]
+    code: Annotated[str, means("What is the matter; codes are only ever added.")]
+    subject: Annotated[str, means("The id of what it is about.")]
+    title: Annotated[str, means("What is the matter, in words; never a name or a number of a patient.")]
+    status: Annotated[str, codes("Where it stands.", *MOVES)]
+    priority: Annotated[int, means("1 is the most urgent.")]
+    created_at: Annotated[str, when("When it was made.")]
+    updated_at: Annotated[str, when("When it last changed.")]
+    due_at: Annotated[str | None, when("When it should be done.")] = None
+    owner: Annotated[str | None, means("Who has it.")] = None
+    resolution: Annotated[str | None, means("How it was resolved.")] = None
+    note: Annotated[str | None, means("What someone wrote about it.")] = None
 
 
 class TaskChange(Body, frozen=True):
     """What a person decides about a task."""
 
-    status: Status | None = None
-    owner: Annotated[str, Meta(max_length=200)] | None = None
-    resolution: Annotated[str, Meta(max_length=200)] | None = None
-    note: Annotated[str, Meta(max_length=4000)] | None = None
+    status: Annotated[Status, Meta(description="Where it is to stand.")] | None = None
+    owner: Annotated[str, Meta(max_length=200, description="Who has it; without it, whoever takes it.")] | None = None
+    resolution: (
+        Annotated[str, Meta(max_length=200, description="How it was resolved: needed to complete it.")] | None
+    ) = None
+    note: Annotated[str, Meta(max_length=4000, description="What is to be remembered.")] | None = None
 
 
-@serves("GET", "/v1/tasks", guard="tasks.read", audit="R", gives=Page[Task], fails=(400, 410), tag="tasks")
+@serves(
+    "GET",
+    "/v1/tasks",
+    guard="tasks.read",
+    audit="R",
+    gives=Page[Task],
+    fails=("cursor_expired",),
+    headers=("Link",),
+    tag="tasks",
+)
 async def list_tasks(call: Call, query: TaskSearch) -> Answer:
     """The tasks of a status or a queue."""
     asked = (query.status, query.queue)
@@ -70,7 +82,14 @@ async def list_tasks(call: Call, query: TaskSearch) -> Answer:
 
 
 @serves(
-    "GET", "/v1/tasks/{id:str}", guard="tasks.read", audit="R", gives=Task, fails=(404,), tag="tasks", headers=("ETag",)
+    "GET",
+    "/v1/tasks/{id:str}",
+    guard="tasks.read",
+    audit="R",
+    gives=Task,
+    fails=("not_found",),
+    tag="tasks",
+    headers=("ETag",),
 )
 async def read_task(call: Call) -> Answer:
     """One task."""
@@ -84,7 +103,14 @@ async def read_task(call: Call) -> Answer:
     guard="tasks.write",
     audit="U",
     gives=Task,
-    fails=(400, 404, 409, 412, 422, 428),
+    fails=(
+        "not_found",
+        "already_taken",
+        "invalid_transition",
+        "precondition_failed",
+        "invalid_value",
+        "precondition_required",
+    ),
     tag="tasks",
     headers=("ETag",),
 )

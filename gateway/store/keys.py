@@ -15,6 +15,11 @@ from canonical.datatypes import Identifier, Name, Participant
 from canonical.records import Appointment, Encounter, Location, Patient, Provider, Record
 from gateway.store.protocol import Kept, Key
 
+# What a message is found by beside what its mapping named (transforms/hl7v2/keys.py).
+OUR_KINDS = {
+    "control_id": "MSH-10, the sender's number of it",
+    "record": "the id of a record that it was about",
+}
 UNDATED = -(1 << 62)  # the start of what has none: before everything
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)

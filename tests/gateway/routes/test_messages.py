@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 
 from gateway import replays
+from gateway.routes import messages
 from gateway.store.protocol import Unavailable
 from tests.gateway.routes.conftest import Gate
-from tests.gateway.routes.said import admission, booking, merge
+from tests.gateway.routes.said import admission, booking, merge, pid
 
 BOTH = booking(9).replace(b"PID|1||N0001^^^NORTH^MR", b"PID|1||N0001^^^NORTH^MR~N0002^^^NORTH^MR")
 GARBLED = b"MSH|^~\\&|A|B|C|D|20261121||SIU^S12|G1|T|2.5.1\rthis is no segment"
@@ -118,6 +119,39 @@ async def test_an_interrupted_replay_goes_on(gate: Gate) -> None:
     job = await gate.finished(f"/v1/jobs/{begun['id']}")
 
     assert ("completed", 4) == (job["state"], job["done"])
+
+
+async def test_every_kind_of_key(gate: Gate) -> None:
+    """Each kind of key that is told of finds its message; one that is not known is refused."""
+    await gate.hear(booking(1), admission(1), result())
+    (visit,) = (await gate.get("/v1/encounters"))["items"]
+    found = {
+        "identifier": "urn:x-main:north:NORTH|N0001",
+        "account": "AC77",
+        "order": "ORD-7781",
+        "birthdate": "1971-03-05",
+        "name": "lena archerb",
+        "control_id": "A1A01",
+        "record": visit["id"],
+    }
+    for kind, value in found.items():
+        assert (await gate.get("/v1/messages", params={"key": f"{kind}={value}"}))["items"], kind
+        assert not (await gate.get("/v1/messages", params={"key": f"{kind}=of nobody"}))["items"], kind
+    unknown = await gate.ask("GET", "/v1/messages", params={"key": "colour=red"})
+
+    assert found.keys() == messages.KINDS.keys()
+    assert (422, "unknown_key") == (unknown.status_code, unknown.json()["errors"][0]["code"])
+
+
+def result() -> bytes:
+    """A result, which is outside the model."""
+    lines = (
+        "MSH|^~\\&|LAB|NORTH|ISTHMUS|HUB|20261121120000-0500||ORU^R01^ORU_R01|R1|T|2.5.1",
+        f"{pid(1)}|||||||AC77^^^NORTH",
+        "ORC|RE|ORD-7781^LAB",
+        "OBR|1|ORD-7781^LAB||GLU^Glucose^L",
+    )
+    return "\r".join((*lines, "")).encode()
 
 
 async def test_a_replay_waits_for_the_store(gate: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
