@@ -24,6 +24,7 @@ from msgspec.structs import replace
 from canonical.datatypes import Coding
 from gateway.scopes import SCOPES
 from gateway.settings import ClientSettings, Codes, Feed, FeedSettings, Main, Peer, Setting, Site, feed_of
+from gateway.store.reference import wrong_with
 
 Table = TypeVar("Table", bound=Setting)
 COLUMNS = ["local", "code", "system", "display"]
@@ -131,7 +132,7 @@ def load(folder: Path) -> Site:
     if reader.problems or main is None:
         raise BadSite(reader.problems)
     files = pack(reader.folder)
-    store = replace(main.store, path=reader.folder / main.store.path)
+    store = replace(main.store, path=reader.folder / main.store.path, database=_beside(reader, main.store.database))
     return Site(
         main=replace(main, store=store),
         feeds=tuple(feeds),
@@ -156,6 +157,8 @@ def _check_main(reader: _Reader, path: Path, main: Main) -> None:
         reader.complain(path, "store.key-file", "there is no such file")
     elif key and key.stat().st_size != 32:
         reader.complain(path, "store.key-file", "a site key is 32 random bytes")
+    if main.store.database is not None and (wrong := wrong_with(main.store.database)):
+        reader.complain(path, "store.database", wrong)
     server = main.server
     for name, file in (("certificate", server.certificate), ("private-key", server.private_key)):
         if file and not file.is_file():
@@ -164,6 +167,12 @@ def _check_main(reader: _Reader, path: Path, main: Main) -> None:
         reader.complain(path, "server", "certificate and private-key go together")
     if not _is_address(server.http):
         reader.complain(path, "server.http", "write it as host:port")
+
+
+def _beside(reader: _Reader, reference: str | None) -> str | None:
+    """A reference to a file, from the site folder."""
+    kind, _, name = (reference or "").partition(":")
+    return f"file:{reader.folder / Path(name).expanduser()}" if kind == "file" else reference
 
 
 def _check_peer(reader: _Reader, path: Path, name: str, peer: Peer, main: Main) -> None:
