@@ -275,13 +275,15 @@ class Transaction:
 
     async def undo(self, failure: BaseException | None = None) -> None:
         """Roll back, or drop the connection where that cannot be said: then the server does."""
-        if self._connection is None or self._connection.is_closed() or not self._connection.is_in_transaction():
-            return
-        if failure is None or isinstance(failure, Exception):
-            with suppress(Exception):
-                await self._connection.execute("ROLLBACK", timeout=CONNECT_SECONDS)
+        connection = self._connection
+        with suppress(Exception):  # a connection that is lost has no state to be asked about
+            if connection is None or not connection.is_in_transaction():
                 return
-        self._connection.terminate()
+            if failure is None or isinstance(failure, Exception):
+                await connection.execute("ROLLBACK", timeout=CONNECT_SECONDS)
+                return
+        with suppress(Exception):
+            connection.terminate()
 
     async def leave(self) -> None:
         """Give the connection back."""
@@ -308,11 +310,16 @@ def told(failure: BaseException) -> BaseException:
         return Fault(_class(failure))
     if isinstance(failure, BARRED):
         return Unavailable(_class(failure))
-    if isinstance(failure, (*BROKEN, asyncpg.InterfaceError)):
+    if isinstance(failure, BROKEN) or _is_closed(failure):
         return Unavailable(_class(failure), "broken")
-    if isinstance(failure, asyncpg.PostgresError):
+    if isinstance(failure, asyncpg.PostgresError | asyncpg.InterfaceError):
         return Fault(_class(failure))
     return failure
+
+
+def _is_closed(failure: BaseException) -> bool:
+    """Whether the driver says that a connection is no more; it has one class for that and for every misuse of it."""
+    return isinstance(failure, asyncpg.InterfaceError) and any(word in str(failure) for word in ("clos", "released"))
 
 
 def is_broken(failure: BaseException) -> bool:
