@@ -54,6 +54,8 @@ CREATE TABLE dedup (
     n BIGINT NOT NULL,
     PRIMARY KEY (digest, hash)
 );
+-- What a month that is dropped takes with it.
+CREATE INDEX dedup_n ON dedup (n);
 
 -- One row per key that a message can be searched by. Digests are random, so that in one tree each would be written to a
 -- page of its own: a lot of 1024 messages keeps its keys together, and a search looks into one lot after the other.

@@ -59,6 +59,12 @@ def name_of(table: str, month: int) -> str:
     return f"{table}_{1970 + month // 12}_{month % 12 + 1:02}"
 
 
+def bounds(table: str, month: int) -> tuple[int, int]:
+    """Where a month of a table begins and ends: by row numbers, lots of them, or months as they are."""
+    shift = {"messages": SHIFT, "message_keys": SHIFT - 10}.get(table, 0)
+    return month << shift, month + 1 << shift
+
+
 class Partitions(Database):
     """The months that there are."""
 
@@ -83,10 +89,15 @@ class Partitions(Database):
             return
         async with self._write() as connection:
             await connection.execute(DATABASE["alone"], SCHEMA)
-            for month in missing:
-                numbers = {"month": month, "low": month << SHIFT, "high": month + 1 << SHIFT}
-                for table in TABLES:
-                    await connection.execute(SQL[table].format(name=name_of(table, month), **numbers))
+            for table in TABLES:
+                known = {row["name"]: row["attached"] for row in await connection.fetch(SQL["known"], table)}
+                for name, low, high in [(name_of(table, month), *bounds(table, month)) for month in missing]:
+                    if known.get(name):
+                        continue
+                    if name in known:  # on its way out when that was interrupted
+                        await connection.execute(SQL["drop"].format(name=name))
+                    await connection.execute(SQL["create"].format(table=table, name=name))
+                    await connection.execute(SQL["attach"].format(table=table, name=name, low=low, high=high))
         self._months.update(missing)
 
     # -- retention
@@ -108,15 +119,15 @@ class Partitions(Database):
 
     async def _drop(self, table: str, before: int) -> int:
         first = name_of(table, month_of(before))
-        found = {row["name"]: row["leaving"] for row in await self._all(SQL["known"], table)}
-        old = [name for name in sorted(found) if name < first]
+        found = [row for row in await self._all(SQL["known"], table) if row["name"] < first]
         connection = await asyncpg.connect(self.url, timeout=CONNECT_SECONDS)
         try:
-            for name in old:
-                leave = SQL["finalize"] if found[name] else SQL["detach"]
-                await connection.execute(leave.format(table=table, name=name))
+            for name, is_attached, is_leaving in found:
+                if is_attached:
+                    leave = SQL["finalize"] if is_leaving else SQL["detach"]
+                    await connection.execute(leave.format(table=table, name=name))
                 await connection.execute(SQL["drop"].format(name=name))
         finally:
             await connection.close()
         self._months.clear()  # to be made again where something old comes after all
-        return len(old)
+        return len(found)

@@ -1,25 +1,18 @@
 -- The months of what is partitioned by time; {month} and the like are numbers of ours.
 
 -- name: known
--- The partitions there are, and those that are being taken away.
-SELECT c.relname AS name, i.inhdetachpending AS leaving FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
-WHERE i.inhparent = to_regclass($1)
+-- The months there are of a table: whether one is a partition, and whether it is being taken away.
+SELECT c.relname AS name, i.inhrelid IS NOT NULL AS attached, coalesce(i.inhdetachpending, FALSE) AS leaving
+FROM pg_class c LEFT JOIN pg_inherits i ON i.inhrelid = c.oid
+WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind = 'r' AND c.relname ~ ('^' || $1 || '_[0-9]{4}_[0-9]{2}$')
 
--- name: messages
--- A month of messages.
-CREATE TABLE IF NOT EXISTS {name} PARTITION OF messages FOR VALUES FROM ({low}) TO ({high})
+-- name: create
+-- A month, beside the others at first: to make it as a partition would hold everybody who writes.
+CREATE TABLE {name} (LIKE {table} INCLUDING ALL)
 
--- name: message_keys
--- A month of their keys, by lots of 1024 messages.
-CREATE TABLE IF NOT EXISTS {name} PARTITION OF message_keys FOR VALUES FROM ({low} / 1024) TO ({high} / 1024)
-
--- name: events
--- A month of the feed.
-CREATE TABLE IF NOT EXISTS {name} PARTITION OF events FOR VALUES FROM ({month}) TO ({month} + 1)
-
--- name: audit_rows
--- A month of the audit.
-CREATE TABLE IF NOT EXISTS {name} PARTITION OF audit_rows FOR VALUES FROM ({month}) TO ({month} + 1)
+-- name: attach
+-- A month among the others; nobody waits for this.
+ALTER TABLE {table} ATTACH PARTITION {name} FOR VALUES FROM ({low}) TO ({high})
 
 -- name: detach
 -- Take a month away while others write: nobody waits for this, it waits for them.
@@ -30,8 +23,8 @@ ALTER TABLE {table} DETACH PARTITION {name} CONCURRENTLY
 ALTER TABLE {table} DETACH PARTITION {name} FINALIZE
 
 -- name: drop
--- A month that nothing refers to any more.
-DROP TABLE IF EXISTS {name}
+-- A month that is nobody's any more.
+DROP TABLE {name}
 
 -- name: forget_dedup
 -- Some of what is known of messages of dropped months: they would be new if they came again.

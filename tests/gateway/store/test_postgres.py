@@ -203,6 +203,31 @@ async def test_messages_of_any_month_are_found(another: Opened) -> None:
         assert newest_first[2:] == await made.found(store, record="pat_1", received_before=two_years, limit=limit)
 
 
+async def test_a_month_is_made_while_others_write(another: Opened) -> None:
+    """Nobody waits for it, and it waits for nobody."""
+    store, other = await another(), await another()
+    old = made.message(1, id=new_id("message", made.T0 - YEAR, 1), received_at=made.T0 - YEAR)
+    async with store.unit() as slow:
+        await slow.seen("main", [(old.dedup, old.hash)], 0)  # a transaction that has the table in use
+        await asyncio.wait_for(keep(other, Batch(messages=[old])), 2)
+    assert old == await store.message("main", old.id)
+
+
+async def test_a_drop_that_was_interrupted(another: Opened) -> None:
+    """What was taken away and not dropped is dropped the next time, or made anew when it is needed."""
+    store = await another()
+    for _ in range(2):
+        for number, age in enumerate((2, 3)):
+            one = made.message(number, id=new_id("message", made.T0 - age * YEAR, 1), received_at=made.T0 - age * YEAR)
+            await keep(store, Batch(messages=[one]))
+        async with store._write() as connection:
+            await connection.execute("DELETE FROM dedup; ALTER TABLE messages DETACH PARTITION messages_2025_01")
+        store._months.clear()
+    assert 2 == await store.drop_messages(made.T0 - YEAR)
+
+    assert [] == await made.found(store)
+
+
 async def test_old_months_are_dropped_while_others_write(another: Opened) -> None:
     """Nobody who writes waits for it; what was dropped is gone, and is new when it comes again."""
     store, other = await another(), await another()
