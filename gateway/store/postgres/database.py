@@ -32,6 +32,7 @@ SCHEMA = 0x15741  # the lock of who changes the schema
 CONNECT_SECONDS = 5.0
 STATEMENT_SECONDS = 30.0
 MOST_CONNECTIONS = 10
+MOST_READING = 7  # the others are for units and for what people change, however many read
 SESSION = {
     "application_name": "isthmus",
     "default_transaction_isolation": "read committed",
@@ -79,6 +80,7 @@ class Database:
         self.digests: Digests
         self.locks = 0  # how many advisory locks all processes may hold together
         self._turn = asyncio.Lock()
+        self._readers = asyncio.Semaphore(MOST_READING)
         self._pool: Any = None
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -181,7 +183,7 @@ class Database:
 
     async def _reading(self, sql: str, parameters: tuple[object, ...]) -> list[Row]:
         try:
-            async with self._pool.acquire(timeout=CONNECT_SECONDS) as connection:
+            async with self._readers, self._pool.acquire(timeout=CONNECT_SECONDS) as connection:
                 rows: list[Row] = await connection.fetch(sql, *parameters)
                 return rows
         except TEXT as failure:

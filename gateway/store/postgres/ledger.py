@@ -11,11 +11,11 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from itertools import groupby
 
-from gateway.store.postgres.database import Connection, Database, Row
+from gateway.store.postgres.database import Connection, Database, Fault, Row, told
 from gateway.store.postgres.keeping import columns
 from gateway.store.postgres.named import named
 from gateway.store.postgres.partitions import this_month
-from gateway.store.protocol import AuditRow
+from gateway.store.protocol import AuditRow, Conflict
 from policies.audit import GENESIS, link
 
 SQL = named("ledger.sql")
@@ -49,8 +49,9 @@ class Ledger(Database):
             linked = link(self._last, [one.digest for one in rows])
             try:
                 yield linked
-            except BaseException:
-                self._begin_chain()
+            except BaseException as failure:
+                if not isinstance(told(failure), Conflict | Fault):
+                    self._begin_chain()
                 raise
             self._links, self._last = self._links + 1, linked
 

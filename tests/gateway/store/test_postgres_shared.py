@@ -270,6 +270,30 @@ async def test_each_process_has_its_chain(another: Opened) -> None:
     assert sorted(one.digest for one in rows) == sorted(digest for one in chain for digest in one.digests)
 
 
+async def test_a_failure_ends_no_chain(another: Opened) -> None:
+    """A unit that was not kept leaves no link, and the next link follows on the last that was."""
+    one = await another()
+    for number in range(3):
+        await keep(one, Batch(messages=[made.message(number)], audit=[made.audit_row(number)]))
+        with pytest.raises(Conflict):
+            await keep(one, Batch(messages=[made.message(number)], audit=[made.audit_row(9)]))
+    links = await one.audit_links()
+
+    assert 3 == len(links)
+    assert None is verify([ChainRow(previous=first, digests=tuple(two), head=head) for first, head, two in links])
+
+
+async def test_readers_leave_room_for_writers(another: Opened) -> None:
+    """However many read at length, a unit has a connection at once."""
+    one = await another()
+    reading = [asyncio.create_task(one._all("SELECT pg_sleep(1)")) for _ in range(30)]
+    await asyncio.sleep(MOMENT)
+    await asyncio.wait_for(keep(one, Batch(messages=[made.message(1)])), MOMENT)
+    for task in reading:
+        task.cancel()
+    await asyncio.gather(*reading, return_exceptions=True)
+
+
 async def test_others_are_told(another: Opened) -> None:
     """A commit with events wakes who listens in other processes, and nobody in its own."""
     one, other = await another(), await another()
