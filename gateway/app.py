@@ -7,6 +7,7 @@ the process leave (DESIGN 7).
 import asyncio
 import contextlib
 import gc
+import os
 import random
 import secrets
 import signal
@@ -25,7 +26,7 @@ from gateway.doors import doors
 from gateway.pipeline import Pipeline
 from gateway.services import Services
 from gateway.settings import Site
-from gateway.store.sqlite import SqliteStore
+from gateway.store.choice import store_of
 from gateway.trail import Trail
 from gateway.watch import Watch
 from gateway.worker import Worker
@@ -43,13 +44,13 @@ class Gateway:
     def __init__(self, site: Site) -> None:
         self.site = site
         main = site.main
-        key = main.store.key_file.read_bytes() if main.store.key_file else None
         self.metrics = Metrics()
         self._export = _exporter(main.tracing.otlp)
         # Trace ids are no secrets; asking the system for each would let the interpreter go in the middle of a request.
         dice = random.Random(secrets.randbits(256))  # noqa: S311 - see above
         self.tracer = Tracer(self._export, main.tracing.ratio, time.time_ns, dice.getrandbits)
-        self.store = SqliteStore(main.store.path, key)
+        self.store = store_of(main.store, os.environ)
+        self.store.hear(self._hear)
         self.pipeline = Pipeline(
             self.store, main.intake, micros, self.tracer, self.metrics, site.digest or None, main.store.dedup_days
         )
@@ -80,6 +81,11 @@ class Gateway:
             await door.open()
         settle_memory()
         log("gateway.started", count=len(self.doors))
+
+    def _hear(self) -> None:
+        """Another process has committed events: whoever waits for some looks again."""
+        for hear in self.pipeline.on_events:
+            hear(())
 
     async def _serve_http(self) -> None:
         server = self.site.main.server

@@ -1,10 +1,11 @@
-"""The command `isthmus`: serve, check, secret, demo, send, translate, explain.
+"""The command `isthmus`: serve, check, migrate, secret, demo, send, translate, explain.
 
 Commands say what they did on standard output and what went wrong on standard error; 0 is success, 1 a finding, 2 a
 command line that cannot be read.
 """
 
 import argparse
+import asyncio
 import io
 import os
 import socket
@@ -66,6 +67,9 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("site", type=Path, help="folder with isthmus.toml")
 
     one = _command(commands, "check", check, "say everything that is wrong with a site, or what it serves")
+    one.add_argument("site", type=Path, help="folder with isthmus.toml")
+
+    one = _command(commands, "migrate", migrate, "bring a site's data to this release, and do nothing else")
     one.add_argument("site", type=Path, help="folder with isthmus.toml")
 
     one = _command(commands, "secret", secret, "make a client's secret, and the hash that goes into its file")
@@ -131,6 +135,23 @@ def check(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def migrate(arguments: argparse.Namespace) -> int:
+    """Bring the data up to date."""
+    site = load(arguments.site)
+
+    async def opened() -> None:
+        from gateway.store.choice import store_of
+
+        store = store_of(site.main.store, os.environ)
+        await store.open()
+        await store.close()
+
+    with _said_of(site):
+        asyncio.run(opened())
+    print(f"{arguments.site}: the data is as this release needs it.")
+    return 0
+
+
 def _tls(feed: Feed) -> str:
     settings = feed.settings
     if not settings.certificate:
@@ -142,11 +163,14 @@ def _tls(feed: Feed) -> str:
 def _said_of(site: Site) -> Iterator[None]:
     """What is wrong with the data is said in a sentence."""
     from gateway.store.sqlite.database import DirectoryInUse, NewerSchema, Unwritable
+    from gateway.store.unusable import Unusable
     from gateway.store.vault import WrongKey
 
-    path = site.main.store.path
+    path = "store.database" if site.main.store.database else site.main.store.path
     try:
         yield
+    except Unusable as unusable:
+        raise Stop(f"store.database: {unusable}") from None
     except DirectoryInUse:
         raise Stop(f"{path}: another Isthmus is running on this data") from None
     except Unwritable as barred:

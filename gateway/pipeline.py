@@ -222,9 +222,10 @@ class Pipeline:
                 self.tracer.record("commit", trace, start, end, how, group=len(group), code=code)
 
     async def _load(self, unit: Unit, group: list[Intent]) -> dict[str, Working]:
-        """A working set for each tenant: none ever meets another's records."""
+        """A working set for each tenant: none ever meets another's records. Tenants have an order, for what is loaded
+        may be locked, and two processes must not wait for each other."""
         working: dict[str, Working] = {}
-        for tenant in {intent.cause.tenant for intent in group}:
+        for tenant in sorted({intent.cause.tenant for intent in group}):
             working[tenant] = Working()
             wanted = lookups([intent for intent in group if intent.cause.tenant == tenant])
             await unit.load(tenant, working[tenant], wanted)

@@ -61,6 +61,7 @@ class StoreSettings(Setting, frozen=True):
     """[store] of isthmus.toml."""
 
     path: Path = Path("data")
+    database: str | None = None
     key_file: Path | None = None
     dedup_days: Days = 7
 
@@ -238,6 +239,7 @@ SENTENCES: dict[type[Setting], dict[str, str]] = {
     },
     StoreSettings: {
         "path": "The folder of the data, from the site folder where it is not absolute.",
+        "database": "PostgreSQL instead of the folder: env:NAME or file:PATH that hold a postgresql:// address.",
         "key_file": "32 random bytes that encrypt message bodies and records at rest; without them nothing is.",
         "dedup_days": "How long a message is remembered in order to recognise it when it is sent again.",
     },
