@@ -10,14 +10,14 @@ import io
 import os
 import socket
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from gateway.addresses import split
 from gateway.cli_messages import explain, seconds, send, translate
 from gateway.forms import is_address
-from gateway.settings import Feed, Site
+from gateway.settings import ROLES, Feed, Site
 from gateway.site import BadSite, load
 from gateway.stop import Stop
 
@@ -65,6 +65,8 @@ def parser() -> argparse.ArgumentParser:
 
     one = _command(commands, "serve", serve, "serve a site until told to stop")
     one.add_argument("site", type=Path, help="folder with isthmus.toml")
+    one.add_argument("--role", action="append", choices=ROLES, help="do only this (may be repeated)")
+    one.add_argument("--http", metavar="HOST:PORT", help="listen here, where the site says otherwise")
 
     one = _command(commands, "check", check, "say everything that is wrong with a site, or what it serves")
     one.add_argument("site", type=Path, help="folder with isthmus.toml")
@@ -115,12 +117,17 @@ def _command(
 
 def serve(arguments: argparse.Namespace) -> int:
     """Serve a site."""
-    site = load(arguments.site)
-    _must_be_free(site)
+    site, roles = load(arguments.site), arguments.role or ROLES
+    if set(roles) < set(ROLES) and not site.main.store.is_shared:
+        raise Stop("--role: the data in store.path is one process's, which does all; store.database may be shared")
+    if arguments.http and not is_address(arguments.http):
+        raise Stop("--http is written host:port, as in 127.0.0.1:0 for any free port")
+    _must_be_free({arguments.http or site.main.server.http: "--http" if arguments.http else "server.http"})
+    _must_be_free(_mllp(site) if "feeds" in roles else {}, site.main.store.is_shared)
     from gateway.app import run
 
     with _said_of(site):
-        return run(site)
+        return run(site, roles, arguments.http)
 
 
 def check(arguments: argparse.Namespace) -> int:
@@ -181,22 +188,29 @@ def _said_of(site: Site) -> Iterator[None]:
         raise Stop(f"{path}: this data was sealed with another site key (store.key-file)") from None
 
 
-def _must_be_free(site: Site, http: str = "server.http", mllp: str = "feed.mllp") -> None:
-    """A port that is taken, also by one address for another of ours, is said before anything is opened."""
-    wanted = {site.main.server.http: http} | {feed.settings.mllp: mllp for feed in site.feeds}
+def _must_be_free(wanted: Mapping[str, str], shared: bool = False) -> None:
+    """A port that is taken, also by one address for another of ours, is said before anything is opened.
+
+    `wanted` are addresses and the settings that they are from; processes that share the data may share their ports.
+    """
     with ExitStack() as held:
         for address, setting in wanted.items():
             host, port = split(address)
             try:
                 family, kind, _, _, at = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
                 probe = held.enter_context(socket.socket(family, kind))
-                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT if shared else socket.SO_REUSEADDR, 1)
                 probe.bind(at)
-                probe.listen()
+                if not shared:  # or it would take connections that are another process's
+                    probe.listen()
             except OSError as error:
                 raise Stop(
                     f"cannot listen on {address} ({error.strerror}); choose another address with {setting}"
                 ) from None
+
+
+def _mllp(site: Site, setting: str = "feed.mllp") -> dict[str, str]:
+    return {feed.settings.mllp: setting for feed in site.feeds}
 
 
 def secret(arguments: argparse.Namespace) -> int:
@@ -236,7 +250,7 @@ def demo(arguments: argparse.Namespace) -> int:
     site = site_of(options)
     if not site.feeds:
         raise Stop(f"{options.data / 'site'}: no peer has a feed, so there is nowhere to send to")
-    _must_be_free(site, "--http", "--mllp")
+    _must_be_free({site.main.server.http: "--http"} | _mllp(site, "--mllp"))
     with _said_of(site):
         return run(options)
 

@@ -54,6 +54,7 @@ class Pipeline:
         self.site = site
         self.window = dedup_days * DAY
         self.switches: dict[str, str] = {}
+        self.changes = 0  # of the switches, by this process
         self.is_failing = False
         self.on_events: list[Callable[[Sequence[Event]], None]] = []
         self.on_message: list[Callable[[str, int], None]] = []
@@ -124,13 +125,17 @@ class Pipeline:
         """
         if name not in self.switches:
             await self.store.set_switch(name, by)
-            self.switches[name] = by
+            self._learn(self.switches | {name: by})
         return self.switches[name]
 
     async def release(self, name: str) -> None:
         """Take up again what was held."""
         await self.store.set_switch(name, None)
-        self.switches.pop(name, None)
+        self._learn({held: by for held, by in self.switches.items() if held != name})
+
+    def _learn(self, switches: dict[str, str]) -> None:
+        self.switches = switches
+        self.changes += 1
 
     @property
     def waiting(self) -> int:

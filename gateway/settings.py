@@ -39,6 +39,10 @@ Codes = dict[str, dict[str, Coding]]
 Wait = Annotated[float, Meta(ge=0, le=DEFAULT.horizon)]
 
 
+Role = Literal["api", "feeds", "worker"]
+ROLES: tuple[Role, ...] = ("api", "feeds", "worker")
+
+
 class Setting(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="kebab"):
     """Base of every table of a settings file: kebab-case keys, unknown ones refused."""
 
@@ -64,6 +68,11 @@ class StoreSettings(Setting, frozen=True):
     database: str | None = None
     key_file: Path | None = None
     dedup_days: Days = 7
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether other processes may work on the same data."""
+        return self.database is not None
 
 
 class Tracing(Setting, frozen=True):

@@ -351,6 +351,8 @@ class Store(Protocol):
     # -- messages
     async def message(self, tenant: str, identity: str) -> Kept | None: ...
     async def messages(self, query: MessageQuery) -> Page[Kept]: ...
+    async def heard(self, tenant: str, since: int) -> dict[str, int]:
+        """When each feed brought its last message, of those that brought one since then."""
 
     # -- events
     async def events(self, tenant: str, after: int, limit: int, types: Sequence[str] = ()) -> list[Event]:
@@ -422,6 +424,9 @@ class Store(Protocol):
         """
 
     async def set_switch(self, name: str, value: str | None) -> None: ...
+    async def lease(self, name: str, holder: str, until: int, now: int) -> bool:
+        """Hold what one process does for all (`watch`, `job:ID`) until then, or go on holding it; False while another
+        holds it. With `until` in the past it is let go."""
 
     # -- audit and site
     async def audit(self, rows: Sequence[AuditRow]) -> None:

@@ -173,6 +173,13 @@ CREATE TABLE switches (
     value TEXT NOT NULL
 );
 
+-- What one process does for all, who that is, and until when.
+CREATE TABLE leases (
+    name TEXT COLLATE "C" PRIMARY KEY,
+    holder TEXT NOT NULL,
+    until BIGINT NOT NULL
+);
+
 -- The chains of the audit, one for each process that ever ran: a link for every group of rows, over their digests.
 CREATE TABLE audit_links (
     chain TEXT COLLATE "C" NOT NULL,

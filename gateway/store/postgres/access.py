@@ -48,3 +48,7 @@ class Access(Database):
             await self._do(SQL["release"], name)
         else:
             await self._do(SQL["hold"], name, value)
+
+    async def lease(self, name: str, holder: str, until: int, now: int) -> bool:
+        """Hold what one process does for all."""
+        return await self._do(SQL["lease"], name, holder, until, now) == 1

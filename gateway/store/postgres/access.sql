@@ -32,3 +32,9 @@ INSERT INTO switches (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE 
 -- name: release
 -- Let something go on.
 DELETE FROM switches WHERE name = $1
+
+-- name: lease
+-- Something is held by one process until then, unless another holds it still.
+INSERT INTO leases (name, holder, until) VALUES ($1, $2, $3)
+ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, until = excluded.until
+WHERE leases.holder = excluded.holder OR leases.until < $4

@@ -11,7 +11,7 @@ from gateway.store.keys import asked, identifier_keys, message_keys, sought
 from gateway.store.postgres.database import Connection, Row
 from gateway.store.postgres.keeping import columns
 from gateway.store.postgres.named import named
-from gateway.store.postgres.partitions import SHIFT, month_of_id, span_of_id
+from gateway.store.postgres.partitions import SHIFT, month_of, month_of_id, span_of_id
 from gateway.store.postgres.records import Records
 from gateway.store.postgres.search import message_list, message_search
 from gateway.store.protocol import Kept, Key, MessageQuery, Page, Seen, Written
@@ -44,6 +44,11 @@ class Messages(Records):
             found = [self._message(row) for row in await self._all(text, *parameters)]
         items = [replace(one, ack=b"") for one in found[: query.limit]]
         return Page(items=items, next=(items[-1].received_at, items[-1].id) if len(found) > query.limit else None)
+
+    async def heard(self, tenant: str, since: int) -> dict[str, int]:
+        """When each feed brought its last message."""
+        first = month_of(since - LATE) << SHIFT
+        return {row["feed"]: row["at"] for row in await self._all(SQL["heard"], tenant, since, first)}
 
     async def _by_key(self, query: MessageQuery, place: int | None) -> list[Kept]:
         """Month by month, from the newest lot to the oldest, more of them at a time the longer nothing is found."""

@@ -20,6 +20,10 @@ SELECT n FROM messages WHERE n >= $1 ORDER BY n LIMIT 1
 -- The newest message that came before a moment.
 SELECT n FROM messages WHERE tenant = $1 AND received_at < $2 ORDER BY received_at DESC, n DESC LIMIT 1
 
+-- name: heard
+-- When each feed brought its last message, of those that brought one since a moment.
+SELECT feed, max(received_at) AS at FROM messages WHERE tenant = $1 AND received_at >= $2 AND n >= $3 GROUP BY feed
+
 -- name: about
 -- The records under many keys.
 SELECT r.id FROM record_keys k JOIN records r ON r.n = k.record WHERE k.digest = ANY ($1)
