@@ -113,10 +113,15 @@ async def test_commits_wait_for_the_disk(postgres_server: Postgres, another: Ope
         await connection.close()
 
 
-async def test_nobody_there() -> None:
-    """A database that cannot be reached is said in a sentence."""
-    with pytest.raises(Unusable, match="cannot be used"):
-        await PostgresStore("postgresql://postgres@127.0.0.1:9/none", KEY).open()
+@pytest.mark.parametrize(
+    "wrong",
+    ["127.0.0.1:9/none", "{there}/none", "{there}/postgres?search_path=none", "{there}/postgres?sslmode=require"],
+)
+async def test_a_database_that_cannot_be_used(address: str, wrong: str) -> None:
+    """Nobody there, no such database, no such schema, no TLS: each is said in a sentence."""
+    there = address.removeprefix("postgresql://")
+    with pytest.raises(Unusable, match=r"cannot be used \(\w+\)"):
+        await PostgresStore(f"postgresql://{wrong.format(there=there)}", KEY).open()
 
 
 @pytest.mark.parametrize("strange", ["a\0b", "\ud800"])
