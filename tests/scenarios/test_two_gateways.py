@@ -12,9 +12,7 @@ from tests.isthmus import Isthmus, running
 from tests.mllp import Line, code
 from tests.scenarios.collector import Collector
 from tests.scenarios.messages import booking
-from tests.servers.postgres import Postgres, create, name_of, postgres_server
-
-__all__ = ["postgres_server"]  # a fixture
+from tests.servers.postgres import Postgres, create, name_of
 
 
 @pytest.fixture

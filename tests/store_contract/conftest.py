@@ -11,9 +11,6 @@ from gateway.store.postgres import PostgresStore
 from gateway.store.protocol import Batch, Store
 from gateway.store.sqlite import SqliteStore
 from tests.servers import postgres
-from tests.servers.postgres import postgres_server
-
-__all__ = ["postgres_server"]  # a fixture
 
 Open = Callable[[Path, bytes | None], Store]
 KEY = bytes(range(32))

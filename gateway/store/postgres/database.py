@@ -100,7 +100,7 @@ class Database:
                 server_settings=SESSION | settings,
                 reset=_nothing,
             )
-        except (*BROKEN, *BARRED, asyncpg.InsufficientPrivilegeError, ValueError) as failure:
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, ValueError) as failure:
             raise Unusable(f"the database cannot be used ({_class(failure)})") from None
         try:
             await self._unlock()

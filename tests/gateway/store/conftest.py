@@ -7,10 +7,8 @@ import pytest
 import pytest_asyncio
 
 from gateway.store.postgres import PostgresStore
-from tests.servers.postgres import Postgres, postgres_server
+from tests.servers.postgres import Postgres
 from tests.store_contract.conftest import KEY, InSchema
-
-__all__ = ["postgres_server"]  # a fixture
 
 Opened = Callable[[], Awaitable[PostgresStore]]
 

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from canonical.settle import Working
 from gateway.fanout import deliveries_of
-from gateway.store.postgres import PostgresStore
+from gateway.store.postgres import PostgresStore, wakes
 from gateway.store.protocol import Attempt, Batch, Conflict, Delivery, Move, RecordQuery, Subscription, Unit
 from policies.audit import GENESIS, ChainRow, verify
 from tests.gateway.store.conftest import Opened
@@ -17,7 +17,8 @@ from tests.store_contract.conftest import keep
 MRN = ("patient", "P1", made.MRN)
 LEASE = 1_000_000
 SUB = Subscription(id="sub_1", tenant="main", client="partner", url="https://partner.example/hook")
-MOMENT = 0.3  # seconds in which what need not wait is long done
+MOMENT = 0.3  # seconds in which what waits has not gone on
+SOON = 8.0  # seconds in which what need not wait is done on any machine; who waits for a lock does so for longer
 
 
 async def load(unit: Unit, *wanted: tuple[str, str, str], tenant: str = "main") -> Working:
@@ -79,8 +80,8 @@ async def test_others_do_not_wait(another: Opened) -> None:
     one, other = await another(), await another()
     async with one.unit() as unit:
         await load(unit, MRN)
-        await asyncio.wait_for(loaded(other, ("patient", "P2", made.MRN)), MOMENT)
-    await asyncio.wait_for(loaded(other, MRN), MOMENT)
+        await asyncio.wait_for(loaded(other, ("patient", "P2", made.MRN)), SOON)
+    await asyncio.wait_for(loaded(other, MRN), SOON)
 
 
 async def test_one_record_by_two_numbers(another: Opened) -> None:
@@ -286,23 +287,24 @@ async def test_a_failure_ends_no_chain(another: Opened) -> None:
 async def test_readers_leave_room_for_writers(another: Opened) -> None:
     """However many read at length, a unit has a connection at once."""
     one = await another()
-    reading = [asyncio.create_task(one._all("SELECT pg_sleep(1)")) for _ in range(30)]
+    reading = [asyncio.create_task(one._all("SELECT pg_sleep(20)")) for _ in range(30)]
     await asyncio.sleep(MOMENT)
-    await asyncio.wait_for(keep(one, Batch(messages=[made.message(1)])), MOMENT)
+    await asyncio.wait_for(keep(one, Batch(messages=[made.message(1)])), SOON)
     for task in reading:
         task.cancel()
     await asyncio.gather(*reading, return_exceptions=True)
 
 
-async def test_others_are_told(another: Opened) -> None:
-    """A commit with events wakes who listens in other processes, and nobody in its own."""
+async def test_others_are_told(another: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A commit with events wakes who listens in other processes, long before they would look."""
+    monkeypatch.setattr(wakes, "LOOK_SECONDS", 60.0)
     one, other = await another(), await another()
     told = asyncio.Event()
     one.hear(told.set)
     await asyncio.sleep(MOMENT)
     await keep(other, Batch(events=[made.event(1)]))
 
-    await asyncio.wait_for(told.wait(), MOMENT)
+    await asyncio.wait_for(told.wait(), SOON)
 
 
 async def test_who_is_not_told_looks(another: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -314,7 +316,7 @@ async def test_who_is_not_told_looks(another: Opened, monkeypatch: pytest.Monkey
     await asyncio.sleep(MOMENT)
     await keep(other, Batch(events=[made.event(1)]))
 
-    await asyncio.wait_for(told.wait(), 3)
+    await asyncio.wait_for(told.wait(), SOON)
 
 
 # -- deliveries
