@@ -10,7 +10,7 @@ import io
 import os
 import socket
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
@@ -122,8 +122,9 @@ def serve(arguments: argparse.Namespace) -> int:
         raise Stop("--role: the data in store.path is one process's, which does all; store.database may be shared")
     if arguments.http and not is_address(arguments.http):
         raise Stop("--http is written host:port, as in 127.0.0.1:0 for any free port")
-    _must_be_free({arguments.http or site.main.server.http: "--http" if arguments.http else "server.http"})
-    _must_be_free(_mllp(site) if "feeds" in roles else {}, site.main.store.is_shared)
+    http = {arguments.http or site.main.server.http: "--http" if arguments.http else "server.http"}
+    mllp = _mllp(site) if "feeds" in roles else {}
+    _must_be_free(http | mllp, mllp if site.main.store.is_shared else ())
     from gateway.app import run
 
     with _said_of(site):
@@ -188,10 +189,10 @@ def _said_of(site: Site) -> Iterator[None]:
         raise Stop(f"{path}: this data was sealed with another site key (store.key-file)") from None
 
 
-def _must_be_free(wanted: Mapping[str, str], shared: bool = False) -> None:
+def _must_be_free(wanted: Mapping[str, str], shared: Container[str] = ()) -> None:
     """A port that is taken, also by one address for another of ours, is said before anything is opened.
 
-    `wanted` are addresses and the settings that they are from; processes that share the data may share their ports.
+    `wanted` are addresses and the settings that they are from; `shared` those that other processes may listen on too.
     """
     with ExitStack() as held:
         for address, setting in wanted.items():
@@ -199,9 +200,11 @@ def _must_be_free(wanted: Mapping[str, str], shared: bool = False) -> None:
             try:
                 family, kind, _, _, at = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
                 probe = held.enter_context(socket.socket(family, kind))
-                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT if shared else socket.SO_REUSEADDR, 1)
+                probe.setsockopt(
+                    socket.SOL_SOCKET, socket.SO_REUSEPORT if address in shared else socket.SO_REUSEADDR, 1
+                )
                 probe.bind(at)
-                if not shared:  # or it would take connections that are another process's
+                if address not in shared:  # or it would take connections that are another process's
                     probe.listen()
             except OSError as error:
                 raise Stop(
