@@ -48,8 +48,8 @@ CREATE UNIQUE INDEX deliveries_head ON deliveries (subscription, lane) WHERE hea
 CREATE INDEX deliveries_waiting ON deliveries (subscription, lane, seq) WHERE state = 'pending' AND NOT head;
 -- What may be claimed next: due, and under no lease.
 CREATE INDEX deliveries_due ON deliveries (subscription, greatest(due_at, lease_until)) WHERE head;
--- The heads by state and when they are due: what the backlog counts.
-CREATE INDEX deliveries_heads ON deliveries (state, due_at) WHERE head;
+-- The heads by state and when they are due, and since when they wait: what the backlog counts.
+CREATE INDEX deliveries_heads ON deliveries (state, due_at) INCLUDE (since) WHERE head;
 -- The lists of a tenant's deliveries, newest first; where an event went; what needs a look.
 CREATE INDEX deliveries_tenant ON deliveries (tenant, seq, id);
 CREATE INDEX deliveries_event ON deliveries (event, seq, id);

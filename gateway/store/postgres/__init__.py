@@ -9,6 +9,7 @@ from canonical.datatypes import Identifier
 from canonical.events import Event
 from canonical.records import Record
 from canonical.settle import Working
+from canonical.tasks import Task
 from gateway.store.postgres.access import Access
 from gateway.store.postgres.database import Connection, Transaction, told
 from gateway.store.postgres.deliveries import Deliveries
@@ -61,6 +62,10 @@ class PostgresUnit:
         """What is kept under these dedup keys."""
         return await self._store._seen(await self._begun(), tenant, sent, since)
 
+    async def open_tasks(self, tenant: str, subject: str) -> list[Task]:
+        """The open tasks about a subject."""
+        return await self._store._tasks_about(await self._begun(), tenant, subject)
+
     async def commit(self, batch: Batch) -> list[Event]:
         """Keep the batch, durably."""
         if self._is_stale and batch.records:
@@ -94,11 +99,13 @@ class PostgresUnit:
         await store._remap(connection, batch.replayed, batch.records)
         await store._repeat(connection, batch.repeats)
         learned = await store._keep_records(connection, batch.records)
-        await store._keep_tasks(connection, batch.tasks)
+        await store._change_tasks(connection, batch.changed_tasks)
+        known = await store._open_tasks(connection, batch.tasks)
         assert self._transaction
         await self._transaction.tell()
         await store._keep_audit(connection, batch.audit, linked)
-        return await store._keep_events(connection, batch.events), learned
+        told = [one for one in batch.events if one.subject not in known]
+        return await store._keep_events(connection, told), learned
 
     async def _lock_gained(self, connection: Connection, written: Sequence[Written]) -> None:
         """Hold the numbers that records gain, which no message need have been looked for by: who looks for one of them

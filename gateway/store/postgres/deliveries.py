@@ -113,7 +113,7 @@ class Deliveries(Database):
         return None if row is None else Delivery(**dict(row))
 
     async def deliveries(self, query: DeliveryQuery) -> Page[Delivery]:
-        """A search, newest first."""
+        """A search; see DeliveryQuery."""
         found = await self._matching(query, query.limit + 1)
         items = found[: query.limit]
         return Page(items=items, next=(items[-1].seq, items[-1].id) if len(found) > query.limit else None)
@@ -127,14 +127,14 @@ class Deliveries(Database):
         answer = self.vault.unseal(kept, _name(row["delivery"], row["number"])).decode() if kept else None
         return Attempt(**{**row, "answer": answer})
 
-    async def revive(self, query: DeliveryQuery, now: int) -> int:
+    async def revive(self, query: DeliveryQuery, now: int, traceparent: str | None = None) -> int:
         """Make the finished deliveries of a page due again; how many there were."""
         found = await self._matching(query, query.limit)
         if not found:
             return 0
         async with self._write() as connection:
             await connection.execute(SQL["hold"], sorted({one.subscription for one in found}))
-            rows = await connection.fetch(SQL["revive"], [one.id for one in found], now)
+            rows = await connection.fetch(SQL["revive"], [one.id for one in found], now, traceparent)
             lanes = {(row["subscription"], row["lane"]) for row in rows}
             if lanes:
                 await connection.execute(SQL["step_back"], *columns(sorted(lanes)))
@@ -219,12 +219,13 @@ def _claimed(row: Row) -> tuple[Delivery, Event]:
     values = dict(row)
     of_event = {name: values.pop(name) for name in OF_EVENT}
     del values["place"], values["ready"]
+    happened_in = values.pop("happened_in")
     delivery = Delivery(**values)
     return delivery, Event(
         id=delivery.event,
         type=delivery.type,
         tenant=delivery.tenant,
         seq=delivery.seq,
-        traceparent=delivery.traceparent,
+        traceparent=happened_in,
         **of_event,
     )

@@ -74,7 +74,7 @@ leased AS (
     RETURNING d.id, d.tenant, d.subscription, d.seq, d.event, d.type, d.lane, d.state, d.attempts, d.spent, d.since,
         d.due_at, d.lease_until, d.created_at, d.updated_at, d.outcome, d.traceparent, due.place, due.ready
 )
-SELECT l.*, e.subject, e.at, e.patient, e.version, e.message, e.feed
+SELECT l.*, e.subject, e.at, e.patient, e.version, e.message, e.feed, e.traceparent AS happened_in
 FROM leased l JOIN events e ON e.seq = l.seq ORDER BY l.place, l.ready
 
 -- name: add_attempts
@@ -133,7 +133,8 @@ FROM deliveries WHERE id = $1 AND tenant = $2
 -- Back in their lanes with a schedule of their own, as long as their subscription still exists, and not by the very job
 -- that repeats a page after a crash.
 UPDATE deliveries d
-SET state = 'pending', head = FALSE, spent = attempts, since = $2, due_at = $2, updated_at = $2
+SET state = 'pending', head = FALSE, spent = attempts, since = $2, due_at = $2, updated_at = $2,
+    traceparent = coalesce($3, d.traceparent)
 WHERE d.id = ANY ($1) AND d.state IN ('delivered', 'parked', 'cancelled') AND d.updated_at <= $2
   AND EXISTS (SELECT 1 FROM subscriptions s WHERE s.id = d.subscription)
 RETURNING d.subscription, d.lane
@@ -151,6 +152,8 @@ SELECT (SELECT count(*) FROM deliveries WHERE state = 'pending' AND NOT head)
     (SELECT count(*) FROM deliveries WHERE state = 'claimed' AND head) AS claimed,
     (SELECT count(*) FROM deliveries WHERE state = 'parked') AS parked,
     (SELECT min(due_at) FROM deliveries WHERE state = 'pending' AND head) AS oldest_due_at,
+    least((SELECT min(since) FROM deliveries WHERE state = 'pending' AND head),
+          (SELECT min(since) FROM deliveries WHERE state = 'claimed' AND head)) AS oldest_since,
     (SELECT value FROM heads WHERE name = 'events') AS head
 
 -- name: job

@@ -25,7 +25,7 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) ON CON
 
 -- name: reopen_task
 -- A task that was closed and is raised again is open again, unless another is for the same thing.
-UPDATE tasks t SET status = 'ready', version = version + 1, owner = NULL, resolution = NULL
+UPDATE tasks t SET status = 'ready', version = version + 1, owner = NULL, resolution = NULL, updated_at = $2, due_at = $3
 WHERE id = $1 AND status NOT IN ('ready', 'in-progress') AND NOT EXISTS (
     SELECT 1 FROM tasks o WHERE o.tenant = t.tenant AND o.queue = t.queue AND o.subject = t.subject AND o.code = t.code
     AND o.status IN ('ready', 'in-progress'))
@@ -36,7 +36,17 @@ SELECT id, tenant, queue, code, subject, title, created_at, status, priority, du
     resolution, note
 FROM tasks WHERE id = $1 AND tenant = $2
 
--- name: put_task
+-- name: waiting
+-- How many tasks are open in each queue; the index holds no others.
+SELECT queue, count(*) AS waiting FROM tasks WHERE status IN ('ready', 'in-progress') GROUP BY queue
+
+-- name: about
+-- The open tasks about one subject. With all queues by name they are found in tasks_open.
+SELECT id, tenant, queue, code, subject, title, created_at, status, priority, due_at, updated_at, version, owner,
+    resolution, note
+FROM tasks WHERE tenant = $1 AND queue = ANY ($2) AND subject = $3 AND status IN ('ready', 'in-progress')
+
+-- name: change_task
 -- A task as a person left it, if nobody else changed it meanwhile.
 UPDATE tasks SET queue = $1, code = $2, subject = $3, title = $4, status = $5, priority = $6, due_at = $7,
     updated_at = $8, version = $9, owner = $10, resolution = $11, note = $12

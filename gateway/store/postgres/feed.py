@@ -5,15 +5,15 @@ from collections.abc import Sequence
 from msgspec.structs import replace
 
 from canonical.events import Event
-from canonical.tasks import Task
+from canonical.tasks import QUEUES, Task
 from gateway.store.postgres.database import SQL as DATABASE
-from gateway.store.postgres.database import Connection, Row
+from gateway.store.postgres.database import Connection, Row, count
 from gateway.store.postgres.keeping import columns
 from gateway.store.postgres.named import named
 from gateway.store.postgres.partitions import this_month
 from gateway.store.postgres.search import event_search, task_search
 from gateway.store.postgres.wakes import Wakes
-from gateway.store.protocol import Page
+from gateway.store.protocol import Conflict, Page
 
 SQL = named("events.sql")
 
@@ -54,17 +54,31 @@ class Feed(Wakes):
         more = len(rows) > limit
         return Page(items=tasks, next=(tasks[-1].created_at, tasks[-1].id) if more else None)
 
-    async def put_task(self, task: Task, expected: int) -> bool:
-        """Replace a task if its version is still the expected one."""
-        what = (task.queue, task.code, task.subject, task.title, task.status, task.priority, task.due_at)
-        state = (task.updated_at, task.version, task.owner, task.resolution, self._note(task))
-        return await self._do(SQL["put_task"], *what, *state, task.id, task.tenant, expected) == 1
+    async def waiting_tasks(self) -> dict[str, int]:
+        """How many tasks are open in each queue."""
+        return {row["queue"]: row["waiting"] for row in await self._all(SQL["waiting"])}
 
-    async def _keep_tasks(self, connection: Connection, tasks: Sequence[Task]) -> None:
-        """Keep tasks, in an order that is the same for every process."""
+    async def _tasks_about(self, connection: Connection, tenant: str, subject: str) -> list[Task]:
+        """The open tasks about a subject, for a unit."""
+        return [self._task(row) for row in await connection.fetch(SQL["about"], tenant, sorted(QUEUES), subject)]
+
+    async def _change_tasks(self, connection: Connection, tasks: Sequence[Task]) -> None:
+        for one in sorted(tasks, key=lambda one: one.id):
+            what = (one.queue, one.code, one.subject, one.title, one.status, one.priority, one.due_at)
+            state = (one.updated_at, one.version, one.owner, one.resolution, self._note(one))
+            if await count(connection, SQL["change_task"], *what, *state, one.id, one.tenant, one.version - 1) != 1:
+                raise Conflict("a task is no longer the version that was read")
+
+    async def _open_tasks(self, connection: Connection, tasks: Sequence[Task]) -> set[str]:
+        """Open tasks, in an order that is the same for every process; the ids of those that add nothing, because one is
+        open for the same thing."""
+        known: set[str] = set()
         for one in sorted(tasks, key=lambda one: (one.tenant, one.queue, one.subject, one.code, one.id)):
-            if await connection.execute(SQL["add_task"], *self._task_row(one)) == "INSERT 0 0":
-                await connection.execute(SQL["reopen_task"], one.id)
+            if await count(connection, SQL["add_task"], *self._task_row(one)) == 1:
+                continue
+            if await count(connection, SQL["reopen_task"], one.id, one.updated_at, one.due_at) != 1:
+                known.add(one.id)
+        return known
 
     def _task_row(self, one: Task) -> tuple[object, ...]:
         what = (one.id, one.tenant, one.queue, one.code, one.subject, one.title, one.created_at, one.status)

@@ -166,14 +166,14 @@ class Messages(Records):
             await connection.executemany(SQL["repeat"], [(one, n, *span_of_id(one)) for one, n in times])
 
     async def _remap(self, connection: Connection, replayed: Sequence[Kept], records: Sequence[Written]) -> None:
-        """Messages mapped again: what became of them and what they are found by; never what was answered."""
+        """Messages mapped again: what became of them, what they are found by, and how they are answered now."""
         held = _held(records) if replayed else {}
         for one in sorted(replayed, key=lambda one: one.id):
             row = await connection.fetchrow(SQL["mapped"], one.id, one.tenant, *span_of_id(one.id))
             if row is None:
                 continue
             n, before = row["n"], self._body(one.id, row["body"])
-            now = replace(one, received_at=before.received_at, ack=before.ack, ack_code=before.ack_code)
+            now = replace(one, received_at=before.received_at)
             await connection.execute(SQL["drop_keys"], n, self._key_digests(before, {}))
             await connection.execute(SQL["add_keys"], n, self._key_digests(now, held))
             await connection.execute(SQL["remap"], n, now.state, now.type, now.event, self._seal_body(now))

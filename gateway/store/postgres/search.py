@@ -203,18 +203,19 @@ def task_search(
 
 
 def delivery_list(query: DeliveryQuery, limit: int) -> Statement:
-    """Deliveries, newest first."""
-    rows = _deliveries(query)
+    """Deliveries, newest first or oldest first."""
+    rows, (further, way) = _deliveries(query), (">", "ASC") if query.oldest_first else ("<", "DESC")
     if query.after is not None:
-        rows.where("(seq, id) < (?, ?)", *query.after)
-    return f"{rows.columns(DELIVERY)} ORDER BY seq DESC, id DESC LIMIT {limit:d}", rows.parameters
+        rows.where(f"(seq, id) {further} (?, ?)", *query.after)
+    return f"{rows.columns(DELIVERY)} ORDER BY seq {way}, id {way} LIMIT {limit:d}", rows.parameters
 
 
 def delivery_count(query: DeliveryQuery, now: int) -> Statement:
-    """How many deliveries a revival would find."""
+    """How many deliveries a revival would find: finished, and with somebody to receive them."""
     rows = _deliveries(query)
     rows.where(f"state IN {FINISHED}")
     rows.where("updated_at <= ?", now)
+    rows.where("EXISTS (SELECT 1 FROM subscriptions s WHERE s.id = deliveries.subscription)")
     return rows.columns("count(*)"), rows.parameters
 
 
@@ -232,4 +233,6 @@ def _deliveries(query: DeliveryQuery) -> Select:
         rows.where("created_at >= ?", query.created_from)
     if query.created_before is not None:
         rows.where("created_at < ?", query.created_before)
+    if query.upto is not None:
+        rows.where("(seq, id) <= (?, ?)", *query.upto)
     return rows
