@@ -100,15 +100,19 @@ class Api(Struct, frozen=True, kw_only=True):
     document: bytes
 
 
-async def build(services: Services, base_url: str, leaving: asyncio.Event) -> App:
-    """The application. `base_url` is how callers reach it, and the issuer of its tokens."""
+async def build(services: Services, base_url: str, leaving: asyncio.Event, whole: bool = True) -> App:
+    """The application, or only what says how the process is. `base_url` is how callers reach the API, and the issuer of
+    its tokens."""
     api = await _api(services, base_url, leaving)
     services.pipeline.on_events.append(api.bell.ring)
-    await api.replays.resume()
+    if whole:
+        await api.replays.resume()
+        if services.site.main.store.is_shared:
+            api.replays.look_after()
     seconds = _seconds(services.clock)
     door = _Door(api, seconds)
     litestar = Litestar(
-        [_handler(route, api, door) for route in ROUTES],
+        [_handler(route, api, door) for route in (ROUTES if whole else system.ROUTES)],
         exception_handlers={Exception: problems.answer},
         request_max_body_size=services.site.main.server.max_body_bytes,
         openapi_config=None,
@@ -126,7 +130,8 @@ async def build(services: Services, base_url: str, leaving: asyncio.Event) -> Ap
 async def _api(services: Services, base_url: str, leaving: asyncio.Event) -> Api:
     store = services.store
     key = load_key(await store.secret("token-key", generate_key().as_pem(private=True)))
-    revocations = await _revocations(store, services.clock() / MICROS)
+    revocations = services.revocations
+    await _recall(store, revocations, services.clock() / MICROS)
     keys = key_set(key)
     return Api(
         services=services,
@@ -147,16 +152,14 @@ async def _api(services: Services, base_url: str, leaving: asyncio.Event) -> Api
     )
 
 
-async def _revocations(store: Store, now: float) -> Revocations:
+async def _recall(store: Store, revocations: Revocations, now: float) -> None:
     """The tokens that were taken back and have not expired; the others are forgotten."""
-    revocations = Revocations()
     for name, value in (await store.switches()).items():
         kind, _, token = name.partition(":")
         if kind == "token" and float(value) > now:
             revocations.revoke_token(token, float(value))
         elif kind == "token":
             await store.set_switch(name, None)
-    return revocations
 
 
 def _seconds(clock: Clock) -> Callable[[], float]:

@@ -7,11 +7,13 @@ the process leave (DESIGN 7).
 import asyncio
 import contextlib
 import gc
+import os
 import random
 import secrets
 import signal
 import sys
 import time
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 import uvloop
@@ -22,15 +24,17 @@ from gateway.addresses import free_port, numeric, split
 from gateway.api import build
 from gateway.clock import micros
 from gateway.doors import doors
+from gateway.neighbours import Neighbours
 from gateway.pipeline import Pipeline
 from gateway.services import Services
-from gateway.settings import Site
-from gateway.store.sqlite import SqliteStore
+from gateway.settings import ROLES, Role, Site
+from gateway.store.choice import store_of
 from gateway.trail import Trail
 from gateway.watch import Watch
 from gateway.worker import Worker
 from policies.metrics import Metrics
 from policies.redact import log, setup
+from policies.tokens import Revocations
 from policies.tracing import Tracer
 
 if TYPE_CHECKING:
@@ -38,29 +42,35 @@ if TYPE_CHECKING:
 
 
 class Gateway:
-    """One process of Isthmus: doors, pipeline, store, worker and API."""
+    """One process of Isthmus: doors, pipeline, store, worker and API; where several share a store, some of these.
 
-    def __init__(self, site: Site) -> None:
-        self.site = site
+    Every process answers probes, also one without the API; `http` is where, if not where the site says.
+    """
+
+    def __init__(self, site: Site, roles: Collection[Role] = ROLES, http: str | None = None) -> None:
+        self.site, self.roles = site, frozenset(roles)
         main = site.main
-        key = main.store.key_file.read_bytes() if main.store.key_file else None
+        self.address = http or main.server.http
         self.metrics = Metrics()
         self._export = _exporter(main.tracing.otlp)
         # Trace ids are no secrets; asking the system for each would let the interpreter go in the middle of a request.
         dice = random.Random(secrets.randbits(256))  # noqa: S311 - see above
         self.tracer = Tracer(self._export, main.tracing.ratio, time.time_ns, dice.getrandbits)
-        self.store = SqliteStore(main.store.path, key)
+        self.store = store_of(main.store, os.environ)
         self.pipeline = Pipeline(
             self.store, main.intake, micros, self.tracer, self.metrics, site.digest or None, main.store.dedup_days
         )
         self.trail = Trail(self.store, micros, self.metrics)
         self.worker = Worker.of(self.store, main.webhooks, micros, self.tracer, self.metrics, self.pipeline)
-        self.doors = doors(site.feeds, self.pipeline)
-        self.watch = Watch(site.feeds, self.doors, self.pipeline, self.store, self.metrics)
+        self.revocations = Revocations()
+        self.neighbours = Neighbours(self.store, self.pipeline, self.revocations)
+        self.doors = doors(site.feeds, self.pipeline, main.store.is_shared) if "feeds" in self.roles else []
+        self.watch = Watch(site.feeds, self.doors, self.pipeline, self.store, self.metrics, main.store.is_shared)
         self.leaving = asyncio.Event()
         self.http = ""
         self._server: Server | None = None
         self._tasks: list[asyncio.Task[None]] = []
+        self._looking: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
         """Take the data, which one process alone may have."""
@@ -73,7 +83,10 @@ class Gateway:
         await self.pipeline.start()
         self.pipeline.on_events.append(lambda events: self.worker.wake())
         self.trail.start()
-        self._tasks.append(asyncio.create_task(self.worker.run()))
+        if "worker" in self.roles:
+            self._tasks.append(asyncio.create_task(self.worker.run()))
+        if self.site.main.store.is_shared:
+            self._looking = asyncio.create_task(self.neighbours.run())
         await self.watch.start()
         await self._serve_http()
         for door in self.doors:
@@ -83,12 +96,13 @@ class Gateway:
 
     async def _serve_http(self) -> None:
         server = self.site.main.server
-        host, port = split(server.http)
+        host, port = split(self.address)
         at = numeric(host)  # the server takes no names
         port = port or free_port(at)
-        shown = f"[{host}]" if ":" in host else host
-        self.http = server.public_url or f"http{'s' if server.certificate else ''}://{shown}:{port}"
-        app = await build(self.services, self.http, self.leaving)
+        self.http = self._url(f"{host}:{port}")
+        # Every process of a site issues tokens by one name, or none would take another's.
+        base = server.public_url or (self.http if server.http.endswith(":0") else self._url(server.http))
+        app = await build(self.services, base, self.leaving, whole="api" in self.roles)
         self._server = Server(
             app,
             address=at,
@@ -103,6 +117,11 @@ class Gateway:
         )
         self._tasks.append(asyncio.create_task(self._server.serve()))
 
+    def _url(self, address: str) -> str:
+        host, port = split(address)
+        shown = f"[{host}]" if ":" in host else host
+        return f"http{'s' if self.site.main.server.certificate else ''}://{shown}:{port}"
+
     @property
     def services(self) -> Services:
         """What the routes may use."""
@@ -113,6 +132,7 @@ class Gateway:
             worker=self.worker,
             trail=self.trail,
             metrics=self.metrics,
+            revocations=self.revocations,
             tracer=self.tracer,
             clock=micros,
         )
@@ -127,6 +147,8 @@ class Gateway:
             self._server.stop()  # type: ignore[no-untyped-call] # Granian's own; it ends `serve`
         await asyncio.gather(*(door.listener.drain(drain) for door in self.doors), self.worker.stop(drain))
         await self.watch.stop()
+        if self._looking:
+            self._looking.cancel()
         await self.pipeline.stop()
         timeout = max(0.0, until - loop.time())
         _, late = await asyncio.wait(self._tasks, timeout=timeout) if self._tasks else (set(), set())
@@ -155,9 +177,9 @@ def settle_memory() -> None:
     gc.set_threshold(50_000, 50, 50)
 
 
-async def serve(site: Site) -> int:
+async def serve(site: Site, roles: Collection[Role] = ROLES, http: str | None = None) -> int:
     """Run one gateway until it is told to stop."""
-    gateway = Gateway(site)
+    gateway = Gateway(site, roles, http)
     told = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -170,7 +192,7 @@ async def serve(site: Site) -> int:
     return 0
 
 
-def run(site: Site) -> int:
+def run(site: Site, roles: Collection[Role] = ROLES, http: str | None = None) -> int:
     """`isthmus serve`: logs go to standard error, one JSON line each."""
     setup(sys.stderr)
-    return uvloop.run(serve(site))
+    return uvloop.run(serve(site, roles, http))

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from gateway.addresses import overlap
 from gateway.papers import Wrong, wrong_with_key, wrong_with_pair
+from gateway.references import POSTGRES, wrong_with
 from gateway.settings import ClientSettings, Feed, FeedSettings, Main, Peer
 from gateway.tables import meant
 from policies.retry import DEFAULT
@@ -23,6 +24,8 @@ def main_alone(main: Main, path: Path, complain: Complain) -> None:
     """isthmus.toml and the files that it names."""
     if main.store.key_file and (wrong := wrong_with_key(main.store.key_file)):
         complain(path, "store.key-file", wrong)
+    if main.store.database and (wrong := wrong_with(main.store.database, POSTGRES)):
+        complain(path, "store.database", wrong)
     if main.store.path.exists() and not main.store.path.is_dir():
         complain(path, "store.path", "is a file, not a folder")
     server = main.server

@@ -1,22 +1,23 @@
-"""The command `isthmus`: serve, check, secret, demo, send, translate, explain.
+"""The command `isthmus`: serve, check, migrate, secret, demo, send, translate, explain.
 
 Commands say what they did on standard output and what went wrong on standard error; 0 is success, 1 a finding, 2 a
 command line that cannot be read.
 """
 
 import argparse
+import asyncio
 import io
 import os
 import socket
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from gateway.addresses import split
 from gateway.cli_messages import explain, seconds, send, translate
 from gateway.forms import is_address
-from gateway.settings import Feed, Site
+from gateway.settings import ROLES, Feed, Site
 from gateway.site import BadSite, load
 from gateway.stop import Stop
 
@@ -64,8 +65,13 @@ def parser() -> argparse.ArgumentParser:
 
     one = _command(commands, "serve", serve, "serve a site until told to stop")
     one.add_argument("site", type=Path, help="folder with isthmus.toml")
+    one.add_argument("--role", action="append", choices=ROLES, help="do only this (may be repeated)")
+    one.add_argument("--http", metavar="HOST:PORT", help="listen here, where the site says otherwise")
 
     one = _command(commands, "check", check, "say everything that is wrong with a site, or what it serves")
+    one.add_argument("site", type=Path, help="folder with isthmus.toml")
+
+    one = _command(commands, "migrate", migrate, "bring a site's data to this release, and do nothing else")
     one.add_argument("site", type=Path, help="folder with isthmus.toml")
 
     one = _command(commands, "secret", secret, "make a client's secret, and the hash that goes into its file")
@@ -111,12 +117,18 @@ def _command(
 
 def serve(arguments: argparse.Namespace) -> int:
     """Serve a site."""
-    site = load(arguments.site)
-    _must_be_free(site)
+    site, roles = load(arguments.site), arguments.role or ROLES
+    if set(roles) < set(ROLES) and not site.main.store.is_shared:
+        raise Stop("--role: the data in store.path is one process's, which does all; store.database may be shared")
+    if arguments.http and not is_address(arguments.http):
+        raise Stop("--http is written host:port, as in 127.0.0.1:0 for any free port")
+    http = {arguments.http or site.main.server.http: "--http" if arguments.http else "server.http"}
+    mllp = _mllp(site) if "feeds" in roles else {}
+    _must_be_free(http | mllp, mllp if site.main.store.is_shared else ())
     from gateway.app import run
 
     with _said_of(site):
-        return run(site)
+        return run(site, roles, arguments.http)
 
 
 def check(arguments: argparse.Namespace) -> int:
@@ -131,6 +143,23 @@ def check(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def migrate(arguments: argparse.Namespace) -> int:
+    """Bring the data up to date."""
+    site = load(arguments.site)
+
+    async def opened() -> None:
+        from gateway.store.choice import store_of
+
+        store = store_of(site.main.store, os.environ)
+        await store.open()
+        await store.close()
+
+    with _said_of(site):
+        asyncio.run(opened())
+    print(f"{arguments.site}: the data is as this release needs it.")
+    return 0
+
+
 def _tls(feed: Feed) -> str:
     settings = feed.settings
     if not settings.certificate:
@@ -142,11 +171,14 @@ def _tls(feed: Feed) -> str:
 def _said_of(site: Site) -> Iterator[None]:
     """What is wrong with the data is said in a sentence."""
     from gateway.store.sqlite.database import DirectoryInUse, NewerSchema, Unwritable
+    from gateway.store.unusable import Unusable
     from gateway.store.vault import WrongKey
 
-    path = site.main.store.path
+    path = "store.database" if site.main.store.database else site.main.store.path
     try:
         yield
+    except Unusable as unusable:
+        raise Stop(f"store.database: {unusable}") from None
     except DirectoryInUse:
         raise Stop(f"{path}: another Isthmus is running on this data") from None
     except Unwritable as barred:
@@ -157,22 +189,31 @@ def _said_of(site: Site) -> Iterator[None]:
         raise Stop(f"{path}: this data was sealed with another site key (store.key-file)") from None
 
 
-def _must_be_free(site: Site, http: str = "server.http", mllp: str = "feed.mllp") -> None:
-    """A port that is taken, also by one address for another of ours, is said before anything is opened."""
-    wanted = {site.main.server.http: http} | {feed.settings.mllp: mllp for feed in site.feeds}
+def _must_be_free(wanted: Mapping[str, str], shared: Container[str] = ()) -> None:
+    """A port that is taken, also by one address for another of ours, is said before anything is opened.
+
+    `wanted` are addresses and the settings that they are from; `shared` those that other processes may listen on too.
+    """
     with ExitStack() as held:
         for address, setting in wanted.items():
             host, port = split(address)
             try:
                 family, kind, _, _, at = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
                 probe = held.enter_context(socket.socket(family, kind))
-                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                probe.setsockopt(
+                    socket.SOL_SOCKET, socket.SO_REUSEPORT if address in shared else socket.SO_REUSEADDR, 1
+                )
                 probe.bind(at)
-                probe.listen()
+                if address not in shared:  # or it would take connections that are another process's
+                    probe.listen()
             except OSError as error:
                 raise Stop(
                     f"cannot listen on {address} ({error.strerror}); choose another address with {setting}"
                 ) from None
+
+
+def _mllp(site: Site, setting: str = "feed.mllp") -> dict[str, str]:
+    return {feed.settings.mllp: setting for feed in site.feeds}
 
 
 def secret(arguments: argparse.Namespace) -> int:
@@ -212,7 +253,7 @@ def demo(arguments: argparse.Namespace) -> int:
     site = site_of(options)
     if not site.feeds:
         raise Stop(f"{options.data / 'site'}: no peer has a feed, so there is nowhere to send to")
-    _must_be_free(site, "--http", "--mllp")
+    _must_be_free({site.main.server.http: "--http"} | _mllp(site, "--mllp"))
     with _said_of(site):
         return run(options)
 

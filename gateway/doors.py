@@ -27,7 +27,7 @@ TOO_LONG = Problem(code="value-too-long", path="MSH", severity="error", detail="
 class Door:
     """One listening address and the feeds that come in by it."""
 
-    def __init__(self, feeds: Sequence[Feed], pipeline: Pipeline) -> None:
+    def __init__(self, feeds: Sequence[Feed], pipeline: Pipeline, shared: bool = False) -> None:
         self.feeds = tuple(feeds)
         self.pipeline = pipeline
         self.bound = any(feed.settings.certificates for feed in feeds)
@@ -53,7 +53,7 @@ class Door:
             if first.certificate and first.private_key
             else None,
             commit_blocks=first.commit_blocks,
-            reuse_port=False,
+            reuse_port=shared,
         )
 
     async def open(self) -> None:
@@ -102,9 +102,9 @@ def shows(feed: Feed, certificate: Certificate | None) -> bool:
     return any(one in (certificate.subject, certificate.sha256, *certificate.names) for one in allowed)
 
 
-def doors(feeds: Sequence[Feed], pipeline: Pipeline) -> list[Door]:
-    """One door for each address."""
-    shared: dict[str, list[Feed]] = {}
+def doors(feeds: Sequence[Feed], pipeline: Pipeline, shared: bool = False) -> list[Door]:
+    """One door for each address; a `shared` one other processes may open beside us."""
+    there: dict[str, list[Feed]] = {}
     for feed in feeds:
-        shared.setdefault(feed.settings.mllp, []).append(feed)
-    return [Door(group, pipeline) for group in shared.values()]
+        there.setdefault(feed.settings.mllp, []).append(feed)
+    return [Door(group, pipeline, shared) for group in there.values()]

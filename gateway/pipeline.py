@@ -54,6 +54,7 @@ class Pipeline:
         self.site = site
         self.window = dedup_days * DAY
         self.switches: dict[str, str] = {}
+        self.changes = 0  # of the switches, by this process
         self.is_failing = False
         self.on_events: list[Callable[[Sequence[Event]], None]] = []
         self.on_message: list[Callable[[str, int], None]] = []
@@ -124,13 +125,17 @@ class Pipeline:
         """
         if name not in self.switches:
             await self.store.set_switch(name, by)
-            self.switches[name] = by
+            self._learn(self.switches | {name: by})
         return self.switches[name]
 
     async def release(self, name: str) -> None:
         """Take up again what was held."""
         await self.store.set_switch(name, None)
-        self.switches.pop(name, None)
+        self._learn({held: by for held, by in self.switches.items() if held != name})
+
+    def _learn(self, switches: dict[str, str]) -> None:
+        self.switches = switches
+        self.changes += 1
 
     @property
     def waiting(self) -> int:
@@ -222,9 +227,10 @@ class Pipeline:
                 self.tracer.record("commit", trace, start, end, how, group=len(group), code=code)
 
     async def _load(self, unit: Unit, group: list[Intent]) -> dict[str, Working]:
-        """A working set for each tenant: none ever meets another's records."""
+        """A working set for each tenant: none ever meets another's records. Tenants have an order, for what is loaded
+        may be locked, and two processes must not wait for each other."""
         working: dict[str, Working] = {}
-        for tenant in {intent.cause.tenant for intent in group}:
+        for tenant in sorted({intent.cause.tenant for intent in group}):
             working[tenant] = Working()
             wanted = lookups([intent for intent in group if intent.cause.tenant == tenant])
             await unit.load(tenant, working[tenant], wanted)

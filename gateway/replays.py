@@ -6,6 +6,7 @@ safe to repeat (the same ids, nothing newer undone), so after a crash the last f
 
 import asyncio
 import os
+import secrets
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import TypeVar
@@ -15,7 +16,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from canonical.ids import ulid
-from gateway.clock import Clock
+from gateway.clock import MICROS, Clock
 from gateway.pipeline import Pipeline
 from gateway.replaying import replay
 from gateway.settings import Feed
@@ -24,6 +25,8 @@ from policies.redact import log
 
 Place = tuple[int, str]  # when a message was received, and its id
 PAGE = 500
+LOOK_SECONDS = 10.0
+LEASE = 60 * MICROS
 NOTED_EVERY = 50
 PAUSE_SECONDS = 1.0  # while the database cannot take a write
 Done = TypeVar("Done")
@@ -52,12 +55,23 @@ class Replays:
         self.leaving = leaving
         self._turn = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._under_way: set[str] = set()
+        self.name = secrets.token_hex(8)
 
     async def resume(self) -> None:
-        """Take up what a restart interrupted."""
+        """Take up what a restart interrupted, or what a process left that is gone."""
         for job in await self.store.jobs():
-            if job.kind == "replay":
+            if job.kind == "replay" and job.id not in self._under_way:
                 self._launch(job)
+
+    def look_after(self) -> None:
+        """Where other processes run jobs too: take up what one of them leaves."""
+        self._keep(asyncio.get_running_loop().create_task(self._look_after()))
+
+    async def _look_after(self) -> None:
+        while not self.leaving.is_set():
+            await asyncio.sleep(LOOK_SECONDS)
+            await self._once_it_can(self.resume)
 
     async def count(self, query: MessageQuery, limit: int | None = None) -> int:
         """How many messages a job would replay."""
@@ -83,25 +97,41 @@ class Replays:
         return job
 
     def _launch(self, job: Job) -> None:
-        task = asyncio.get_running_loop().create_task(self._run(job))
+        self._keep(asyncio.get_running_loop().create_task(self._run(job)))
+
+    def _keep(self, task: asyncio.Task[None]) -> None:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
     async def _run(self, job: Job) -> None:
-        async with self._turn:
-            wanted = msgspec.json.decode(job.body, type=Wanted)
-            upto = wanted.upto or (job.created_at, "")
-            places = await self._once_it_can(partial(self._places, wanted.query)) or []
-            left = [place for place in places if wanted.reached < place <= upto]
-            for number, place in enumerate(left, 1):
-                ok = await self._once_it_can(partial(self._replay, job.tenant, place[1], wanted))
-                if ok is None:
-                    return
-                job = replace(job, done=job.done + ok, failed=job.failed + (not ok))
-                if number % NOTED_EVERY == 0:
-                    job = replace(job, body=msgspec.json.encode(replace(wanted, reached=place)))
-                    await self._once_it_can(partial(self.store.put_job, job))
-            await self._once_it_can(partial(self.store.put_job, replace(job, state="completed")))
+        self._under_way.add(job.id)
+        try:
+            async with self._turn:
+                if await self._once_it_can(partial(self._hold, job)):
+                    await self._work(await self.store.job(job.tenant, job.id) or job)
+        finally:
+            self._under_way.discard(job.id)
+
+    async def _hold(self, job: Job) -> bool:
+        """Have the job to ourselves; False while another process does it."""
+        now = self.clock()
+        return await self.store.lease(f"job:{job.id}", self.name, now + LEASE, now)
+
+    async def _work(self, job: Job) -> None:
+        wanted = msgspec.json.decode(job.body, type=Wanted)
+        upto = wanted.upto or (job.created_at, "")
+        places = await self._once_it_can(partial(self._places, wanted.query)) or []
+        left = [place for place in places if wanted.reached < place <= upto]
+        for number, place in enumerate(left, 1):
+            ok = await self._once_it_can(partial(self._replay, job.tenant, place[1], wanted))
+            if ok is None:
+                return
+            job = replace(job, done=job.done + ok, failed=job.failed + (not ok))
+            if number % NOTED_EVERY == 0:
+                job = replace(job, body=msgspec.json.encode(replace(wanted, reached=place)))
+                await self._once_it_can(partial(self.store.put_job, job))
+                await self._once_it_can(partial(self._hold, job))
+        await self._once_it_can(partial(self.store.put_job, replace(job, state="completed")))
 
     async def _once_it_can(self, work: Callable[[], Awaitable[Done]]) -> Done | None:
         """Do it, as often as the database cannot take it; None when we are leaving, and the next process goes on."""

@@ -8,6 +8,7 @@ from gateway.clock import Clock
 from gateway.settings import Site
 from gateway.store.protocol import Store
 from policies.metrics import Metrics
+from policies.tokens import Revocations
 from policies.tracing import Tracer
 
 if TYPE_CHECKING:
@@ -25,5 +26,6 @@ class Services(Struct, frozen=True, kw_only=True, gc=False):
     worker: "Worker"
     trail: "Trail"
     metrics: Metrics
+    revocations: Revocations
     tracer: Tracer
     clock: Clock

@@ -39,6 +39,10 @@ Codes = dict[str, dict[str, Coding]]
 Wait = Annotated[float, Meta(ge=0, le=DEFAULT.horizon)]
 
 
+Role = Literal["api", "feeds", "worker"]
+ROLES: tuple[Role, ...] = ("api", "feeds", "worker")
+
+
 class Setting(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="kebab"):
     """Base of every table of a settings file: kebab-case keys, unknown ones refused."""
 
@@ -61,8 +65,14 @@ class StoreSettings(Setting, frozen=True):
     """[store] of isthmus.toml."""
 
     path: Path = Path("data")
+    database: str | None = None
     key_file: Path | None = None
     dedup_days: Days = 7
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether other processes may work on the same data."""
+        return self.database is not None
 
 
 class Tracing(Setting, frozen=True):
@@ -238,6 +248,7 @@ SENTENCES: dict[type[Setting], dict[str, str]] = {
     },
     StoreSettings: {
         "path": "The folder of the data, from the site folder where it is not absolute.",
+        "database": "PostgreSQL instead of the folder: env:NAME or file:PATH that hold a postgresql:// address.",
         "key_file": "32 random bytes that encrypt message bodies and records at rest; without them nothing is.",
         "dedup_days": "How long a message is remembered in order to recognise it when it is sent again.",
     },

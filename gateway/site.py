@@ -23,6 +23,7 @@ from msgspec.structs import replace
 
 from canonical.datatypes import Coding
 from gateway import checks
+from gateway.references import beside
 from gateway.settings import ClientSettings, Codes, Feed, Main, Peer, Setting, Site, feed_of
 from gateway.tables import TableReader, line_of, lines, meant
 
@@ -170,7 +171,8 @@ def _read(reader: _Reader) -> Site:
     feeds = _feeds(reader, peers)
     reader.strays([one.stem for one in (reader.folder / "peers").glob("*.toml")])
     main = said or Main()
-    store = replace(main.store, path=reader.folder / main.store.path)
+    database = beside(reader.folder, main.store.database)
+    store = replace(main.store, path=reader.folder / main.store.path, database=database)
     main = replace(main, store=store)
     checks.main_alone(main, path, reader.complain)
     for _, at, peer in peers:

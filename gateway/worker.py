@@ -7,6 +7,7 @@ it is claimed again, and the same webhook-ids go out once more.
 
 import asyncio
 import random
+import secrets
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Self
@@ -37,6 +38,7 @@ POLL_SECONDS = 0.5  # the net under wake-ups, and what a retry may be late by
 ROUND_SECONDS = 0.004  # under load, rounds and conclusions wait for company: each is a commit
 LOOK_AROUND = MICROS
 LEASE_MARGIN = 20 * MICROS
+JOB_LEASE = 30 * MICROS
 LONGEST_REST = 3600 * MICROS
 FAILING = 120 * 3600 * MICROS
 CODES = {"park": "DLV-PARKED", "disable": "DLV-GONE"}
@@ -65,6 +67,7 @@ class Worker:
         self._patience = settings.timeout_seconds + 1
         self._lease = int(settings.timeout_seconds * MICROS) + LEASE_MARGIN
         self._close: Callable[[], Awaitable[None]] | None = None
+        self.name = secrets.token_hex(8)
         self._jobs: list[Job] = []
         self._looked_at = 0
         self._flights: set[asyncio.Task[None]] = set()
@@ -241,6 +244,8 @@ class Worker:
         due = [job for job in self._jobs if self._receivers.are_at_ease(job.tenant)]
         for job in due:
             self._jobs.remove(job)
+            if not await self.store.lease(f"job:{job.id}", self.name, self.clock() + JOB_LEASE, self.clock()):
+                continue  # another process does it
             advanced = await advance(self.store, job)
             if advanced.state == "running":
                 self._jobs.append(advanced)

@@ -100,8 +100,9 @@ class Revocations:
         self._clients: dict[str, float] = {}
 
     def revoke_token(self, token_id: str, expires: float) -> None:
-        self._tokens[token_id] = expires
-        self.epoch += 1
+        if self._tokens.get(token_id) != expires:
+            self._tokens[token_id] = expires
+            self.epoch += 1
 
     def revoke_client(self, client_id: str, issued_before: float) -> None:
         """Take back every token of a client issued before a moment."""

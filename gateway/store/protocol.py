@@ -5,7 +5,7 @@ durable when `commit` returns; the event feed never shows seq N+1 before N is de
 (dedup key, hash); reads see only what is committed. All instants are integer microseconds since the epoch.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Generic, Literal, Protocol, TypeVar
 
@@ -331,6 +331,9 @@ class Store(Protocol):
     def unit(self) -> AbstractAsyncContextManager[Unit]:
         """A group commit; one at a time per process."""
 
+    def hear(self, woken: Callable[[], None]) -> None:
+        """Call this whenever another process has committed events."""
+
     # -- records
     async def record(self, tenant: str, identity: str) -> Record | None: ...
     async def records(self, query: RecordQuery) -> Page[Record]: ...
@@ -348,6 +351,8 @@ class Store(Protocol):
     # -- messages
     async def message(self, tenant: str, identity: str) -> Kept | None: ...
     async def messages(self, query: MessageQuery) -> Page[Kept]: ...
+    async def heard(self, tenant: str, since: int) -> dict[str, int]:
+        """When each feed brought its last message, of those that brought one since then."""
 
     # -- events
     async def events(self, tenant: str, after: int, limit: int, types: Sequence[str] = ()) -> list[Event]:
@@ -419,6 +424,9 @@ class Store(Protocol):
         """
 
     async def set_switch(self, name: str, value: str | None) -> None: ...
+    async def lease(self, name: str, holder: str, until: int, now: int) -> bool:
+        """Hold what one process does for all (`watch`, `job:ID`) until then, or go on holding it; False while another
+        holds it. With `until` in the past it is let go."""
 
     # -- audit and site
     async def audit(self, rows: Sequence[AuditRow]) -> None:
@@ -426,7 +434,7 @@ class Store(Protocol):
 
     async def audit_rows(self, tenant: str, after: int, limit: int) -> list[tuple[int, AuditRow]]: ...
     async def audit_links(self) -> list[tuple[bytes, bytes, list[bytes]]]:
-        """(previous, link, digests) of the whole chain, for verification."""
+        """(previous, link, digests) of the whole chain, for verification; of several chains, one after another."""
 
     async def keep_site(self, digest: str, files: bytes) -> None: ...
     async def site(self, digest: str) -> bytes | None: ...

@@ -142,6 +142,13 @@ CREATE TABLE switches (
     value TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
 
+-- What one process does for all, who that is, and until when.
+CREATE TABLE leases (
+    name TEXT PRIMARY KEY,
+    holder TEXT NOT NULL,
+    until INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
 -- The chain of the audit: one link for every group of rows, over their digests.
 CREATE TABLE audit_links (
     n INTEGER PRIMARY KEY,

@@ -1,6 +1,6 @@
 """The embedded store: SQLite in one directory, everything that a site on one machine needs."""
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 
 from canonical.datatypes import Identifier
@@ -24,6 +24,9 @@ class SqliteStore(Keeping, Messages, Feed, Access, Ledger, Deliveries):
         """A group commit. Who holds it is the only writer, so what it loads is still true when it commits."""
         async with self._turn:
             yield SqliteUnit(self)
+
+    def hear(self, woken: Callable[[], None]) -> None:
+        """Nothing to do: one process owns the database, and hears itself."""
 
     async def _keep(self, batch: Batch) -> list[Event]:
         async with self._transaction() as writer:

@@ -40,6 +40,10 @@ class Messages(Records):
         items = [replace(one, ack=b"") for one in found[: query.limit]]
         return Page(items=items, next=(items[-1].received_at, items[-1].id) if len(found) > query.limit else None)
 
+    async def heard(self, tenant: str, since: int) -> dict[str, int]:
+        """When each feed brought its last message."""
+        return dict(await self._search(SQL["heard"], (tenant, since)))
+
     async def _by_key(self, query: MessageQuery, place: int | None) -> list[Kept]:
         """From the newest lot to the oldest, more of them at a time the longer nothing is found."""
         groups, exact = self._groups(query)

@@ -16,6 +16,10 @@ SELECT coalesce(max(n), 0) FROM messages
 -- The first message since a moment.
 SELECT n FROM messages WHERE tenant = ? AND received_at >= ? ORDER BY received_at, n LIMIT 1
 
+-- name: heard
+-- When each feed brought its last message, of those that brought one since a moment.
+SELECT feed, max(received_at) FROM messages WHERE tenant = ? AND received_at >= ? GROUP BY feed
+
 -- name: about
 -- The records under many keys.
 SELECT r.id FROM record_keys k JOIN records r ON r.n = k.record WHERE k.digest IN (:many)

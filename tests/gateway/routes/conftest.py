@@ -22,6 +22,7 @@ from policies.audit import AuditRecord, decode
 from policies.auth import hash_secret
 from policies.call import App
 from policies.metrics import Metrics
+from policies.tokens import Revocations
 from policies.tracing import Tracer
 from tests.gateway.routes.said import ZONE
 
@@ -86,6 +87,7 @@ class Gate:
             worker=self.worker,
             trail=self.trail,
             metrics=self.metrics,
+            revocations=Revocations(),
             tracer=self.tracer,
             clock=lambda: self.clock(),
         )
