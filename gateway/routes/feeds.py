@@ -125,8 +125,7 @@ def _require_operator(call: Call) -> None:
 
 
 def _feed(call: Call) -> Feed:
-    feeds = call.api.services.site.feeds
-    found = next((feed for feed in feeds if (feed.name, feed.tenant) == (call.id, call.tenant)), None)
+    found = call.api.services.site.feed(call.id, call.tenant)
     if found is None:
         raise not_found()
     return found

@@ -272,7 +272,7 @@ async def _reread(call: Call, identity: str) -> Reread | None:
 async def _feed(call: Call, kept: Kept) -> tuple[Feed | None, bool]:
     """The feed as it was when the message was mapped, else as it is now."""
     site = call.api.services.site
-    now = next((feed for feed in site.feeds if (feed.name, feed.tenant) == (kept.feed, kept.tenant)), None)
+    now = site.feed(kept.feed, kept.tenant)
     if kept.site == (site.digest or None):
         return now, True
     files = await call.api.services.store.site(kept.site) if kept.site else None
