@@ -316,11 +316,17 @@ def require_match(call: Call, version: int) -> None:
     check_match(call, version)
 
 
-def check_match(call: Call, version: int) -> None:
-    """For a command: If-Match need not be there, and holds where it is (RFC 9110 section 13.1.1)."""
+def check_match(call: Call, version: int) -> int | None:
+    """For a command: If-Match need not be there, and holds where it is (RFC 9110 section 13.1.1).
+
+    The version that the write must find is given back; None where the caller named none.
+    """
     given = call.header(b"if-match")
-    if given is not None and given.strip() != "*" and str(version) not in _versions(given):
+    if given is None or given.strip() == "*":
+        return None
+    if str(version) not in _versions(given):
         raise changed()
+    return version
 
 
 def refuse_match(call: Call) -> None:

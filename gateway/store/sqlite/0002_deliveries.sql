@@ -5,6 +5,7 @@
 CREATE TABLE subscriptions (
     id TEXT PRIMARY KEY,
     tenant TEXT NOT NULL,
+    client TEXT NOT NULL,
     state TEXT NOT NULL CHECK (state IN ('active', 'paused', 'disabled')),
     cursor INTEGER NOT NULL,
     failing_since INTEGER,

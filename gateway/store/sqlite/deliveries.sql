@@ -7,8 +7,10 @@ SELECT id, cursor, failing_since, body FROM subscriptions WHERE id = ? AND tenan
 SELECT id, cursor, failing_since, body FROM subscriptions WHERE ?1 IS NULL OR tenant = ?1 ORDER BY id
 
 -- name: add_subscription
-INSERT INTO subscriptions (id, tenant, state, cursor, failing_since, version, body)
-VALUES (:id, :tenant, :state, :cursor, NULL, :version, :body)
+-- One more of a client, unless it has as many as it may.
+INSERT INTO subscriptions (id, tenant, client, state, cursor, failing_since, version, body)
+SELECT :id, :tenant, :client, :state, :cursor, NULL, :version, :body
+WHERE :most IS NULL OR (SELECT count(*) FROM subscriptions WHERE tenant = :tenant AND client = :client) < :most
 ON CONFLICT DO NOTHING
 
 -- name: replace_subscription
@@ -19,7 +21,8 @@ SET failing_since = CASE WHEN :state = 'active' AND state <> 'active' THEN NULL 
 WHERE id = :id AND tenant = :tenant AND version = :expected
 
 -- name: delete_subscription
-DELETE FROM subscriptions WHERE id = ? AND tenant = ?
+-- In the version that is expected, or in any.
+DELETE FROM subscriptions WHERE id = :id AND tenant = :tenant AND (:expected IS NULL OR version = :expected)
 
 -- name: cancel_deliveries
 -- What a deleted subscription was still to receive.
