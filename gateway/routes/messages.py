@@ -270,9 +270,8 @@ async def replay_messages(call: Call, body: ReplayAll) -> Answer:
         total = await call.api.replays.count(asked, body.limit)
         call.saw(count=total)
         return answer(Count(total=total))
-    job = await call.api.replays.begin(
-        Wanted(query=asked, emit=body.emit, traceparent=call.trace.traceparent), body.limit
-    )
+    wanted = Wanted(query=asked, emit=body.emit, traceparent=call.trace.traceparent)
+    job = await call.api.replays.begin(wanted, call.principal.client_id, body.limit)
     call.saw(count=job.total)
     return accepted(job)
 

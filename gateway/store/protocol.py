@@ -287,6 +287,7 @@ class Job(Struct, frozen=True, kw_only=True, rename="camel"):
 
     id: str
     tenant: str
+    client: str  # who started it
     kind: Literal["resend", "replay"]
     created_at: int
     total: int

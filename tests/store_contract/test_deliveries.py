@@ -388,7 +388,7 @@ async def test_backlog(store: Store) -> None:
 
 async def test_jobs(store: Store) -> None:
     """A job is kept with its progress, and is among the running ones until it ends."""
-    job = Job(id="job_1", tenant="main", kind="resend", created_at=T0, total=9, body=b"{}")
+    job = Job(id="job_1", tenant="main", client="partner", kind="resend", created_at=T0, total=9, body=b"{}")
     await store.put_job(job)
     assert [job] == await store.jobs()
 

@@ -67,6 +67,7 @@ CREATE TABLE attempts (
 CREATE TABLE jobs (
     id TEXT PRIMARY KEY,
     tenant TEXT NOT NULL,
+    client TEXT NOT NULL,
     kind TEXT NOT NULL,
     created_at INTEGER NOT NULL,
     total INTEGER NOT NULL,

@@ -166,13 +166,13 @@ SELECT (SELECT count(*) FROM deliveries WHERE state = 'pending' AND head = 0),
 FROM deliveries WHERE head = 1
 
 -- name: job
-SELECT id, tenant, kind, created_at, total, done, failed, state, body FROM jobs WHERE id = ? AND tenant = ?
+SELECT id, tenant, client, kind, created_at, total, done, failed, state, body FROM jobs WHERE id = ? AND tenant = ?
 
 -- name: running_jobs
-SELECT id, tenant, kind, created_at, total, done, failed, state, body FROM jobs
+SELECT id, tenant, client, kind, created_at, total, done, failed, state, body FROM jobs
 WHERE state = 'running' ORDER BY created_at
 
 -- name: put_job
-INSERT INTO jobs (id, tenant, kind, created_at, total, done, failed, state, body)
-VALUES (:id, :tenant, :kind, :created_at, :total, :done, :failed, :state, :body)
+INSERT INTO jobs (id, tenant, client, kind, created_at, total, done, failed, state, body)
+VALUES (:id, :tenant, :client, :kind, :created_at, :total, :done, :failed, :state, :body)
 ON CONFLICT (id) DO UPDATE SET total = :total, done = :done, failed = :failed, state = :state, body = :body

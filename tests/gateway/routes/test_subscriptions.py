@@ -230,6 +230,19 @@ async def test_sending_many_again(working: Gate, partner: Partner) -> None:
     assert ("completed", 5) == (job["state"], job["done"])
 
 
+async def test_a_job_is_its_clients(gate: Gate) -> None:
+    """Who started a job may see it, and an admin of the tenant; another client with the same scope may not."""
+    made = await subscribe(gate)
+    begun = await gate.post("/v1/deliveries/_resend", {"subscription": made["id"]}, "partner")
+    replayed = await gate.post("/v1/messages/_replay", {})
+    job, other = begun.headers["location"], replayed.headers["location"]
+
+    seen = [(await gate.ask("GET", job, who)).status_code for who in ("partner", "admin", "rival", "stranger")]
+
+    assert [200, 200, 404, 404] == seen
+    assert [200, 404] == [(await gate.ask("GET", other, who)).status_code for who in ("admin", "partner")]
+
+
 async def test_nobody_to_send_it_to(working: Gate, partner: Partner) -> None:
     """What a deleted subscription received is history, and is not sent again; the answer says why."""
     made = await subscribe(working, partner.url, types=["appointment.*"])
