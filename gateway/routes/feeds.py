@@ -128,6 +128,7 @@ def _feed(call: Call) -> Feed:
     found = call.api.services.site.feed(call.id, call.tenant)
     if found is None:
         raise not_found()
+    call.saw(found.name)
     return found
 
 

@@ -133,6 +133,24 @@ async def test_attempts_are_recorded(gate: Gate) -> None:
     await ask(gate, basic("partner", "wrong"), **GRANT)
     await ask(gate, basic("unheard-of"), **GRANT)
 
-    assert [("partner", 0), ("partner", 8), ("unknown", 8)] == [
+    assert [("partner", None), ("partner", 0), ("partner", 8), ("unknown", 8)] == [
         (one.actor, one.outcome) for one in await gate.audited()
     ]
+
+
+@pytest.mark.parametrize(
+    ("path", "form"),
+    [
+        ("token", GRANT | {"scope": "admin"}),
+        ("token", {"grant_type": "password"}),
+        ("token", {"scope": "events.read"}),
+        ("introspect", {"token_type_hint": "access_token"}),
+        ("revoke", {"token_type_hint": "access_token"}),
+    ],
+)
+async def test_what_a_client_is_refused_is_recorded(gate: Gate, path: str, form: dict[str, str]) -> None:
+    """Whoever showed its secret and asks for what it may not have, or for nothing that there is, leaves a record."""
+    answer = await ask(gate, basic("partner"), path, **form)
+
+    (found,) = await gate.audited()
+    assert (400, "partner", f"/oauth/{path}", 8) == (answer.status_code, found.actor, found.what, found.outcome)
