@@ -14,6 +14,7 @@ answering     the handler, with query and body decoded (routes/); its answer or 
 import asyncio
 import os
 from collections.abc import Callable
+from functools import partial
 from typing import Any, cast
 
 from joserfc.jwk import KeySet
@@ -31,6 +32,7 @@ from gateway.cursors import Cursors
 from gateway.entrance import audited, fixed, throttled
 from gateway.openapi import document
 from gateway.replays import Replays
+from gateway.revoking import forget_expired, recall
 from gateway.routes import (
     appointments,
     deliveries,
@@ -51,7 +53,6 @@ from gateway.routes.records import Bodies
 from gateway.routes.serving import Answer, Anyone, Call, Open, Route, Unaudited
 from gateway.scopes import SCOPES
 from gateway.services import Services
-from gateway.store.protocol import Store
 from policies.auth import Challenges, Secrets
 from policies.call import App, Receive, Scope, Send, compose
 from policies.door import Frame, authenticate, continued, headed, observe, require
@@ -104,6 +105,7 @@ async def build(services: Services, base_url: str, leaving: asyncio.Event) -> Ap
     """The application. `base_url` is how callers reach it, and the issuer of its tokens."""
     api = await _api(services, base_url, leaving)
     services.pipeline.on_events.append(api.bell.ring)
+    services.watch.chores.append(partial(forget_expired, services.store, api.revocations))
     await api.replays.resume()
     seconds = _seconds(services.clock)
     door = _Door(api, seconds)
@@ -126,7 +128,7 @@ async def build(services: Services, base_url: str, leaving: asyncio.Event) -> Ap
 async def _api(services: Services, base_url: str, leaving: asyncio.Event) -> Api:
     store = services.store
     key = load_key(await store.secret("token-key", generate_key().as_pem(private=True)))
-    revocations = await _revocations(store, services.clock() / MICROS)
+    revocations = await recall(store, services.clock() / MICROS)
     keys = key_set(key)
     return Api(
         services=services,
@@ -145,18 +147,6 @@ async def _api(services: Services, base_url: str, leaving: asyncio.Event) -> Api
         scopes=frozenset(SCOPES),
         document=document(ROUTES, base_url),
     )
-
-
-async def _revocations(store: Store, now: float) -> Revocations:
-    """The tokens that were taken back and have not expired; the others are forgotten."""
-    revocations = Revocations()
-    for name, value in (await store.switches()).items():
-        kind, _, token = name.partition(":")
-        if kind == "token" and float(value) > now:
-            revocations.revoke_token(token, float(value))
-        elif kind == "token":
-            await store.set_switch(name, None)
-    return revocations
 
 
 def _seconds(clock: Clock) -> Callable[[], float]:

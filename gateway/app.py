@@ -112,6 +112,7 @@ class Gateway:
             pipeline=self.pipeline,
             worker=self.worker,
             trail=self.trail,
+            watch=self.watch,
             metrics=self.metrics,
             tracer=self.tracer,
             clock=micros,

@@ -36,7 +36,7 @@ class Trail:
         self._waiting: list[AuditRecord] = []
         self._turn = asyncio.Lock()
         self._timer: asyncio.TimerHandle | None = None
-        self._flushing: asyncio.Task[None] | None = None
+        self._flushing: asyncio.Task[bool] | None = None
 
     def start(self) -> None:
         """Nothing runs until there is something to keep."""
@@ -68,13 +68,12 @@ class Trail:
         if self.is_full or self.is_failing:
             raise Unavailable("audit")
         self._waiting.append(record)
-        await self.flush()
-        if self.is_failing:
+        if not await self.flush():
             self.note(replace(record, outcome=NOT_DONE))
             raise Unavailable("audit")
 
-    async def flush(self) -> None:
-        """Keep what waits, in its order; what cannot be kept goes on waiting."""
+    async def flush(self) -> bool:
+        """Keep what waits, in its order, and say whether all is kept; what cannot be goes on waiting."""
         async with self._turn:
             while self._waiting:
                 group = self._waiting[:MOST_AT_ONCE]
@@ -86,6 +85,7 @@ class Trail:
                 del self._waiting[: len(group)]
                 self.is_failing = False
             self.metrics.audit_backlog.set(len(self._waiting))
+            return not self._waiting
 
     def _fail(self, error: Exception) -> None:
         if not self.is_failing:

@@ -6,7 +6,7 @@ The pace of a feed takes weeks to learn, so it is kept and survives a restart, a
 import asyncio
 import itertools
 from collections import Counter
-from collections.abc import Coroutine, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 
 import msgspec
 
@@ -36,6 +36,7 @@ class Watch:
         self.pipeline = pipeline
         self.store = store
         self.metrics = metrics
+        self.chores: list[Callable[[float], Coroutine[None, None, None]]] = []  # what others want done in each round
         self.silences = {feed.name: Silence(Pace(ceiling=feed.settings.silent_after_seconds)) for feed in feeds}
         self._task: asyncio.Task[None] | None = None
 
@@ -78,6 +79,8 @@ class Watch:
         for name, silence in self.silences.items():
             await self._safely(self._listen(name, silence, now))
         await self._safely(self._measure(now))
+        for chore in self.chores:
+            await self._safely(chore(now / MICROS))
 
     async def _safely(self, work: Coroutine[None, None, None]) -> None:
         """A round that fails costs itself, never the watch."""

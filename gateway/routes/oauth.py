@@ -16,6 +16,7 @@ from msgspec import Struct
 from canonical.meaning import codes, means
 from gateway.clock import MICROS
 from gateway.problems import Stop, unkept
+from gateway.revoking import revoke
 from gateway.routes.serving import Answer, Call, Open, Unaudited, answer, serves
 from gateway.store.protocol import StoredClient, Unavailable
 from gateway.trail import NOT_DONE
@@ -182,11 +183,10 @@ async def _revoked(call: Call, client: Client, fields: Fields) -> Answer:
     await _begin(call, client)
     if claims is not None and claims.client_id == client.client_id:
         try:
-            await call.api.services.store.set_switch(f"token:{claims.jti}", str(int(claims.exp)))
+            await revoke(call.api.services.store, call.api.revocations, claims.jti, claims.exp)
         except Unavailable:
             _record(call, client, NOT_DONE)
             raise
-        call.api.revocations.revoke_token(claims.jti, claims.exp)
     _record(call, client, 0)
     return Answer(b"{}", headers=FRESH)
 

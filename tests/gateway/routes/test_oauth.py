@@ -6,6 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
+from gateway.clock import MICROS
 from tests.gateway.routes.conftest import BASE, SECRET, Gate
 
 GRANT: dict[str, Any] = {"grant_type": "client_credentials"}
@@ -103,6 +104,23 @@ async def test_revocation(gate: Gate) -> None:
 
     assert [200, 200, 200, 200] == [one.status_code for one in (stolen, still, *answers)]
     assert [(401, "invalid_token")] * 2 == [(one.status_code, one.json()["code"]) for one in (refused, again)]
+
+
+async def test_a_revocation_is_forgotten_in_time(gate: Gate) -> None:
+    """It is kept as long as its token could be used, and not until a restart."""
+    await ask(gate, basic("partner"), "revoke", token=await gate.token("partner"))
+    now = gate.services.clock()
+
+    async def kept() -> int:
+        await gate.watch.go_round()
+        return sum(name.startswith("token:") for name in await gate.store.switches())
+
+    early = await kept()
+    gate.pipeline.clock = lambda: now + 290 * MICROS
+    still = await kept(), (await gate.ask("GET", "/v1/appointments", "partner")).status_code
+    gate.pipeline.clock = lambda: now + 310 * MICROS
+
+    assert (1, (1, 401), 0) == (early, still, await kept())
 
 
 async def test_throttled_before_the_secret(gate: Gate) -> None:
