@@ -32,6 +32,7 @@ from gateway.cursors import Cursors
 from gateway.entrance import audited, fixed, throttled
 from gateway.openapi import document
 from gateway.replays import Replays
+from gateway.rereading import Rereading
 from gateway.revoking import forget_expired, recall
 from gateway.routes import (
     appointments,
@@ -90,6 +91,7 @@ class Api(Struct, frozen=True, kw_only=True):
     cursors: Cursors
     replays: Replays
     bodies: Bodies
+    rereading: Rereading
     keys: KeySet
     issuer: Issuer
     verifier: Verifier
@@ -137,6 +139,7 @@ async def _api(services: Services, base_url: str, leaving: asyncio.Event) -> Api
         cursors=Cursors(await store.secret("cursor-key", os.urandom(32))),
         replays=Replays(store, services.pipeline, services.site.feeds, services.clock, leaving),
         bodies=Bodies(),
+        rereading=Rereading(store, services.site),
         keys=keys,
         issuer=Issuer(base_url, base_url, key, services.site.main.server.token_seconds),
         verifier=Verifier("api", base_url, base_url, keys, revocations),
