@@ -14,6 +14,7 @@ answering     the handler, with query and body decoded (routes/); its answer or 
 import asyncio
 import os
 from collections.abc import Callable
+from functools import partial
 from typing import Any, cast
 
 from joserfc.jwk import KeySet
@@ -31,6 +32,8 @@ from gateway.cursors import Cursors
 from gateway.entrance import audited, fixed, throttled
 from gateway.openapi import document
 from gateway.replays import Replays
+from gateway.rereading import Rereading
+from gateway.revoking import forget_expired, recall
 from gateway.routes import (
     appointments,
     deliveries,
@@ -51,7 +54,6 @@ from gateway.routes.records import Bodies
 from gateway.routes.serving import Answer, Anyone, Call, Open, Route, Unaudited
 from gateway.scopes import SCOPES
 from gateway.services import Services
-from gateway.store.protocol import Store
 from policies.auth import Challenges, Secrets
 from policies.call import App, Receive, Scope, Send, compose
 from policies.door import Frame, authenticate, continued, headed, observe, require
@@ -89,6 +91,7 @@ class Api(Struct, frozen=True, kw_only=True):
     cursors: Cursors
     replays: Replays
     bodies: Bodies
+    rereading: Rereading
     keys: KeySet
     issuer: Issuer
     verifier: Verifier
@@ -105,6 +108,7 @@ async def build(services: Services, base_url: str, leaving: asyncio.Event, whole
     its tokens."""
     api = await _api(services, base_url, leaving)
     services.pipeline.on_events.append(api.bell.ring)
+    services.watch.chores.append(partial(forget_expired, services.store, api.revocations))
     if whole:
         await api.replays.resume()
         if services.site.main.store.is_shared:
@@ -131,7 +135,7 @@ async def _api(services: Services, base_url: str, leaving: asyncio.Event) -> Api
     store = services.store
     key = load_key(await store.secret("token-key", generate_key().as_pem(private=True)))
     revocations = services.revocations
-    await _recall(store, revocations, services.clock() / MICROS)
+    await recall(store, revocations, services.clock() / MICROS)
     keys = key_set(key)
     return Api(
         services=services,
@@ -140,6 +144,7 @@ async def _api(services: Services, base_url: str, leaving: asyncio.Event) -> Api
         cursors=Cursors(await store.secret("cursor-key", os.urandom(32))),
         replays=Replays(store, services.pipeline, services.site.feeds, services.clock, leaving),
         bodies=Bodies(),
+        rereading=Rereading(store, services.site),
         keys=keys,
         issuer=Issuer(base_url, base_url, key, services.site.main.server.token_seconds),
         verifier=Verifier("api", base_url, base_url, keys, revocations),
@@ -150,16 +155,6 @@ async def _api(services: Services, base_url: str, leaving: asyncio.Event) -> Api
         scopes=frozenset(SCOPES),
         document=document(ROUTES, base_url),
     )
-
-
-async def _recall(store: Store, revocations: Revocations, now: float) -> None:
-    """The tokens that were taken back and have not expired; the others are forgotten."""
-    for name, value in (await store.switches()).items():
-        kind, _, token = name.partition(":")
-        if kind == "token" and float(value) > now:
-            revocations.revoke_token(token, float(value))
-        elif kind == "token":
-            await store.set_switch(name, None)
 
 
 def _seconds(clock: Clock) -> Callable[[], float]:

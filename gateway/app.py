@@ -131,6 +131,7 @@ class Gateway:
             pipeline=self.pipeline,
             worker=self.worker,
             trail=self.trail,
+            watch=self.watch,
             metrics=self.metrics,
             revocations=self.revocations,
             tracer=self.tracer,

@@ -80,7 +80,7 @@ class Door:
     def _turned_away(self, frame: bytes) -> bytes | None:
         head, now = header(frame), self.pipeline.clock()
         kind = head.message_type if head else ""
-        self.pipeline.metrics.messages.child(self.feeds[0].name, kind, "turned_away").inc()
+        self.pipeline.count(self.feeds[0].name, kind, "turned_away")
         return ack.build_minimal(frame, "AR", sha256(frame).hexdigest()[:20], timestamp(now), (NO_ROUTE,))
 
     def oversize(self, head: bytes, peer: Peer) -> bytes | None:

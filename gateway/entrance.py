@@ -2,9 +2,11 @@
 answer has. Made once for each route; the general ones are in policies/door.py.
 """
 
+import re
 from collections.abc import Callable
 from typing import Any
 
+from canonical.meaning import ULID
 from gateway import problems
 from gateway.clock import Clock
 from gateway.routes.serving import Route, Seen, record_of
@@ -16,7 +18,7 @@ from policies.door import Frame, Headers, throttle
 from policies.metrics import Metrics
 from policies.throttle import Limit, Throttle
 
-UNKEPT = "What is done here cannot be recorded now, so it is not done; try again shortly."
+ID = re.compile(f"[a-z]{{3}}_{ULID}", re.ASCII)
 
 
 def throttled(site: Site, metrics: Metrics, seconds: Callable[[], float]) -> Frame:
@@ -50,12 +52,12 @@ def _limit(rate: float, burst: int) -> Limit:
 
 
 def audited(route: Route, trail: Trail, clock: Clock) -> Frame:
-    """A record of every request that has a name; a change is not answered before its record is kept."""
+    """A record of every request that has a name; a change is not begun before a record of it is kept."""
 
     def frame(app: App) -> App:
         async def noted(scope: Scope, receive: Receive, send: Send) -> None:
             if trail.is_full:
-                return await problems.reply(scope, send, problems.unavailable(UNKEPT).refusal)
+                return await problems.reply(scope, send, problems.unkept().refusal)
             seen = scope["state"]["seen"] = Seen(route)
 
             async def watched(message: dict[str, Any]) -> None:
@@ -65,28 +67,24 @@ def audited(route: Route, trail: Trail, clock: Clock) -> Frame:
 
             return await app(scope, receive, watched)
 
-        async def recorded(scope: Scope, receive: Receive, send: Send) -> None:
-            if trail.is_full or trail.is_failing:
-                return await problems.reply(scope, send, problems.unavailable(UNKEPT).refusal)
-            seen = scope["state"]["seen"] = Seen(route)
-            is_lost = False
+        async def begun(scope: Scope, receive: Receive, send: Send) -> None:
+            try:
+                await trail.begin(record_of(scope, _aim(scope, route), None, clock()))
+            except Unavailable:
+                return await problems.reply(scope, send, problems.unkept().refusal)
+            return await noted(scope, receive, send)
 
-            async def watched(message: dict[str, Any]) -> None:
-                nonlocal is_lost
-                if message["type"] == "http.response.start":
-                    try:
-                        await trail.write(record_of(scope, seen, message["status"], clock()))
-                    except Unavailable:
-                        is_lost = True
-                        await problems.reply(scope, send, problems.unavailable(UNKEPT).refusal)
-                if not is_lost:
-                    await send(message)
-
-            return await app(scope, receive, watched)
-
-        return noted if route.audit == "R" else recorded
+        return noted if route.audit == "R" else begun
 
     return frame
+
+
+def _aim(scope: Scope, route: Route) -> Seen:
+    """What a request is about before it is looked at: the id in its path, where that is an id."""
+    seen, named = Seen(route), scope.get("path_params", {}).get("id", "")
+    if ID.fullmatch(named):
+        seen.records = (named,)
+    return seen
 
 
 def fixed(is_https: bool) -> Headers:

@@ -8,12 +8,12 @@ import asyncio
 
 from gateway.clock import MICROS
 from gateway.pipeline import Pipeline
+from gateway.revoking import learn
 from gateway.store.protocol import Store
 from policies.redact import log
 from policies.tokens import Revocations
 
 EVERY = 1.0
-TOKEN = "token:"  # noqa: S105 - the kind of a switch
 
 
 class Neighbours:
@@ -45,7 +45,4 @@ class Neighbours:
         switches = await self.store.switches()
         if changes == self.pipeline.changes:  # else what was read may be older than what we did meanwhile
             self.pipeline.switches = switches
-        now = self.pipeline.clock() / MICROS
-        for name, until in switches.items():
-            if name.startswith(TOKEN) and float(until) > now:
-                self.revocations.revoke_token(name.removeprefix(TOKEN), float(until))
+        learn(self.revocations, switches, self.pipeline.clock() / MICROS)

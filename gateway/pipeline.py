@@ -10,6 +10,7 @@ was kept before.
 """
 
 import asyncio
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
@@ -58,6 +59,7 @@ class Pipeline:
         self.is_failing = False
         self.on_events: list[Callable[[Sequence[Event]], None]] = []
         self.on_message: list[Callable[[str, int], None]] = []
+        self.counts: defaultdict[str, Counter[str]] = defaultdict(Counter)  # messages of each feed, by outcome
         self._queue: list[Intent] = []
         self._awake = asyncio.Event()
         self._last = 0
@@ -250,7 +252,7 @@ class Pipeline:
         kind = intent.header.message_type if intent.header else ""
         took = max(0, at - intent.cause.received_at) / MICROS
         self.metrics.ack_latency.child(intent.feed.name).observe(took)
-        self.metrics.messages.child(intent.feed.name, kind, state).inc()
+        self.count(intent.feed.name, kind, state)
         if code:
             self.metrics.acks.child(intent.feed.name, code).inc()
         if intent.trace:
@@ -262,12 +264,17 @@ class Pipeline:
     def _decline(self, intent: Intent, why: str) -> None:
         """Nothing of it was kept, and the sender is told so."""
         kind = intent.header.message_type if intent.header else ""
-        self.metrics.messages.child(intent.feed.name, kind, "declined").inc()
+        self.count(intent.feed.name, kind, "declined")
         self.metrics.declined.child(intent.feed.name, why).inc()
         if intent.trace:
             self.tracer.finish(intent.trace, "error", feed=intent.feed.name, code=why)
         if intent.answer and not intent.answer.done():
             intent.answer.set_result(refusal(intent))
+
+    def count(self, feed: str, kind: str, outcome: str) -> None:
+        """One more message of a feed, and what became of it."""
+        self.counts[feed][outcome] += 1
+        self.metrics.messages.child(feed, kind, outcome).inc()
 
     # -- what is the gateway's own
 

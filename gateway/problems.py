@@ -126,6 +126,11 @@ def unavailable(detail: str = "The store cannot be reached now; try again shortl
     return Stop(refusal)
 
 
+def unkept() -> Stop:
+    """A change that is not made because the trail cannot take its record."""
+    return unavailable("What is done here cannot be recorded now, so it is not done; try again shortly.")
+
+
 def encoded(scope: Scope, refusal: Refusal) -> bytes:
     """The body of a refusal."""
     trace: Trace | None = scope.get("state", {}).get("trace")

@@ -77,8 +77,8 @@ class Replays:
         """How many messages a job would replay."""
         return len((await self._places(query))[:limit])
 
-    async def begin(self, wanted: Wanted, limit: int | None = None) -> Job:
-        """Start a job for at most so many; messages that come in after now are none of its business."""
+    async def begin(self, wanted: Wanted, client: str, limit: int | None = None) -> Job:
+        """Start a client's job for at most so many; messages that come in after now are none of its business."""
         now = self.clock()
         before = min(wanted.query.received_before or now, now)
         query = replace(wanted.query, received_before=before)
@@ -87,6 +87,7 @@ class Replays:
         job = Job(
             id=f"job_{ulid(now, os.urandom(8).hex())}",
             tenant=wanted.query.tenant,
+            client=client,
             kind="replay",
             created_at=now,
             total=len(places),

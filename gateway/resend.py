@@ -26,6 +26,7 @@ async def resend(
     identity: str,
     now: int,
     *,
+    client: str,
     dry_run: bool = False,
     limit: int | None = None,
     traceparent: str | None = None,
@@ -42,7 +43,7 @@ async def resend(
     if dry_run:
         return total, None
     body = msgspec.json.encode(Progress(query=query, traceparent=traceparent))
-    job = Job(id=identity, tenant=query.tenant, kind="resend", created_at=now, total=total, body=body)
+    job = Job(id=identity, tenant=query.tenant, client=client, kind="resend", created_at=now, total=total, body=body)
     await store.put_job(job)
     return total, job
 

@@ -14,6 +14,7 @@ from policies.tracing import Tracer
 if TYPE_CHECKING:
     from gateway.pipeline import Pipeline
     from gateway.trail import Trail
+    from gateway.watch import Watch
     from gateway.worker import Worker
 
 
@@ -25,6 +26,7 @@ class Services(Struct, frozen=True, kw_only=True, gc=False):
     pipeline: "Pipeline"
     worker: "Worker"
     trail: "Trail"
+    watch: "Watch"
     metrics: Metrics
     revocations: Revocations
     tracer: Tracer

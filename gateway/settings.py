@@ -203,6 +203,10 @@ class Site(Struct, frozen=True, kw_only=True):
     digest: str = ""
     files: bytes = b""
 
+    def feed(self, name: str, tenant: str) -> Feed | None:
+        """The feed of this name, if it is this tenant's."""
+        return next((one for one in self.feeds if (one.name, one.tenant) == (name, tenant)), None)
+
 
 def feed_of(name: str, peer: Peer, codes: Codes) -> Feed:
     """A peer's feed with its profile."""

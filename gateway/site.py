@@ -15,7 +15,6 @@ from collections.abc import Iterator
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TypeVar
 
 import msgspec
@@ -67,10 +66,13 @@ class _Reader:
         line = line or line_of(place, self._lines.get(path, {}))
         self.problems.append(SiteProblem(str(path.relative_to(self.folder)), place, detail, line))
 
+    def text(self, path: Path) -> str:
+        return path.read_text(encoding="utf-8-sig")
+
     def table(self, path: Path, kind: type[Table]) -> Table | None:
         """A settings file as its struct; of what is wrong in it the defaults take the place."""
         try:
-            text = path.read_text(encoding="utf-8-sig")
+            text = self.text(path)
             found = tomllib.loads(text)
         except tomllib.TOMLDecodeError as error:
             self.complain(path, "", f"not TOML: {error}")
@@ -103,9 +105,7 @@ class _Reader:
         if not CODE_FILE.fullmatch(path.stem):
             self.complain(path, "", "is named neither for a table (HL70278.csv) nor for a field (AIP-4.csv)")
         try:
-            rows = csv.DictReader(
-                io.StringIO(path.read_text(encoding="utf-8-sig"), newline=""), restval="", strict=True
-            )
+            rows = csv.DictReader(io.StringIO(self.text(path), newline=""), restval="", strict=True)
             return self._codings(path, rows)
         except (OSError, ValueError, csv.Error) as error:
             self.complain(path, "", _unreadable(error))
@@ -136,6 +136,27 @@ class _Reader:
         for path in sorted((self.folder / "codes").glob("*/")):
             if path.suffix != ".csv" and path.name not in peers:
                 self.complain(path, "", f"there is no peer of this name{meant(path.name, peers)}")
+
+
+class _Unpacking(_Reader):
+    """The same over an archive of `pack`, in memory: of the peers and their codes one alone."""
+
+    def __init__(self, files: bytes, name: str) -> None:
+        super().__init__(Path())
+        wanted = {Path("peers"): f"{name}.toml", Path("codes"): None, Path("codes", name): None}
+        self._files: dict[Path, bytes] = {}
+        with tarfile.open(fileobj=io.BytesIO(files)) as archive:
+            for entry in archive:
+                path = Path(entry.name)
+                if path.parent in wanted and wanted[path.parent] in (None, path.name):
+                    body = archive.extractfile(entry)
+                    self._files[path] = body.read() if body else b""
+
+    def text(self, path: Path) -> str:
+        return io.TextIOWrapper(io.BytesIO(self._files[path]), encoding="utf-8-sig").read()
+
+    def within(self, folder: Path, suffix: str) -> list[Path]:
+        return sorted(path for path in self._files if path.parent == folder and path.suffix == suffix)
 
 
 def _unreadable(error: Exception) -> str:
@@ -203,9 +224,7 @@ def pack(folder: Path) -> bytes:
     return packed.getvalue()
 
 
-def unpacked(files: bytes) -> tuple[Feed, ...]:
-    """The feeds of a packed site as they were then: a kept message is read again by the files it was mapped with."""
-    with TemporaryDirectory() as folder, tarfile.open(fileobj=io.BytesIO(files)) as archive:
-        archive.extractall(folder, filter="data")
-        reader = _Reader(Path(folder))
-        return tuple(_feeds(reader, list(reader.each("peers", Peer))))
+def unpacked(files: bytes, name: str) -> Feed | None:
+    """A feed of a packed site as it was then: a kept message is read again by the files it was mapped with."""
+    reader = _Unpacking(files, name)
+    return next(iter(_feeds(reader, list(reader.each("peers", Peer)))), None)

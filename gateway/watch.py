@@ -7,7 +7,7 @@ import asyncio
 import itertools
 import secrets
 from collections import Counter
-from collections.abc import Coroutine, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 
 import msgspec
 
@@ -46,6 +46,7 @@ class Watch:
         self.pipeline = pipeline
         self.store = store
         self.metrics = metrics
+        self.chores: list[Callable[[float], Coroutine[None, None, None]]] = []  # what others want done in each round
         self.silences = {feed.name: Silence(Pace(ceiling=feed.settings.silent_after_seconds)) for feed in feeds}
         self.shared = shared  # whether other processes hear these feeds too
         self.name = secrets.token_hex(8)
@@ -92,6 +93,8 @@ class Watch:
         for name, silence in self.silences.items():
             await self._safely(self._listen(name, silence, now))
         await self._safely(self._measure(now))
+        for chore in self.chores:
+            await self._safely(chore(now / MICROS))
 
     async def _hear_others(self, now: int) -> None:
         """What came in by other processes since the last rounds."""

@@ -181,6 +181,7 @@ async def resend_deliveries(call: Call, body: ResendAll) -> Answer:
         asked,
         identity,
         call.now,
+        client=call.principal.client_id,
         dry_run=body.dry_run,
         limit=body.limit,
         traceparent=call.trace.traceparent,

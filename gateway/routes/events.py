@@ -31,6 +31,13 @@ STREAM_HEADERS = [
     (b"content-type", b"text/event-stream; charset=utf-8"),
     (b"x-accel-buffering", b"no"),
 ]
+Types = Annotated[
+    tuple[str, ...],
+    Meta(
+        description="`appointment.*` or types in full; repeat or separate by commas.",
+        examples=[["appointment.*", "patient.merged"]],
+    ),
+]
 
 
 class EventSearch(Query, frozen=True):
@@ -40,13 +47,7 @@ class EventSearch(Query, frozen=True):
         str | None,
         Meta(description="The `next` of the page before, or a `seq`; 0 is the beginning.", extra_json_schema=PLACE),
     ] = None
-    types: Annotated[
-        tuple[str, ...],
-        Meta(
-            description="`appointment.*` or types in full; repeat or separate by commas.",
-            examples=[["appointment.*", "patient.merged"]],
-        ),
-    ] = ()
+    types: Types = ()
     limit: Limit = 100
     wait: Annotated[
         float, Meta(ge=0, le=LONGEST_WAIT, description="Seconds to wait for an event when there is none.")
@@ -60,13 +61,7 @@ class StreamSearch(Query, frozen=True):
         str | None,
         Meta(description="A `seq`; without it and Last-Event-ID the stream begins now.", extra_json_schema=PLACE),
     ] = None
-    types: Annotated[
-        tuple[str, ...],
-        Meta(
-            description="`appointment.*` or types in full; repeat or separate by commas.",
-            examples=[["appointment.*", "patient.merged"]],
-        ),
-    ] = ()
+    types: Types = ()
 
 
 class Events(Struct, frozen=True, kw_only=True):

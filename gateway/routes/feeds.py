@@ -125,10 +125,10 @@ def _require_operator(call: Call) -> None:
 
 
 def _feed(call: Call) -> Feed:
-    feeds = call.api.services.site.feeds
-    found = next((feed for feed in feeds if (feed.name, feed.tenant) == (call.id, call.tenant)), None)
+    found = call.api.services.site.feed(call.id, call.tenant)
     if found is None:
         raise not_found()
+    call.saw(found.name)
     return found
 
 
@@ -139,27 +139,14 @@ def _by(call: Call) -> str:
 def _state(call: Call, feed: Feed) -> FeedState:
     services = call.api.services
     held = services.pipeline.switches
-    silent = services.metrics.registry.get_sample_value("isthmus_feed_silent", {"feed": feed.name})
     return FeedState(
         name=feed.name,
         listener=feed.settings.mllp,
         zone=feed.profile.zone,
         state="paused" if INTAKE in held or f"feed:{feed.name}" in held else "open",
-        silent=bool(silent),
-        counts=_counts(call, feed.name),
+        silent=services.watch.is_silent(feed.name),
+        counts=dict(services.pipeline.counts[feed.name]),
     )
-
-
-def _counts(call: Call, feed: str) -> dict[str, int]:
-    found: dict[str, int] = {}
-    for family in call.api.services.metrics.registry.collect():
-        if family.name != "isthmus_messages":
-            continue
-        for sample in family.samples:
-            if sample.name.endswith("_total") and sample.labels["feed"] == feed:
-                outcome = sample.labels["outcome"]
-                found[outcome] = found.get(outcome, 0) + int(sample.value)
-    return found
 
 
 ROUTES = (list_feeds, list_switches, pause_feed, release_feed, pause_intake, release_intake)

@@ -6,7 +6,7 @@ from canonical.meaning import ULID, means, when
 from gateway.problems import not_found
 from gateway.routes.serving import Answer, Anyone, Call, answer, serves
 from gateway.store import protocol
-from policies.auth import allows
+from policies.auth import ADMIN, Principal, allows
 from transforms.api import v1
 from transforms.api.cloudevent import instant
 
@@ -38,13 +38,19 @@ class Job(v1.Wire, frozen=True, omit_defaults=False):
 async def read_job(call: Call) -> Answer:
     """How far one job has come.
 
-    Seen with the scope that started it: `subscriptions.write` for a resend, `messages.replay` for a replay.
+    Seen by the client that started it, with the scope that took (`subscriptions.write` for a resend, `messages.replay`
+    for a replay), and by an `admin`.
     """
     job = await call.api.services.store.job(call.tenant, call.id)
-    if job is None or not allows(call.principal, SCOPES[job.kind]):
+    if job is None or not _may_see(call.principal, job):
         raise not_found()
     call.saw(job.id)
     return answer(shown(job))
+
+
+def _may_see(principal: Principal, job: protocol.Job) -> bool:
+    is_theirs = job.client == principal.client_id and allows(principal, SCOPES[job.kind])
+    return is_theirs or ADMIN in principal.scopes
 
 
 def shown(job: protocol.Job) -> Job:

@@ -18,7 +18,6 @@ from canonical.records import Appointment, Location, Record, Stamp
 from canonical.status import fold
 from gateway.routes.serving import Call
 from gateway.settings import Feed
-from gateway.site import unpacked
 from gateway.store.protocol import Kept
 from policies.auth import allows
 from transforms.api import v1
@@ -76,6 +75,14 @@ class Lineage(v1.Wire, frozen=True, omit_defaults=False):
         list[Unmapped], means("What its messages hold and no mapping read; empty without `passthrough.read`.")
     ] = []
     next: Annotated[None, means("Always null: a lineage is one page.")] = None
+
+
+class Source(Struct, frozen=True):
+    """A kept message, and the feed to read it by."""
+
+    kept: Kept
+    feed: Feed
+    is_exact: bool
 
 
 class Reread(Struct, frozen=True):
@@ -155,17 +162,25 @@ class Reread(Struct, frozen=True):
 async def lineage_of(call: Call, record: Record) -> Lineage:
     """The lineage of a record as it stands."""
     spoken = dict(_spoken(record))
-    messages = dict.fromkeys(stamp.message for stamp in spoken.values())
-    reread = {identity: await _reread(call, identity) for identity in messages}
+    sources = [await _source(call, identity) for identity in dict.fromkeys(one.message for one in spoken.values())]
     stands_for = frozenset([identity async for identity in _stands_for(call, record)])
+    worked_out = await call.api.rereading.beside(
+        _worked_out, record, spoken, stands_for, [one for one in sources if one]
+    )
+    if not allows(call.principal, WHOLE):
+        worked_out = replace(worked_out, items=[_masked(line, record) for line in worked_out.items])
+    return worked_out if allows(call.principal, PASSTHROUGH) else replace(worked_out, unmapped=[])
+
+
+def _worked_out(record: Record, spoken: dict[str, Stamp], stands_for: frozenset[str], sources: list[Source]) -> Lineage:
+    """Every line, and every place that no mapping read, whoever may see them."""
+    reread = {one.kept.id: _reread(one) for one in sources}
     items = [
         line
         for field, stamp in spoken.items()
-        for line in _lines(record, stands_for, field, stamp, reread[stamp.message])
+        for line in _lines(record, stands_for, field, stamp, reread.get(stamp.message))
     ]
-    items = items if allows(call.principal, WHOLE) else [_masked(line, record) for line in items]
-    seen = [one for one in reread.values() if one] if allows(call.principal, PASSTHROUGH) else []
-    return Lineage(items=items, unmapped=[left for one in seen for left in _unmapped(one)])
+    return Lineage(items=items, unmapped=[left for one in reread.values() if one for left in _unmapped(one)])
 
 
 def _masked(line: Line, record: Record) -> Line:
@@ -252,32 +267,23 @@ def _value(record: Record, field: str, key: str) -> object:
     return UNSET if value is None or value == () else value
 
 
-async def _reread(call: Call, identity: str) -> Reread | None:
-    services = call.api.services
-    kept = await services.store.message(call.tenant, identity)
-    if kept is None or not kept.raw or (head := header(kept.raw)) is None:
-        return None
-    feed, is_exact = await _feed(call, kept)
-    if feed is None:
+async def _source(call: Call, identity: str) -> Source | None:
+    kept = await call.api.services.store.message(call.tenant, identity)
+    feed, is_exact = await call.api.rereading.feed(kept) if kept else (None, False)
+    return Source(kept, feed, is_exact) if kept and feed else None
+
+
+def _reread(source: Source) -> Reread | None:
+    kept, profile = source.kept, source.feed.profile
+    if not kept.raw or (head := header(kept.raw)) is None:
         return None
     used: list[Used] = []
     try:
-        message = parse(kept.raw, feed.profile.charset)
-        mapped = map_message(message, head, feed.profile, kept.received_at, trace=used)
+        message = parse(kept.raw, profile.charset)
+        mapped = map_message(message, head, profile, kept.received_at, trace=used)
     except Unparseable:
         return None
-    return Reread(kept, message, mapped, used, is_exact)
-
-
-async def _feed(call: Call, kept: Kept) -> tuple[Feed | None, bool]:
-    """The feed as it was when the message was mapped, else as it is now."""
-    site = call.api.services.site
-    now = next((feed for feed in site.feeds if (feed.name, feed.tenant) == (kept.feed, kept.tenant)), None)
-    if kept.site == (site.digest or None):
-        return now, True
-    files = await call.api.services.store.site(kept.site) if kept.site else None
-    then = next((feed for feed in unpacked(files) if feed.name == kept.feed), None) if files else None
-    return then or now, then is not None
+    return Reread(kept, message, mapped, used, source.is_exact)
 
 
 def _unmapped(reread: Reread) -> Iterator[Unmapped]:

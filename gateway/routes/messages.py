@@ -15,7 +15,6 @@ from gateway.routes.jobs import Job, accepted
 from gateway.routes.paging import Page, after, page
 from gateway.routes.reading import AtMost, Body, Cursor, Limit, Moment, Query
 from gateway.routes.serving import Answer, Call, answer, serves
-from gateway.settings import Feed
 from gateway.store.keys import OUR_KINDS
 from gateway.store.protocol import Kept, Key, MessageQuery, MessageState
 from transforms.api import v1
@@ -221,7 +220,7 @@ async def read_raw_message(call: Call) -> Answer:
 async def read_message_tree(call: Call) -> Answer:
     """One message decoded: every field that was sent, named, cut down to its leaves."""
     kept = await _kept(call)
-    feed = _feed(call, kept)
+    feed = call.api.services.site.feed(kept.feed, kept.tenant)
     try:
         message = parse(kept.raw, feed.profile.charset if feed else None)
     except Unparseable:
@@ -245,7 +244,7 @@ async def replay_message(call: Call, body: Replay) -> Answer:
     parked is taken now, its tasks are completed, and its sender hears AA or CA when it sends the same again.
     """
     kept = await _kept(call)
-    feed = _feed(call, kept)
+    feed = call.api.services.site.feed(kept.feed, kept.tenant)
     if feed is None:
         raise stop(409, "feed_unknown", "The feed that it came by is not among this site's feeds.")
     again = await replay(call.api.services.pipeline, kept, feed, body.emit, call.trace.traceparent)
@@ -271,9 +270,8 @@ async def replay_messages(call: Call, body: ReplayAll) -> Answer:
         total = await call.api.replays.count(asked, body.limit)
         call.saw(count=total)
         return answer(Count(total=total))
-    job = await call.api.replays.begin(
-        Wanted(query=asked, emit=body.emit, traceparent=call.trace.traceparent), body.limit
-    )
+    wanted = Wanted(query=asked, emit=body.emit, traceparent=call.trace.traceparent)
+    job = await call.api.replays.begin(wanted, call.principal.client_id, body.limit)
     call.saw(count=job.total)
     return accepted(job)
 
@@ -308,11 +306,6 @@ async def _kept(call: Call) -> Kept:
     call.saw(kept.id, *(identity for identity in kept.records if identity))
     call.seen.patients = tuple(identity for identity in kept.records if identity.startswith("pat_"))
     return kept
-
-
-def _feed(call: Call, kept: Kept) -> Feed | None:
-    feeds = call.api.services.site.feeds
-    return next((feed for feed in feeds if (feed.name, feed.tenant) == (kept.feed, kept.tenant)), None)
 
 
 def shown(kept: Kept) -> Message:

@@ -19,7 +19,7 @@ from gateway.clock import MICROS
 from gateway.problems import Stop, Wrong, stop
 from gateway.refusals import STATUSES
 from gateway.routes.reading import from_json, from_query
-from policies.audit import Action, AuditRecord
+from policies.audit import Action, AuditOutcome, AuditRecord
 from policies.auth import Principal
 from policies.call import Receive, Scope, Send
 from policies.tracing import Trace
@@ -274,8 +274,8 @@ def serves(
 LONGEST_QUERY = 4096
 
 
-def record_of(scope: Scope, seen: Seen, status: int, now: int) -> AuditRecord:
-    """The audit record of a request that was answered with this status."""
+def record_of(scope: Scope, seen: Seen, status: int | None, now: int) -> AuditRecord:
+    """The audit record of a request that was answered with this status, or is about to be looked at."""
     principal: Principal = scope["state"]["principal"]
     trace: Trace = scope["state"]["trace"]
     return AuditRecord(
@@ -284,7 +284,7 @@ def record_of(scope: Scope, seen: Seen, status: int, now: int) -> AuditRecord:
         tenant=principal.tenant,
         action=seen.route.audit,  # type: ignore[arg-type]  # only routes with a rule leave a record
         what=seen.route.template,
-        outcome=0 if status < 400 else 12 if status >= 500 else 8 if status == 403 else 4,
+        outcome=None if status is None else _outcome(status),
         records=seen.records,
         patients=seen.patients,
         source=scope["client"][0] if scope.get("client") else None,
@@ -292,6 +292,12 @@ def record_of(scope: Scope, seen: Seen, status: int, now: int) -> AuditRecord:
         count=seen.count,
         trace=trace.id,
     )
+
+
+def _outcome(status: int) -> AuditOutcome:
+    if status >= 500:
+        return 12
+    return 0 if status < 400 else 8 if status == 403 else 4
 
 
 # -- versions
@@ -316,11 +322,17 @@ def require_match(call: Call, version: int) -> None:
     check_match(call, version)
 
 
-def check_match(call: Call, version: int) -> None:
-    """For a command: If-Match need not be there, and holds where it is (RFC 9110 section 13.1.1)."""
+def check_match(call: Call, version: int) -> int | None:
+    """For a command: If-Match need not be there, and holds where it is (RFC 9110 section 13.1.1).
+
+    The version that the write must find is given back; None where the caller named none.
+    """
     given = call.header(b"if-match")
-    if given is not None and given.strip() != "*" and str(version) not in _versions(given):
+    if given is None or given.strip() == "*":
+        return None
+    if str(version) not in _versions(given):
         raise changed()
+    return version
 
 
 def refuse_match(call: Call) -> None:

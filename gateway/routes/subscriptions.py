@@ -148,11 +148,6 @@ async def create_subscription(call: Call, body: NewSubscription) -> Answer:
     """
     store = call.api.services.store
     await _check(call, body.url, body.types, body.feeds, body.full)
-    if (
-        sum(one.client == call.principal.client_id for one in await store.subscriptions(call.tenant))
-        >= MOST_OF_A_CLIENT
-    ):
-        raise stop(409, "too_many", f"A client has at most {MOST_OF_A_CLIENT} subscriptions.")
     now = call.now
     secret = new_secret(os.urandom(32))
     subscription = protocol.Subscription(
@@ -170,7 +165,8 @@ async def create_subscription(call: Call, body: NewSubscription) -> Answer:
         updated_at=now,
         description=body.description,
     )
-    await store.put_subscription(subscription, None)
+    if not await store.put_subscription(subscription, None, most=MOST_OF_A_CLIENT):
+        raise stop(409, "too_many", f"A client has at most {MOST_OF_A_CLIENT} subscriptions.")
     call.api.services.worker.refresh()
     call.saw(subscription.id)
     location = (b"location", f"/v1/subscriptions/{subscription.id}".encode())
@@ -225,8 +221,9 @@ async def change_subscription(call: Call, body: SubscriptionChange) -> Answer:
 async def delete_subscription(call: Call) -> Answer:
     """Delete a subscription. What is still on its way to it is dropped."""
     subscription = await owned(call, call.id)
-    check_match(call, subscription.version)
-    await call.api.services.store.delete_subscription(call.tenant, subscription.id)
+    expected = check_match(call, subscription.version)
+    if not await call.api.services.store.delete_subscription(call.tenant, subscription.id, expected):
+        raise changed() if expected is not None else not_found()
     call.api.services.worker.refresh()
     return Empty()
 

@@ -24,6 +24,7 @@ MOVES: dict[str, tuple[Status, ...]] = {
     "cancelled": (),
 }
 CLOSED = ("completed", "cancelled")
+LOGIN = r"^\S+(?![\s\S])"  # no blanks: an owner is kept in the clear, and is no place for text
 
 
 class TaskSearch(Paged, frozen=True):
@@ -47,7 +48,7 @@ class Task(v1.Wire, frozen=True):
     created_at: Annotated[str, when("When it was made.")]
     updated_at: Annotated[str, when("When it last changed.")]
     due_at: Annotated[str | None, when("When it should be done.")] = None
-    owner: Annotated[str | None, means("Who has it.")] = None
+    owner: Annotated[str | None, means("Who has it: the name of a client, or the login of a person.")] = None
     resolution: Annotated[str | None, means("How it was resolved.")] = None
     note: Annotated[str | None, means("What someone wrote about it.")] = None
 
@@ -56,7 +57,17 @@ class TaskChange(Body, frozen=True):
     """What a person decides about a task."""
 
     status: Annotated[Status, Meta(description="Where it is to stand.")] | None = None
-    owner: Annotated[str, Meta(max_length=200, description="Who has it; without it, whoever takes it.")] | None = None
+    owner: (
+        Annotated[
+            str,
+            Meta(
+                max_length=200,
+                pattern=LOGIN,
+                description="Who has it, by the name of a client or the login of a person; else whoever takes it.",
+            ),
+        ]
+        | None
+    ) = None
     resolution: (
         Annotated[str, Meta(max_length=200, description="How it was resolved: needed to complete it.")] | None
     ) = None

@@ -287,6 +287,7 @@ class Job(Struct, frozen=True, kw_only=True, rename="camel"):
 
     id: str
     tenant: str
+    client: str  # who started it
     kind: Literal["resend", "replay"]
     created_at: int
     total: int
@@ -372,8 +373,15 @@ class Store(Protocol):
     # -- subscriptions and deliveries
     async def subscription(self, tenant: str, identity: str) -> Subscription | None: ...
     async def subscriptions(self, tenant: str | None = None) -> list[Subscription]: ...
-    async def put_subscription(self, subscription: Subscription, expected: int | None) -> bool: ...
-    async def delete_subscription(self, tenant: str, identity: str) -> bool: ...
+    async def put_subscription(self, subscription: Subscription, expected: int | None, most: int | None = None) -> bool:
+        """Replace the version that is expected, or add a new one where None is; whether that was done.
+
+        `most` is how many a client may have; it is counted in the write, so that those who come at once share it.
+        """
+
+    async def delete_subscription(self, tenant: str, identity: str, expected: int | None) -> bool:
+        """Delete the version that is expected, or any where None is; whether that was done."""
+
     async def derive(self, moves: Sequence[Move]) -> list[bool]:
         """Move cursors and insert deliveries, all in one transaction; False where a cursor was elsewhere."""
 

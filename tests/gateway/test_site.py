@@ -457,9 +457,26 @@ def test_what_is_kept_is_read_by_later_rules(tmp_path: Path) -> None:
     site = load(write(tmp_path, peers__east=PEER))
     packed = pack(write(tmp_path, peers__east=PEER + "max-bytes = 5\n"))
 
-    (feed,) = unpacked(packed)
+    feed = unpacked(packed, "east")
 
+    assert feed
     assert site.feeds[0].profile == feed.profile
+    assert unpacked(packed, "west") is None
+
+
+def test_what_is_kept_has_the_codes_of_its_peer(tmp_path: Path) -> None:
+    """The peer's own codes come before those of all; of other peers nothing is read."""
+    folder = write(tmp_path, peers__east=PEER, peers__west="not TOML")
+    for path, code in (("HL70278", "all"), ("east/HL70278", "east"), ("west/HL70278", "west"), ("HL70276", "all")):
+        (folder / "codes" / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / "codes" / f"{path}.csv").write_bytes(f"local,code,system,display\r\nX,{code},,\r\n".encode())
+
+    feed = unpacked(pack(folder), "east")
+
+    assert feed
+    assert {"HL70278": "east", "HL70276": "all"} == {
+        table: codes["X"].code for table, codes in feed.profile.codes.items()
+    }
 
 
 def test_client_is_silent_in_repr(tmp_path: Path) -> None:

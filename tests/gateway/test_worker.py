@@ -311,10 +311,10 @@ async def test_resend_in_bulk(house: House, partner: Partner) -> None:
     partner.behaves()
     wanted = query(subscription, state="parked")
 
-    assert (250, None) == await resend(house.store, wanted, "job_1", micros(), dry_run=True)
+    assert (250, None) == await resend(house.store, wanted, "job_1", micros(), client="partner", dry_run=True)
     assert 250 == len((await house.store.deliveries(replace(wanted, limit=500))).items)
 
-    total, job = await resend(house.store, wanted, "job_1", micros())
+    total, job = await resend(house.store, wanted, "job_1", micros(), client="partner")
     assert job is not None
     house.worker.refresh()
     await house.until(lambda: len(partner.received()) == total)
@@ -331,7 +331,7 @@ async def test_a_job_goes_on_after_a_restart(house: House, partner: Partner) -> 
     await house.idle()
     await house.stop()
     partner.behaves()
-    await resend(house.store, query(subscription), "job_1", micros())
+    await resend(house.store, query(subscription), "job_1", micros(), client="partner")
 
     again = House(house.store)
     again.start()

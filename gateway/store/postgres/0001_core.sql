@@ -141,7 +141,7 @@ CREATE TABLE tasks (
     updated_at BIGINT NOT NULL,
     version BIGINT NOT NULL,
     owner TEXT,
-    resolution TEXT,
+    resolution BYTEA,
     note BYTEA
 );
 -- One open task per queue, subject and code.

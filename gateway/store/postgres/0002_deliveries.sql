@@ -6,12 +6,14 @@
 CREATE TABLE subscriptions (
     id TEXT COLLATE "C" PRIMARY KEY,
     tenant TEXT COLLATE "C" NOT NULL,
+    client TEXT COLLATE "C" NOT NULL,
     state TEXT NOT NULL CHECK (state IN ('active', 'paused', 'disabled')),
     cursor BIGINT NOT NULL,
     failing_since BIGINT,
     version BIGINT NOT NULL,
     body BYTEA NOT NULL
 ) WITH (fillfactor = 50);
+CREATE INDEX subscriptions_client ON subscriptions (tenant, client);
 ALTER TABLE subscriptions ALTER body SET STORAGE EXTERNAL;
 
 -- One event on its way to one subscription. `head` marks the oldest unfinished one of its lane, the only one that may be
@@ -71,6 +73,7 @@ CREATE TABLE attempts (
 CREATE TABLE jobs (
     id TEXT COLLATE "C" PRIMARY KEY,
     tenant TEXT COLLATE "C" NOT NULL,
+    client TEXT NOT NULL,
     kind TEXT NOT NULL,
     created_at BIGINT NOT NULL,
     total BIGINT NOT NULL,

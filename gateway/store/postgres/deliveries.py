@@ -39,19 +39,21 @@ class Deliveries(Database):
         rows = await (self._all(SQL["subscriptions"]) if of_all else self._all(SQL["subscriptions_of"], tenant))
         return [self._subscription(row) for row in rows]
 
-    async def put_subscription(self, subscription: Subscription, expected: int | None) -> bool:
-        """Keep a new one, or replace one whose version is still the expected one."""
+    async def put_subscription(self, subscription: Subscription, expected: int | None, most: int | None = None) -> bool:
+        """Keep a new one, if its client has room for it, or replace one whose version is still the expected one."""
         one, body = subscription, self.vault.seal(msgspec.json.encode(subscription), subscription.id)
         if expected is None:
-            new = (one.id, one.tenant, one.state, one.cursor, one.version, body)
-            return await self._do(SQL["add_subscription"], *new) == 1
+            new = (one.id, one.tenant, one.client, one.state, one.cursor, one.version, body, most)
+            async with self._write() as connection:
+                await connection.execute(SQL["hold_client"], self.digests(one.tenant, "subscriptions", "", one.client))
+                return await count(connection, SQL["add_subscription"], *new) == 1
         changed = (one.id, one.tenant, one.state, one.version, body, expected)
         return await self._do(SQL["replace_subscription"], *changed) == 1
 
-    async def delete_subscription(self, tenant: str, identity: str) -> bool:
+    async def delete_subscription(self, tenant: str, identity: str, expected: int | None) -> bool:
         """Delete it and cancel what it was still to receive; its history stays."""
         async with self._write() as connection:
-            found = await count(connection, SQL["delete_subscription"], identity, tenant) == 1
+            found = await count(connection, SQL["delete_subscription"], identity, tenant, expected) == 1
             if found:
                 await connection.execute(SQL["cancel_deliveries"], identity)
         return found

@@ -13,9 +13,15 @@ SELECT id, cursor, failing_since, body FROM subscriptions ORDER BY id
 SELECT id, cursor, failing_since, body FROM subscriptions WHERE tenant = $1 ORDER BY id
 
 -- name: add_subscription
--- A subscription, unless it is there.
-INSERT INTO subscriptions (id, tenant, state, cursor, failing_since, version, body)
-VALUES ($1, $2, $3, $4, NULL, $5, $6) ON CONFLICT DO NOTHING
+-- One more of a client, unless it has as many as it may; who adds one holds the client.
+INSERT INTO subscriptions (id, tenant, client, state, cursor, failing_since, version, body)
+SELECT $1, $2, $3, $4, $5, NULL, $6, $7
+WHERE $8::bigint IS NULL OR (SELECT count(*) FROM subscriptions s WHERE s.tenant = $2 AND s.client = $3) < $8::bigint
+ON CONFLICT DO NOTHING
+
+-- name: hold_client
+-- One client's subscriptions are added by one process at a time.
+SELECT pg_advisory_xact_lock($1)
 
 -- name: replace_subscription
 -- The cursor is moved by derivation alone; a subscription that is made active again has a clean record.
@@ -25,8 +31,8 @@ SET failing_since = CASE WHEN $3 = 'active' AND state <> 'active' THEN NULL ELSE
 WHERE id = $1 AND tenant = $2 AND version = $6
 
 -- name: delete_subscription
--- A subscription that nobody wants any more.
-DELETE FROM subscriptions WHERE id = $1 AND tenant = $2
+-- A subscription that nobody wants any more, in the version that is expected, or in any.
+DELETE FROM subscriptions WHERE id = $1 AND tenant = $2 AND ($3::bigint IS NULL OR version = $3::bigint)
 
 -- name: cancel_deliveries
 -- What a deleted subscription was still to receive.
@@ -158,16 +164,16 @@ SELECT (SELECT count(*) FROM deliveries WHERE state = 'pending' AND NOT head)
 
 -- name: job
 -- One job of a tenant.
-SELECT id, tenant, kind, created_at, total, done, failed, state, body FROM jobs WHERE id = $1 AND tenant = $2
+SELECT id, tenant, client, kind, created_at, total, done, failed, state, body FROM jobs WHERE id = $1 AND tenant = $2
 
 -- name: running_jobs
 -- The jobs that still run.
-SELECT id, tenant, kind, created_at, total, done, failed, state, body FROM jobs
+SELECT id, tenant, client, kind, created_at, total, done, failed, state, body FROM jobs
 WHERE state = 'running' ORDER BY created_at
 
 -- name: put_job
 -- A job with its progress.
-INSERT INTO jobs (id, tenant, kind, created_at, total, done, failed, state, body)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+INSERT INTO jobs (id, tenant, client, kind, created_at, total, done, failed, state, body)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 ON CONFLICT (id) DO UPDATE SET total = excluded.total, done = excluded.done, failed = excluded.failed,
     state = excluded.state, body = excluded.body

@@ -16,6 +16,7 @@ from gateway.store.postgres.wakes import Wakes
 from gateway.store.protocol import Conflict, Page
 
 SQL = named("events.sql")
+WRITTEN = ("resolution", "note")  # by people, who may name anybody: sealed
 
 
 class Feed(Wakes):
@@ -65,7 +66,7 @@ class Feed(Wakes):
     async def _change_tasks(self, connection: Connection, tasks: Sequence[Task]) -> None:
         for one in sorted(tasks, key=lambda one: one.id):
             what = (one.queue, one.code, one.subject, one.title, one.status, one.priority, one.due_at)
-            state = (one.updated_at, one.version, one.owner, one.resolution, self._note(one))
+            state = (one.updated_at, one.version, one.owner, *self._written(one))
             if await count(connection, SQL["change_task"], *what, *state, one.id, one.tenant, one.version - 1) != 1:
                 raise Conflict("a task is no longer the version that was read")
 
@@ -82,15 +83,18 @@ class Feed(Wakes):
 
     def _task_row(self, one: Task) -> tuple[object, ...]:
         what = (one.id, one.tenant, one.queue, one.code, one.subject, one.title, one.created_at, one.status)
-        state = (one.priority, one.due_at, one.updated_at, one.version, one.owner, one.resolution)
-        return (*what, *state, self._note(one))
+        state = (one.priority, one.due_at, one.updated_at, one.version, one.owner)
+        return (*what, *state, *self._written(one))
 
-    def _note(self, one: Task) -> bytes | None:
-        return self.vault.seal(one.note.encode(), f"{one.id}/note") if one.note else None
+    def _written(self, one: Task) -> list[bytes | None]:
+        """What people wrote about it, as it is kept."""
+        texts = [(name, getattr(one, name)) for name in WRITTEN]
+        return [self.vault.seal(text.encode(), f"{one.id}/{name}") if text else None for name, text in texts]
 
     def _task(self, row: Row) -> Task:
-        note = self.vault.unseal(row["note"], f"{row['id']}/note").decode() if row["note"] else None
-        return Task(**{**row, "note": note})
+        kept = {name: row[name] for name in WRITTEN if row[name]}
+        texts = {name: self.vault.unseal(body, f"{row['id']}/{name}").decode() for name, body in kept.items()}
+        return Task(**{**row, **texts})
 
 
 def _event_row(one: Event) -> tuple[object, ...]:

@@ -94,7 +94,7 @@ CREATE TABLE events (
 ) STRICT;
 CREATE INDEX events_tenant ON events (tenant, seq, type);
 
--- Work that waits for a person.
+-- Work that waits for a person. `owner` is a login name; what people wrote, resolution and note, is sealed.
 CREATE TABLE tasks (
     n INTEGER PRIMARY KEY,
     id TEXT NOT NULL UNIQUE,
@@ -110,7 +110,7 @@ CREATE TABLE tasks (
     updated_at INTEGER NOT NULL,
     version INTEGER NOT NULL,
     owner TEXT,
-    resolution TEXT,
+    resolution BLOB,
     note BLOB
 ) STRICT;
 -- One open task per queue, subject and code.

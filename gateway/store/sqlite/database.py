@@ -57,6 +57,10 @@ class Unwritable(Exception):
     """The data directory cannot be made, locked or written; the text is the system's reason."""
 
 
+class Late(Unavailable):
+    """A read that walked too far inline was broken off; it may be begun again where it holds nobody up."""
+
+
 class NewerSchema(Exception):
     """The data directory was written by a newer release; this one cannot read it."""
 
@@ -145,9 +149,8 @@ class Database:
         self._deadline = monotonic() + PATIENCE
         try:
             return self._all(sql, parameters)
-        except Unavailable as failure:
-            if str(failure) != "SQLITE_INTERRUPT":
-                raise
+        except Late:
+            pass
         finally:
             self._deadline = inf
         return await asyncio.get_running_loop().run_in_executor(self._searcher, _rows, self._patient, sql, parameters)
@@ -199,6 +202,8 @@ def told(failure: sqlite3.Error) -> Exception:
     if isinstance(failure, sqlite3.IntegrityError):
         return Conflict("kept by another writer") if failure.sqlite_errorcode in TAKEN else failure
     if isinstance(failure, sqlite3.OperationalError) or type(failure) is sqlite3.DatabaseError:
+        if failure.sqlite_errorcode == sqlite3.SQLITE_INTERRUPT:
+            return Late(failure.sqlite_errorname)
         return Unavailable(failure.sqlite_errorname) if failure.sqlite_errorcode != BUG else failure
     return failure
 

@@ -41,10 +41,11 @@ class Deliveries(Database):
     async def subscriptions(self, tenant: str | None = None) -> list[Subscription]:
         return [self._subscription(row) for row in self._all(SQL["subscriptions"], (tenant,))]
 
-    async def put_subscription(self, subscription: Subscription, expected: int | None) -> bool:
+    async def put_subscription(self, subscription: Subscription, expected: int | None, most: int | None = None) -> bool:
         values = {
             "id": subscription.id,
             "tenant": subscription.tenant,
+            "client": subscription.client,
             "state": subscription.state,
             "cursor": subscription.cursor,
             "version": subscription.version,
@@ -52,13 +53,14 @@ class Deliveries(Database):
         }
         async with self._write() as writer:
             if expected is None:
-                return writer.execute(SQL["add_subscription"], values).rowcount == 1
+                return writer.execute(SQL["add_subscription"], values | {"most": most}).rowcount == 1
             return writer.execute(SQL["replace_subscription"], values | {"expected": expected}).rowcount == 1
 
-    async def delete_subscription(self, tenant: str, identity: str) -> bool:
+    async def delete_subscription(self, tenant: str, identity: str, expected: int | None) -> bool:
         """Delete it and cancel what it was still to receive; its history stays."""
+        values = {"id": identity, "tenant": tenant, "expected": expected}
         async with self._write() as writer:
-            found = writer.execute(SQL["delete_subscription"], (identity, tenant)).rowcount == 1
+            found = writer.execute(SQL["delete_subscription"], values).rowcount == 1
             if found:
                 writer.execute(SQL["cancel_deliveries"], (identity,))
             return found

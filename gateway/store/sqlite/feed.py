@@ -13,6 +13,7 @@ from gateway.store.sqlite.named import chunks, named
 from gateway.store.sqlite.search import EVENT, TASK, event_search, task_search
 
 SQL = named("events.sql")
+WRITTEN = ("resolution", "note")  # by people, who may name anybody: sealed; the last columns of a task
 
 
 class Feed(Database):
@@ -65,7 +66,7 @@ class Feed(Database):
     def _change_tasks(self, writer: sqlite3.Connection, tasks: Sequence[Task]) -> None:
         for one in tasks:
             what = (one.queue, one.code, one.subject, one.title, one.status, one.priority, one.due_at)
-            state = (one.updated_at, one.version, one.owner, one.resolution, self._note(one))
+            state = (one.updated_at, one.version, one.owner, *self._written(one))
             changed = writer.execute(SQL["change_task"], (*what, *state, one.id, one.tenant, one.version - 1))
             if changed.rowcount != 1:
                 raise Conflict("a task is no longer the version that was read")
@@ -83,16 +84,19 @@ class Feed(Database):
             one.updated_at,
             one.version,
             one.owner,
-            one.resolution,
-            self._note(one),
+            *self._written(one),
         )
 
-    def _note(self, one: Task) -> bytes | None:
-        return self.vault.seal(one.note.encode(), f"{one.id}/note") if one.note else None
+    def _written(self, one: Task) -> list[bytes | None]:
+        """What people wrote about it, as it is kept."""
+        texts = [(name, getattr(one, name)) for name in WRITTEN]
+        return [self.vault.seal(text.encode(), f"{one.id}/{name}") if text else None for name, text in texts]
 
     def _task(self, row: Row) -> Task:
         task = Task(**dict(zip(TASK.split(", "), row, strict=True)))
-        return replace(task, note=self.vault.unseal(row[-1], f"{task.id}/note").decode()) if row[-1] else task
+        kept = zip(WRITTEN, row[-len(WRITTEN) :], strict=True)
+        texts = {name: self.vault.unseal(body, f"{task.id}/{name}").decode() for name, body in kept if body}
+        return replace(task, **texts) if texts else task
 
 
 def _event(row: Row) -> Event:

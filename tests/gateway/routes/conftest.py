@@ -17,6 +17,7 @@ from gateway.services import Services
 from gateway.settings import ClientSettings, Feed, FeedSettings, Intake, Main, Peer, Server, Site, Webhooks, feed_of
 from gateway.store.sqlite import SqliteStore
 from gateway.trail import Trail
+from gateway.watch import Watch
 from gateway.worker import Worker
 from policies.audit import AuditRecord, decode
 from policies.auth import hash_secret
@@ -80,12 +81,14 @@ class Gate:
         await self.pipeline.start()
         self.trail = Trail(self.store, micros, self.metrics)
         self.worker = Worker.of(self.store, self.site.main.webhooks, micros, self.tracer, self.metrics, self.pipeline)
+        self.watch = Watch(self.site.feeds, [], self.pipeline, self.store, self.metrics)
         self.services = Services(
             site=self.site,
             store=self.store,
             pipeline=self.pipeline,
             worker=self.worker,
             trail=self.trail,
+            watch=self.watch,
             metrics=self.metrics,
             revocations=Revocations(),
             tracer=self.tracer,

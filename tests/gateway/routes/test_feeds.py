@@ -23,6 +23,19 @@ async def test_a_feed_is_seen(gate: Gate) -> None:
     assert ("south", {}) == (south["name"], south["counts"])
 
 
+async def test_a_silent_feed(gate: Gate) -> None:
+    """Silent is what the watch says; what was declined is counted too, and each feed by itself."""
+    gate.watch.heard("north", micros())
+    gate.watch.silences["north"].memory.silent = True
+    await gate.post("/v1/feeds/north/pause")
+    await gate.hear(booking(1))
+    gate.metrics.messages.child("north", "SIU^S12", "applied").inc()  # of the exposition, and of nothing else
+
+    (north,) = (await gate.get("/v1/feeds"))["items"]
+
+    assert (True, {"declined": 1}) == (north["silent"], north["counts"])
+
+
 async def test_a_feed_is_held(gate: Gate) -> None:
     """Its senders are told to come back, nothing of theirs is kept, and who held it is known."""
     await gate.post("/v1/feeds/north/pause")

@@ -1,14 +1,20 @@
 """The lineage of single fields: the component, the entry, the event, the place whose zone it is."""
 
-from collections.abc import AsyncIterator
+import sqlite3
+import threading
+from collections.abc import AsyncIterator, Callable
+from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
 from msgspec.structs import replace
 
+from gateway.site import pack, unpacked
 from tests.gateway.routes.conftest import Gate, site
 from tests.gateway.routes.said import admission, booking
+from transforms.hl7v2.mapping import map_message
 
 WEST = "America/Los_Angeles"
 
@@ -148,3 +154,50 @@ async def test_the_visits_of_an_account_that_moves(gate: Gate) -> None:
         found = await lines(gate, "encounter", identifier=f"V{number}")
         assert {("PID-3", "patient")} == found["patient"]
         assert {("PID-18", "identifier")} == found["account"]
+
+
+@pytest_asyncio.fixture
+async def earlier(gate: Gate, tmp_path: Path) -> Gate:
+    """A gateway that mapped a booking by other site files than it has now."""
+    folder = tmp_path / "site"
+    for name, zone in (("north", WEST), ("other", "none")):
+        path = folder / "peers" / f"{name}.toml"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f'zone = "{zone}"\n[feed]\nmllp = "127.0.0.1:0"\n')
+    files = pack(folder)
+    gate.pipeline.site = sha256(files).hexdigest()
+    await gate.store.keep_site(gate.pipeline.site, files)
+    await gate.hear(booking(1))
+    return gate
+
+
+async def test_earlier_files_are_read_once_and_beside_the_loop(earlier: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Unpacking them and mapping again hold up nobody else: they run in a thread, and the feed is remembered."""
+    done: list[tuple[str, bool]] = []
+
+    def watched(work: Callable[..., Any]) -> Callable[..., Any]:
+        def working(*given: Any, **more: Any) -> Any:
+            done.append((work.__name__, threading.current_thread() is threading.main_thread()))
+            return work(*given, **more)
+
+        return working
+
+    monkeypatch.setattr("gateway.rereading.unpacked", watched(unpacked))
+    monkeypatch.setattr("gateway.routes.lineage.map_message", watched(map_message))
+    path = f"/v1/appointments/{(await earlier.only('appointment'))['id']}/lineage"
+    found = [(await earlier.get(path))["items"] for _ in range(2)]
+
+    assert [("unpacked", False), ("map_message", False), ("map_message", False)] == done
+    assert found[0] == found[1]
+    assert {True} == {line["exact"] for line in found[0] if line["path"]}
+
+
+async def test_files_that_are_not_kept(earlier: Gate) -> None:
+    """The place is told by the feed as it is now, and said not to be exact."""
+    with sqlite3.connect(earlier.folder / "isthmus.db") as database:
+        database.execute("DELETE FROM sites")
+
+    path = f"/v1/appointments/{(await earlier.only('appointment'))['id']}/lineage"
+    (start,) = [line for line in (await earlier.get(path))["items"] if line["field"] == "start"]
+
+    assert (False, True) == (start["exact"], bool(start["path"]))

@@ -192,7 +192,7 @@ async def test_only_so_many(gate: Gate) -> None:
         (await gate.post("/v1/messages/_replay", {**wrong, "dryRun": True})).status_code
         for wrong in ({"cursor": "x"}, {"limit": 0})
     ]
-    counted = [one.count for one in await gate.audited() if one.what == "/v1/messages/_replay" and not one.outcome]
+    counted = [one.count for one in await gate.audited() if one.what == "/v1/messages/_replay" and one.outcome == 0]
     assert [3, 3, 7] == counted
     assert [one["id"] for one in kept] == [one["id"] for one in (await gate.get("/v1/messages"))["items"]]
 

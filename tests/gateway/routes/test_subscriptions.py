@@ -8,6 +8,8 @@ import pytest
 import pytest_asyncio
 from msgspec.structs import replace
 
+from gateway.routes import subscriptions
+from gateway.store.protocol import Subscription
 from tests.gateway.conftest import SECRETS, Partner
 from tests.gateway.routes.conftest import Gate
 from tests.gateway.routes.said import booking
@@ -59,6 +61,40 @@ async def test_life(gate: Gate) -> None:
     assert (["*"], "ours", "2") == tuple(changed.json()[name] for name in ("types", "description", "versionId"))
     assert ("paused", "active") == (paused.json()["state"], released.json()["state"])
     assert (204, b"", 404) == (gone.status_code, gone.content, (await gate.ask("GET", path, "partner")).status_code)
+
+
+async def test_a_deletion_that_was_overtaken(gate: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If-Match holds at the write: what was changed after it was looked at is not deleted."""
+    path = f"{OURS}/{(await subscribe(gate))['id']}"
+    read = gate.store.subscription
+
+    async def overtaken(tenant: str, identity: str) -> Subscription | None:
+        found = await read(tenant, identity)
+        assert found
+        await gate.store.put_subscription(replace(found, description="keep me", version=found.version + 1), 1)
+        return found
+
+    monkeypatch.setattr(gate.store, "subscription", overtaken)
+    deleted = await gate.ask("DELETE", path, "partner", headers={"if-match": '"1"'})
+    monkeypatch.setattr(gate.store, "subscription", read)
+
+    assert (412, "precondition_failed") == (deleted.status_code, deleted.json()["code"])
+    assert "keep me" == (await gate.get(path, "partner"))["description"]
+    assert 204 == (await gate.ask("DELETE", path, "partner", headers={"if-match": '"2"'})).status_code
+    assert 404 == (await gate.ask("DELETE", path, "partner")).status_code
+
+
+async def test_a_client_has_its_limit(gate: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where it asks for all of them at once."""
+    monkeypatch.setattr(subscriptions, "MOST_OF_A_CLIENT", 2)
+    body = {"url": "http://127.0.0.1:9/hook"}
+    await gate.token("partner")
+
+    answers = await asyncio.gather(*(gate.post(OURS, body, "partner") for _ in range(6)))
+
+    assert [201] * 2 + [409] * 4 == sorted(one.status_code for one in answers)
+    assert {"too_many"} == {one.json()["code"] for one in answers if one.status_code == 409}
+    assert 201 == (await gate.post(OURS, body, "rival")).status_code
 
 
 @pytest.mark.parametrize("verb", ["pause", "release", "rotate", "test"])
@@ -192,6 +228,19 @@ async def test_sending_many_again(working: Gate, partner: Partner) -> None:
 
     assert {"total": 5, "dryRun": True} == dry.json()
     assert ("completed", 5) == (job["state"], job["done"])
+
+
+async def test_a_job_is_its_clients(gate: Gate) -> None:
+    """Who started a job may see it, and an admin of the tenant; another client with the same scope may not."""
+    made = await subscribe(gate)
+    begun = await gate.post("/v1/deliveries/_resend", {"subscription": made["id"]}, "partner")
+    replayed = await gate.post("/v1/messages/_replay", {})
+    job, other = begun.headers["location"], replayed.headers["location"]
+
+    seen = [(await gate.ask("GET", job, who)).status_code for who in ("partner", "admin", "rival", "stranger")]
+
+    assert [200, 200, 404, 404] == seen
+    assert [200, 404] == [(await gate.ask("GET", other, who)).status_code for who in ("admin", "partner")]
 
 
 async def test_nobody_to_send_it_to(working: Gate, partner: Partner) -> None:

@@ -130,6 +130,18 @@ async def test_two_take_it(gate: Gate) -> None:
     assert ["task.created", "task.updated"] == [kind for kind, *_ in await events(gate)]
 
 
+@pytest.mark.parametrize("owner", ["", "Doe John 1985-06-12", "ann\n", "a" * 201])
+async def test_an_owner_is_a_name_to_log_in_with(gate: Gate, owner: str) -> None:
+    """It is kept in the clear, so that it takes no free text."""
+    identity = (await task(gate))["id"]
+
+    refused = await change(gate, identity, '"1"', owner=owner)
+    taken = await change(gate, identity, '"1"', owner="ann.o'neil@ward-3.example")
+
+    assert (400, ["/owner"]) == (refused.status_code, [one["pointer"] for one in refused.json()["errors"]])
+    assert (200, "ann.o'neil@ward-3.example") == (taken.status_code, taken.json()["owner"])
+
+
 @pytest.mark.parametrize("tag", ['"1"', 'W/"1"', "*"])
 async def test_tags(gate: Gate, tag: str) -> None:
     """Both forms of a tag are taken."""

@@ -36,18 +36,21 @@ async def test_a_directory_has_one_owner(store: SqliteStore, tmp_path: Path) -> 
 
 
 async def test_nothing_sealed_stands_in_clear(tmp_path: Path) -> None:
-    """Names, identifiers, messages, notes, secrets and audit bodies are in no file of the store."""
+    """Names, identifiers, messages, notes, resolutions, secrets and audit bodies are in no file of the store."""
     store = SqliteStore(tmp_path, KEY)
     await store.open()
     person = made.patient(1, CANARY, identifiers=(made.identifier(CANARY),), addresses=(Address(city=CANARY),))
     kept = made.message(1, raw=CANARY.encode(), ack=CANARY.encode(), keys=(("name", CANARY), ("ssn", CANARY)))
     again = made.changed(person, gender=CANARY)
-    await keep(store, Batch(messages=[kept], records=[made.new(person), again], tasks=[made.task(1, note=CANARY)]))
+    await keep(store, Batch(messages=[kept], records=[made.new(person), again], tasks=[made.task(1)]))
+    done = made.task(1, version=2, status="completed", resolution=CANARY, note=CANARY)
+    await keep(store, Batch(changed_tasks=[done]))
     await store.secret("one", CANARY.encode())
     await store.keep_site("abc", CANARY.encode())
     files = [path for path in tmp_path.iterdir() if path.name != "lock"]
     found = [path.name for path in files if CANARY.lower().encode() in path.read_bytes().lower()]
     assert [person.id] == await made.records(store, "patient", keys=((("name", CANARY),),))
+    assert done == await store.task("main", done.id)
     await store.close()
 
     assert [] == found
