@@ -103,6 +103,7 @@ class Watch:
             except Exception:
                 silence.unsaid(change)
                 raise
+            log(kind, level="warning" if change == "silent" else "info", feed=name)
             await self._keep([name])
         self._show(name)
 
