@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
-from gateway.addresses import split
+from gateway.addresses import overlap, split
 from gateway.cli_messages import explain, seconds, send, translate
 from gateway.forms import is_address
 from gateway.settings import Feed, Site
@@ -198,6 +198,8 @@ def demo(arguments: argparse.Namespace) -> int:
     for name in ("http", "mllp"):
         if not is_address(getattr(arguments, name)):
             raise Stop(f"--{name} is written host:port, as in 127.0.0.1:0 for any free port")
+    if overlap(arguments.http, arguments.mllp):
+        raise Stop(f"--mllp is the address of --http ({arguments.http}); choose another")
     options = Options(
         http=arguments.http,
         mllp=arguments.mllp,

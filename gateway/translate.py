@@ -9,7 +9,7 @@ from canonical.settle import Refused, Working, settle
 from gateway.answers import code_for
 from gateway.intake import Intent, read
 from gateway.settings import Feed
-from transforms.api.v1 import Resource, present
+from transforms.api.v1 import Resource, named, present
 
 STATES = {"mapped": "applied", "failed": "parked"}
 
@@ -53,5 +53,5 @@ def translation(intent: Intent) -> Translation:
         ack=code_for(intent.verdict, intent.feed.settings, problems),
         records=records,
         events=events,
-        problems=problems,
+        problems=[named(problem) for problem in problems],
     )

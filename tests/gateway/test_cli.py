@@ -149,6 +149,16 @@ def test_demo_says_that_a_port_is_taken(tmp_path: Path, capsys: pytest.CaptureFi
     assert not (tmp_path / "demo" / "demo.json").exists()
 
 
+@pytest.mark.parametrize("mllp", ["127.0.0.1:{port}", "0.0.0.0:{port}"])
+def test_demo_at_one_address_twice(mllp: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The API and the feed cannot share an address; the demo says so at once."""
+    port = free_port()
+    options = ["--http", f"127.0.0.1:{port}", "--mllp", mllp.format(port=port), "--data", str(tmp_path / "demo")]
+
+    assert 1 == main(["demo", "--headless", "--quiet-peers", *options])
+    assert f"--mllp is the address of --http (127.0.0.1:{port})" in capsys.readouterr().err
+
+
 def test_serve_says_that_the_data_is_taken(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Of two gateways on one folder of data the second is turned away, in one sentence."""
     free = '[server]\nhttp = "127.0.0.1:0"\n'
@@ -228,6 +238,20 @@ def test_translate_says_what_would_be_answered(
 
     found = json.loads(capsys.readouterr().out)
     assert (state, ack) == (found["state"], found["ack"])
+
+
+def test_translate_speaks_as_the_api_does(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The problems of the message call a field what those of its record call it."""
+    raw = HEAD.format(kind="ADT^A31", number=1) + "EVN||20261101\rPID|1||1^^^A^MR||Doe^Jo||19851399\r"
+    assert 0 == main(["translate", str(written(tmp_path, raw))])
+
+    found = json.loads(capsys.readouterr().out)
+    fields = [
+        [one["field"] for one in said if "field" in one]
+        for said in (found["problems"], found["records"][0]["problems"])
+    ]
+    assert "birthDate" in fields[0]
+    assert "birthDate" in fields[1]
 
 
 BATCH = f"FHS|^~\\&\rBHS|^~\\&\r{BOOKING}{WRONG}BTS|2\rFTS|1\r"
