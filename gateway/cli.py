@@ -17,7 +17,7 @@ from gateway.addresses import overlap, split
 from gateway.cli_messages import explain, seconds, send, translate
 from gateway.forms import is_address
 from gateway.settings import Feed, Site
-from gateway.site import BadSite, load
+from gateway.site import BadSite, load, remarks
 from gateway.stop import Stop
 
 Command = Callable[[argparse.Namespace], int]
@@ -128,6 +128,8 @@ def check(arguments: argparse.Namespace) -> int:
         print(f"  feed {feed.name}: {feed.settings.mllp}, {_tls(feed)}, {zone}, tenant {feed.tenant}")
     for name, client in sorted(site.clients.items()):
         print(f"  client {name}: {', '.join(client.scopes)}, tenant {client.tenant}")
+    for remark in remarks(arguments.site, site):
+        print(f"warning: {remark}", file=sys.stderr)
     return 0
 
 

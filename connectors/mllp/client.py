@@ -166,6 +166,19 @@ class Sender:
                     line.abort()
             return ack
 
+    async def tell(self, message: bytes) -> None:
+        """Send one message that wants no acknowledgement, and end the connection: whatever comes is lost."""
+        async with self._turn:
+            line = await self._connected()
+            try:
+                async with asyncio.timeout(self._timeout):
+                    line.write(frame(message))
+                    await line.close()
+            except TimeoutError:
+                raise TimedOut(f"{self._place}: not read in {self._timeout:g} s") from None
+            finally:
+                line.abort()
+
     async def stream(self, messages: Iterable[bytes], window: int) -> AsyncGenerator[bytes, None]:
         """Yield the acknowledgements in order, with up to `window` messages in flight: for peers that pipeline."""
         async with self._turn:
