@@ -46,7 +46,7 @@ FIELD_CODES: Final = {
 }
 MESSAGE_CODES: Final = {
     "DQ-MSGSTRUCT": "The message is not built as the standard says.",
-    "DQ-CHARSET": "Bytes do not fit the character set, it is unknown or unsupported, or control characters were left out.",
+    "DQ-CHARSET": "Bytes do not fit the character set, it is not supported, or control characters were left out.",
     "DQ-FUTURE-CLOCK": "The sender's clock is ahead of ours; the time of receipt was taken.",
     "DQ-CTRLID-REUSE": "The control id was used before for another message.",
     "required-field-missing": "A field that the standard requires is empty; as an error: the message cannot be used.",
