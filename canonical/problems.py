@@ -39,14 +39,14 @@ FIELD_CODES: Final = {
     "DQ-TIME-CONFLICT": "Two places of the message say different times.",
     "DQ-DURATION-CONFLICT": "The duration is not the time from start to end.",
     "DQ-UOM": "A unit is missing or unknown.",
-    "DQ-ESCAPE": "An escape sequence is unknown or never ends; it was kept as sent.",
+    "DQ-ESCAPE": "An escape sequence is unknown or never ends (kept as sent), or is a control character (left out).",
     "DQ-NPI-CHECK": "The check digit of a National Provider Identifier is wrong.",
     "DQ-AUTHORITY-UNREGISTERED": "The authority registry does not know who assigned a number.",
     "DQ-AUTHORITY-DEFAULTED": "A number came without its authority; the sender's own was taken.",
 }
 MESSAGE_CODES: Final = {
     "DQ-MSGSTRUCT": "The message is not built as the standard says.",
-    "DQ-CHARSET": "Bytes do not fit the character set, or it is not known.",
+    "DQ-CHARSET": "Bytes do not fit the character set, it is not supported, or control characters were left out.",
     "DQ-FUTURE-CLOCK": "The sender's clock is ahead of ours; the time of receipt was taken.",
     "DQ-CTRLID-REUSE": "The control id was used before for another message.",
     "required-field-missing": "A field that the standard requires is empty; as an error: the message cannot be used.",

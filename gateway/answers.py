@@ -1,6 +1,6 @@
 """What the sender hears: DESIGN 2's table, in original and enhanced mode. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
 from canonical.ids import ulid
@@ -56,6 +56,14 @@ def _listed(intent: Intent, code: str, problems: Sequence[Problem]) -> Sequence[
     return [problem for problem in problems if problem.severity != "information"]
 
 
+def codes_in(payload: bytes) -> Iterator[str]:
+    """The codes that an answer gives back: one for each acknowledgement in it, none where it is empty."""
+    at = payload.find(b"\rMSA")
+    while at >= 0:
+        yield payload[at + 5 : at + 7].decode("latin-1")
+        at = payload.find(b"\rMSA", at + 7)
+
+
 def _joined(payloads: Sequence[bytes]) -> bytes:
     """Several messages as the content of one frame: only the outermost frame bytes are left to the listener."""
     return b"".join(frame(payload) for payload in payloads)[1:-2]
@@ -66,11 +74,13 @@ def _control_id(identity: str, place: int) -> str:
 
 
 def refusal(intent: Intent) -> Answer:
-    """Nothing was kept: the sender keeps it and tries again (or the connection closes, as the feed says)."""
+    """Nothing was kept: the sender keeps it and tries again.
+
+    The connection closes where the feed says so, and where the sender wants no answer: it would not notice otherwise.
+    """
     how = intent.feed.settings.unavailable
-    if how == "close":
-        return Answer(None, close=True, committed=False)
-    return Answer(reply(intent, how, (NOT_NOW,), kept=False) or None, committed=False)
+    payload = b"" if how == "close" else reply(intent, how, (NOT_NOW,), kept=False)
+    return Answer(payload or None, close=not payload, committed=False)
 
 
 _second = 0

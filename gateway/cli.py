@@ -14,11 +14,11 @@ from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
-from gateway.addresses import split
+from gateway.addresses import overlap, split
 from gateway.cli_messages import explain, seconds, send, translate
 from gateway.forms import is_address
 from gateway.settings import ROLES, Feed, Site
-from gateway.site import BadSite, load
+from gateway.site import BadSite, load, remarks
 from gateway.stop import Stop
 
 Command = Callable[[argparse.Namespace], int]
@@ -140,6 +140,8 @@ def check(arguments: argparse.Namespace) -> int:
         print(f"  feed {feed.name}: {feed.settings.mllp}, {_tls(feed)}, {zone}, tenant {feed.tenant}")
     for name, client in sorted(site.clients.items()):
         print(f"  client {name}: {', '.join(client.scopes)}, tenant {client.tenant}")
+    for remark in remarks(arguments.site, site):
+        print(f"warning: {remark}", file=sys.stderr)
     return 0
 
 
@@ -239,6 +241,8 @@ def demo(arguments: argparse.Namespace) -> int:
     for name in ("http", "mllp"):
         if not is_address(getattr(arguments, name)):
             raise Stop(f"--{name} is written host:port, as in 127.0.0.1:0 for any free port")
+    if overlap(arguments.http, arguments.mllp):
+        raise Stop(f"--mllp is the address of --http ({arguments.http}); choose another")
     options = Options(
         http=arguments.http,
         mllp=arguments.mllp,

@@ -43,14 +43,21 @@ def send(arguments: argparse.Namespace) -> int:
 async def _send(arguments: argparse.Namespace, batch: Sequence[tuple[str, bytes]]) -> int:
     """One after another; one that gets no answer is reported, and the next goes over a new connection."""
     from connectors.mllp.client import MllpError, Sender
-    from transforms.hl7v2.ack import read_ack
+    from transforms.hl7v2.ack import read_ack, wants_any
+    from transforms.hl7v2.header import header
 
     host, port = split(arguments.to)
     sender = Sender(host, port, _tls(arguments), arguments.timeout)
     accepted = refused = 0
     try:
         for name, one in batch:
+            head = header(one)
             try:
+                if head and head.message_type != "ACK" and not wants_any(head):
+                    await sender.tell(one)
+                    accepted += 1
+                    print(f"{name}: sent; it asks for no answer (MSH-15, MSH-16)\n", flush=True)
+                    continue
                 answer = await sender.send(one)
             except MllpError as error:
                 _tell(f"{name}: {error} ({error.outcome}: {MEANT[error.outcome]})")

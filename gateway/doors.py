@@ -37,6 +37,7 @@ class Door:
             self.accept,
             self.oversize,
             observe=self._observe,
+            unsecured=self._unsecured,
             framing=Framing(
                 max_bytes=max(feed.settings.max_bytes for feed in feeds),
                 strict=first.strict_framing,
@@ -66,7 +67,7 @@ class Door:
         if feed is not None:
             return self.pipeline.accept(feed, frame)
         future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-        future.set_result(Answer(self._turned_away(frame), committed=False))
+        future.set_result(Answer(self._turned_away(frame, peer), committed=False))
         return future
 
     def choose(self, frame: bytes, peer: Peer) -> Feed | None:
@@ -77,19 +78,35 @@ class Door:
         general = [feed for feed in open_to if not feed.settings.senders]
         return next(iter(named or general), None)
 
-    def _turned_away(self, frame: bytes) -> bytes | None:
-        head, now = header(frame), self.pipeline.clock()
-        kind = head.message_type if head else ""
-        self.pipeline.count(self.feeds[0].name, kind, "turned_away")
-        return ack.build_minimal(frame, "AR", sha256(frame).hexdigest()[:20], timestamp(now), (NO_ROUTE,))
+    def _turned_away(self, frame: bytes, peer: Peer) -> bytes | None:
+        return self._refused(self.feeds[0], frame, peer, "turned_away", NO_ROUTE)
 
     def oversize(self, head: bytes, peer: Peer) -> bytes | None:
-        """The last answer of a connection whose frame is too long."""
-        now = self.pipeline.clock()
-        return ack.build_minimal(head, "AR", sha256(head).hexdigest()[:20], timestamp(now), (TOO_LONG,))
+        """The last answer of a connection whose frame is too long. What came of it is not kept: a part of a message
+        must never be taken for the whole, by a replay least of all.
+        """
+        return self._refused(self.choose(head, peer) or self.feeds[0], head, peer, "oversize", TOO_LONG)
+
+    def _refused(self, feed: Feed, raw: bytes, peer: Peer, outcome: str, why: Problem) -> bytes | None:
+        """Count and tell that nothing is kept of a message; the answer to it."""
+        head, now = header(raw), self.pipeline.clock()
+        kind = head.message_type if head else ""
+        answer = ack.build_minimal(raw, "AR", sha256(raw).hexdigest()[:20], timestamp(now), (why,))
+        self.pipeline.count(feed.name, kind, outcome)
+        self.pipeline.answered(feed.name, answer)
+        self.pipeline.journal.turned_away(feed.name, kind, why.code.lower(), peer)
+        return answer
 
     def _observe(self, fault: Fault, peer: Peer) -> None:
-        self.pipeline.metrics.mllp_faults.child(self.feeds[0].name, str(fault)).inc()
+        self._fault(str(fault), peer)
+
+    def _unsecured(self, why: str, peer: Peer) -> None:
+        self._fault("tls", peer, why)
+
+    def _fault(self, fault: str, peer: Peer, why: str | None = None) -> None:
+        feed = self.feeds[0].name
+        self.pipeline.metrics.mllp_faults.child(feed, fault).inc()
+        self.pipeline.journal.fault(feed, fault, peer, why)
 
 
 def shows(feed: Feed, certificate: Certificate | None) -> bool:

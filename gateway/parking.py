@@ -11,6 +11,7 @@ from canonical.events import Event
 from canonical.ids import new_id
 from canonical.tasks import Task, task_event
 from gateway.store.protocol import Batch, Store, Subscription
+from policies.redact import log
 
 QUEUE = "delivery"
 TITLES = {
@@ -40,9 +41,12 @@ async def raise_task(
         version=found.version + 1 if found else 1,
     )
     async with store.unit() as unit:
-        return await unit.commit(
+        events = await unit.commit(
             Batch(tasks=[task], events=[task_event(task, "created", now, traceparent=traceparent)])
         )
+    if code == "DLV-PARKED":
+        log("delivery.parked", level="warning", subscription=subscription.id, task=identity)
+    return events
 
 
 async def disable(store: Store, subscription: Subscription, reason: str, now: int) -> None:
@@ -53,4 +57,5 @@ async def disable(store: Store, subscription: Subscription, reason: str, now: in
     changed = msgspec.structs.replace(
         current, state="disabled", reason=reason, version=current.version + 1, updated_at=now
     )
-    await store.put_subscription(changed, current.version)
+    if await store.put_subscription(changed, current.version):
+        log("subscription.disabled", level="warning", subscription=subscription.id, why=reason)

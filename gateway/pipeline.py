@@ -19,9 +19,10 @@ from canonical.ids import new_id
 from canonical.settle import Working
 from canonical.tasks import Task
 from connectors.mllp.seam import Answer
-from gateway.answers import refusal
+from gateway.answers import codes_in, refusal
 from gateway.clock import MICROS, Clock
 from gateway.intake import Intent, read
+from gateway.journal import Journal
 from gateway.settings import Feed, Intake
 from gateway.settling import lookups, settled_into
 from gateway.store.protocol import Batch, Conflict, MessageState, Seen, Store, Unavailable, Unit
@@ -52,6 +53,7 @@ class Pipeline:
         self.clock = clock
         self.tracer = tracer
         self.metrics = metrics
+        self.journal = Journal(clock)
         self.site = site
         self.window = dedup_days * DAY
         self.switches: dict[str, str] = {}
@@ -128,12 +130,16 @@ class Pipeline:
         if name not in self.switches:
             await self.store.set_switch(name, by)
             self._learn(self.switches | {name: by})
+            _log_switch("held", name, by)
         return self.switches[name]
 
     async def release(self, name: str) -> None:
         """Take up again what was held."""
         await self.store.set_switch(name, None)
+        was_held = name in self.switches
         self._learn({held: by for held, by in self.switches.items() if held != name})
+        if was_held:
+            _log_switch("released", name)
 
     def _learn(self, switches: dict[str, str]) -> None:
         self.switches = switches
@@ -207,8 +213,12 @@ class Pipeline:
         ended = self.clock()
         self.metrics.commit_group.observe(len(group))
         self.metrics.commit_seconds.observe((ended - began) / MICROS)
-        for intent, (payload, state, code) in zip(group, answers, strict=True):
-            self._answer(intent, payload, state, code, ended)
+        self.journal.slow((ended - began) / MICROS, len(group))
+        for message in batch.messages:
+            if message.state != "applied":
+                self.journal.kept(message)
+        for intent, (payload, state) in zip(group, answers, strict=True):
+            self._answer(intent, payload, state, ended)
         if events:
             for hear in self.on_events:
                 hear(events)
@@ -248,13 +258,17 @@ class Pipeline:
 
     # -- the answer
 
-    def _answer(self, intent: Intent, payload: bytes, state: MessageState, code: str, at: int) -> None:
+    def answered(self, feed: str, payload: bytes | None) -> None:
+        """Count an answer that goes out, by each code in it."""
+        for code in codes_in(payload or b""):
+            self.metrics.acks.child(feed, code).inc()
+
+    def _answer(self, intent: Intent, payload: bytes, state: MessageState, at: int) -> None:
         kind = intent.header.message_type if intent.header else ""
         took = max(0, at - intent.cause.received_at) / MICROS
         self.metrics.ack_latency.child(intent.feed.name).observe(took)
         self.count(intent.feed.name, kind, state)
-        if code:
-            self.metrics.acks.child(intent.feed.name, code).inc()
+        self.answered(intent.feed.name, payload)
         if intent.trace:
             message = intent.cause.message
             self.tracer.finish(intent.trace, feed=intent.feed.name, message=message, type=kind, state=state)
@@ -266,10 +280,13 @@ class Pipeline:
         kind = intent.header.message_type if intent.header else ""
         self.count(intent.feed.name, kind, "declined")
         self.metrics.declined.child(intent.feed.name, why).inc()
+        self.journal.declined(intent, why)
         if intent.trace:
             self.tracer.finish(intent.trace, "error", feed=intent.feed.name, code=why)
+        answer = refusal(intent)
+        self.answered(intent.feed.name, answer.payload)
         if intent.answer and not intent.answer.done():
-            intent.answer.set_result(refusal(intent))
+            intent.answer.set_result(answer)
 
     def count(self, feed: str, kind: str, outcome: str) -> None:
         """One more message of a feed, and what became of it."""
@@ -295,3 +312,9 @@ class Pipeline:
         at = self.now()
         identity = new_id("event", at, kind, subject)
         return Event(id=identity, type=kind, tenant=tenant, subject=subject, at=at, feed=feed, traceparent=traceparent)
+
+
+def _log_switch(what: str, name: str, by: str | None = None) -> None:
+    """`intake.held`, `feed.released`."""
+    kind, _, feed = name.partition(":")
+    log(f"{kind}.{what}", feed=feed or None, client=by.rpartition(" ")[2] if by else None)

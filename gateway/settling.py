@@ -39,13 +39,13 @@ def lookups(group: Sequence[Intent]) -> list[tuple[str, Identifier]]:
 
 def settled_into(
     batch: Batch, intent: Intent, working: Working, seen: dict[str, list[Seen]], site: str | None
-) -> tuple[bytes, MessageState, str]:
-    """Add a message to the batch, unless it is known; its acknowledgement, its state, and the code it is answered."""
+) -> tuple[bytes, MessageState]:
+    """Add a message to the batch, unless it is known; its acknowledgement and its state."""
     before = seen.setdefault(intent.dedup, [])
     for known in before:
         if known.hash == intent.hash:
             batch.repeats.append(known.id)
-            return known.ack, "duplicate", ""
+            return known.ack, "duplicate"
     problems = [*intent.mapped.problems, REUSED] if before else list(intent.mapped.problems)
     cause = intent.cause
     verdict, settled = applied(batch, intent, working, problems, cause.received_at)
@@ -53,7 +53,7 @@ def settled_into(
     payload = reply(intent, code, problems)
     batch.messages.append(kept_of(intent, verdict, settled, problems, payload, code, site))
     before.append(Seen(id=cause.message, hash=intent.hash, received_at=cause.received_at, ack=payload))
-    return payload, STATES[verdict], code
+    return payload, STATES[verdict]
 
 
 def applied(

@@ -9,6 +9,7 @@ A code file holds rows of `local,code,system,display` under that header; its nam
 import csv
 import io
 import re
+import stat
 import tarfile
 import tomllib
 from collections.abc import Iterator
@@ -178,6 +179,19 @@ def load(folder: Path) -> Site:
         raise BadSite(sorted(reader.problems, key=lambda one: (one.file, one.line or 0)))
     files = pack(reader.folder)
     return replace(site, digest=sha256(files).hexdigest(), files=files)
+
+
+def remarks(folder: Path, site: Site) -> Iterator[str]:
+    """What is worth a look in a site that can be served: keys that everyone can read, folders that nobody does."""
+    main = site.main
+    keys = [main.store.key_file, main.server.private_key, *(feed.settings.private_key for feed in site.feeds)]
+    for key in dict.fromkeys(keys):
+        if key and key.stat().st_mode & stat.S_IROTH:
+            yield f"{key}: everyone on this machine can read this key; chmod o-r takes that away"
+    for part, suffix in (("peers", ".toml"), ("clients", ".toml")):
+        for path in sorted((folder / part).glob("*/")):
+            if any(path.rglob(f"*{suffix}")):
+                yield f"{path}: this folder is not read; the files of {part} stand in {part}/ itself"
 
 
 def _read(reader: _Reader) -> Site:

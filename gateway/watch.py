@@ -134,6 +134,7 @@ class Watch:
         alarm = f"{kind}:{name}:{heard}"
         if await self.store.lease(alarm, self.name, now + TELLING, now):
             await self.pipeline.announce([self.pipeline.event(kind, self.feeds[name].tenant, name, name)])
+            log(kind, level="warning" if kind == "feed.silent" else "info", feed=name)
             await self.store.lease(alarm, self.name, now + TOLD, now)
             await self._keep([name])
 

@@ -71,7 +71,8 @@ class Metrics:
         self.messages = counter(
             "messages",
             "Messages that came, by what became of them: a state (`applied`, `unmapped`, `parked`, `refused`), "
-            "`duplicate`, `declined` (not kept; its sender tries again), `turned_away` (no feed takes it).",
+            "`duplicate`, `declined` (not kept; its sender tries again), `turned_away` (no feed takes it), `oversize` "
+            "(longer than `max-bytes`, and not kept).",
             feed=CODE,
             type=MESSAGE_TYPE,
             outcome=CODE,
@@ -83,7 +84,13 @@ class Metrics:
             feed=CODE,
             reason=CODE,
         )
-        self.acks = counter("acks", "Acknowledgements by their code, without those of duplicates.", feed=CODE, code=ACK)
+        self.acks = counter(
+            "acks",
+            "Acknowledgements that were sent, by their code: also to what came again, and to what was not kept. What "
+            "no feed takes is counted under the first of its port.",
+            feed=CODE,
+            code=ACK,
+        )
         self.ack_latency = self._histogram(
             "feed_to_ack_seconds",
             "From a message's receipt to its acknowledgement, which waits for the commit.",
@@ -95,7 +102,7 @@ class Metrics:
         )
         self.mllp_faults = counter(
             "mllp_faults",
-            "Framing and connection faults; of a port that feeds share, under the first.",
+            "Framing faults, and TLS handshakes that failed (`tls`); of a port that feeds share, under the first.",
             feed=CODE,
             fault=CODE,
         )

@@ -1,7 +1,7 @@
 """The MLLP listener: accepts connections within limits, over TCP or TLS, and gives every frame to its owner.
 
 It promises the order of answers and back-pressure; that a frame is kept is the promise of whoever resolves its future.
-It never reads a message and logs nothing: `Counts` and `observe` say what happened.
+It never reads a message and logs nothing: `Counts`, `observe` and `unsecured` say what happened.
 """
 
 import asyncio
@@ -12,10 +12,22 @@ from functools import partial
 
 from connectors.mllp.connection import LINGER, Connection, Rules
 from connectors.mllp.framing import Framing
-from connectors.mllp.seam import Accept, Answer, Counts, Limits, Observe, Peer, Refuse
-from connectors.mllp.tls import Certificate, tls
+from connectors.mllp.seam import Accept, Answer, Counts, Limits, Observe, Peer, Refuse, Unsecured
+from connectors.mllp.tls import Certificate, failure, tls
 
-__all__ = ["Accept", "Answer", "Certificate", "Counts", "Limits", "Listener", "Observe", "Peer", "Refuse", "tls"]
+__all__ = [
+    "Accept",
+    "Answer",
+    "Certificate",
+    "Counts",
+    "Limits",
+    "Listener",
+    "Observe",
+    "Peer",
+    "Refuse",
+    "Unsecured",
+    "tls",
+]
 
 BACKLOG = 512
 KEEPALIVE = {"TCP_KEEPIDLE": 60, "TCP_KEEPINTVL": 15, "TCP_KEEPCNT": 4}
@@ -29,6 +41,7 @@ class Listener:
 
     `accept` is called for each frame, in order of arrival, and must be cheap: it returns a future of the answer.
     `refuse` is given the first bytes of an oversize frame and returns the last answer of that connection.
+    `unsecured` is told of a TLS handshake that failed, and why: a word of OpenSSL's or ours, and no content.
     """
 
     def __init__(
@@ -37,6 +50,7 @@ class Listener:
         refuse: Refuse = lambda head, peer: None,
         *,
         observe: Observe = lambda fault, peer: None,
+        unsecured: Unsecured = lambda why, peer: None,
         framing: Framing | None = None,
         limits: Limits | None = None,
         ssl: ssl.SSLContext | None = None,
@@ -46,6 +60,7 @@ class Listener:
         self.counts = Counts()
         self._limits = limits or Limits()
         self._ssl = ssl
+        self._unsecured = unsecured
         self._reuse_port = reuse_port
         self._rules = Rules(
             accept=accept,
@@ -189,8 +204,10 @@ class Listener:
                 ssl_handshake_timeout=self._limits.handshake_timeout if secured else None,
                 ssl_shutdown_timeout=LINGER if secured else None,
             )
-        except OSError:
+        except OSError as error:
             self.counts.closed["handshake"] += 1
+            if secured:
+                self._unsecured(failure(error), connection.peer)
 
     def _greeted(self, sock: socket.socket, connection: Connection, greeting: asyncio.Task[None]) -> None:
         """Free the place of a connection that never was: a drain may cancel a greeting before its first step."""

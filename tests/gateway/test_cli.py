@@ -103,6 +103,22 @@ def test_check_prints_all_problems(site: Path, capsys: pytest.CaptureFixture[str
     assert "peers/east.toml:1: zone: must be an IANA time zone" in lines
 
 
+def test_check_warns_of_what_can_be_served(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A key that everyone can read and peers in a folder below are told, and are no reason to refuse the site."""
+    key = site / "site.key"
+    key.write_bytes(bytes(32))
+    main_file = site / "isthmus.toml"
+    main_file.write_text(main_file.read_text() + f'\n[store]\nkey-file = "{key}"\n')
+    (site / "peers" / "sub").mkdir()
+    (site / "peers" / "sub" / "lost.toml").write_text('zone = "America/New_York"\n')
+    for mode, warned in ((0o644, True), (0o600, False)):
+        key.chmod(mode)
+        assert 0 == main(["check", str(site)])
+        said = capsys.readouterr()
+        assert warned == ("site.key: everyone on this machine can read this key" in said.err)
+        assert "peers/sub: this folder is not read" in said.err
+
+
 def test_example_site_is_good() -> None:
     """The site that docs point to can be served as it is."""
     assert 0 == main(["check", str(Path(__file__).parents[2] / "deploy" / "site")])
@@ -147,6 +163,16 @@ def test_demo_says_that_a_port_is_taken(tmp_path: Path, capsys: pytest.CaptureFi
 
     assert "--mllp" in capsys.readouterr().err
     assert not (tmp_path / "demo" / "demo.json").exists()
+
+
+@pytest.mark.parametrize("mllp", ["127.0.0.1:{port}", "0.0.0.0:{port}"])
+def test_demo_at_one_address_twice(mllp: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The API and the feed cannot share an address; the demo says so at once."""
+    port = free_port()
+    options = ["--http", f"127.0.0.1:{port}", "--mllp", mllp.format(port=port), "--data", str(tmp_path / "demo")]
+
+    assert 1 == main(["demo", "--headless", "--quiet-peers", *options])
+    assert f"--mllp is the address of --http (127.0.0.1:{port})" in capsys.readouterr().err
 
 
 def test_serve_says_that_the_data_is_taken(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -228,6 +254,20 @@ def test_translate_says_what_would_be_answered(
 
     found = json.loads(capsys.readouterr().out)
     assert (state, ack) == (found["state"], found["ack"])
+
+
+def test_translate_speaks_as_the_api_does(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The problems of the message call a field what those of its record call it."""
+    raw = HEAD.format(kind="ADT^A31", number=1) + "EVN||20261101\rPID|1||1^^^A^MR||Doe^Jo||19851399\r"
+    assert 0 == main(["translate", str(written(tmp_path, raw))])
+
+    found = json.loads(capsys.readouterr().out)
+    fields = [
+        [one["field"] for one in said if "field" in one]
+        for said in (found["problems"], found["records"][0]["problems"])
+    ]
+    assert "birthDate" in fields[0]
+    assert "birthDate" in fields[1]
 
 
 BATCH = f"FHS|^~\\&\rBHS|^~\\&\r{BOOKING}{WRONG}BTS|2\rFTS|1\r"
@@ -350,6 +390,40 @@ def test_explain(tmp_path: Path, site: Path, capsys: pytest.CaptureFixture[str])
     assert after["ZPI-2"] == "not mapped; kept in the message"
 
 
+@pytest.mark.parametrize(
+    ("asks", "says"),
+    [
+        ("", "would be applied, answered AA"),
+        ("|||AL|NE", "would be applied, answered CA"),
+        ("|||ER|NE", "would be applied, not answered\n"),
+        ("|||NE|NE", "would be applied, not answered: MSH-15 and MSH-16 ask for no answer"),
+    ],
+)
+def test_explain_says_what_is_heard(asks: str, says: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The code that goes over the wire, in the mode that the sender asks for."""
+    raw = BOOKING.replace(
+        "|2.5.1||||||UNICODE", f"|2.5.1{asks or '|||'}|||UNICODE" if not asks else f"|2.5.1{asks}||UNICODE"
+    )
+    assert 0 == main(["explain", str(written(tmp_path, raw))])
+
+    assert says in capsys.readouterr().out
+
+
+def test_explain_without_a_type(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """It says that there is none."""
+    main(["explain", str(written(tmp_path, HEAD.format(kind="", number=7)))])
+
+    assert capsys.readouterr().out.startswith("no type  control id C7")
+
+
+def test_explain_of_a_duration_that_gave_way(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """TQ1-6 says the length only where SCH-9 does not; beside it, it is told why it became nothing."""
+    raw = HEAD.format(kind="SIU^S12", number=1) + "SCH||F1^EASTSCH|||||||30|min\rTQ1|1|||||40^min|20261202093000\r"
+    main(["explain", str(written(tmp_path, raw))])
+
+    assert "gave way to SCH-9" in capsys.readouterr().out
+
+
 def test_explain_reads_standard_input(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """`-` is standard input, and several messages are explained one after another."""
     content = (BOOKING + WRONG).encode()
@@ -438,6 +512,19 @@ def test_send_goes_on(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
         " (ambiguous: it may have been kept)",
         "isthmus: 3 sent: 2 accepted, 0 refused, 1 without an answer",
     ] == heard.err.splitlines()
+
+
+def test_send_does_not_wait_for_an_answer_that_nobody_asked_for(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """NE in MSH-15 and MSH-16: the message is sent, and the next one after it; no answer is a success."""
+    unasked = BOOKING.replace("|2.5.1||||||UNICODE", "|2.5.1|||NE|NE||UNICODE")
+    with Receiver("AA") as address:
+        assert 0 == main(["send", str(written(tmp_path, unasked + BOOKING)), "--to", address, "--timeout", "5"])
+
+    said = capsys.readouterr().out
+    assert 1 == said.count("it asks for no answer")
+    assert 1 == said.count("MSA|AA|C1")
 
 
 @pytest.mark.parametrize(

@@ -221,7 +221,8 @@ def test_what_is_held_keeps_nothing(isthmus: Isthmus, held: str) -> None:
         assert ["AR"] == heard(line, sent("applied", ORIGINAL, control))
         assert ["CR"] == heard(line, sent("applied", "AL/AL", control))
         assert ["AR"] == heard(line, sent("applied", "NE/AL", control))
-        assert [] == heard(line, sent("applied", "NE/NE", control))
+        with Line(isthmus.mllp) as unheard:
+            assert unheard.say(sent("applied", "NE/NE", control)) is None, "who wants no answer sees a closed line"
         assert "paused" in [one["state"] for one in isthmus.get("/v1/feeds")["items"] if one["name"] == "soak"]
         assert [] == isthmus.all(f"/v1/messages?controlId={control}")
         assert 200 == isthmus.ask("POST", f"/v1/{held}/release").status

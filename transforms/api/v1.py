@@ -366,8 +366,14 @@ def problems(record: Record) -> tuple[Problem, ...]:
     return tuple(replace(one, field=called.get(one.field or "", one.field)) for one in record.problems)
 
 
+def named(problem: Problem) -> Problem:
+    """A problem of a message, with its field called as the API calls it."""
+    return replace(problem, field=_ANYWHERE.get(problem.field or "", problem.field))
+
+
 KIND = {record: str(record.__struct_config__.tag) for record in WIRE}
 CALLED = {record: {field.name: field.encode_name for field in fields(wire)} for record, wire in WIRE.items()}
+_ANYWHERE = {name: called for names in CALLED.values() for name, called in names.items()}
 _MADE = {
     *("version_id", "created_at", "updated_at", "effective_at"),
     *("status_history", "problems", "provenance", "encounter"),

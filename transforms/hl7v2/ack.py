@@ -71,6 +71,11 @@ def wants(inbound: Header, code: str) -> bool:
     return code[1] in _CONDITIONS.get(condition.upper(), "AER")
 
 
+def wants_any(inbound: Header) -> bool:
+    """Whether anything that can become of the message is told to its sender."""
+    return any(wants(inbound, f"{kind}{code}") for kind in "AC" for code in "AER")
+
+
 def replies(inbound: Header, code: str, kept: bool = True) -> tuple[str, ...]:
     """The acknowledgements to send for an outcome given in original mode's words, the immediate one first.
 

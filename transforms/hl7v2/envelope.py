@@ -11,6 +11,9 @@ from canonical.problems import Problem
 from .header import Header
 
 PROCESSING_IDS: Final = frozenset({"P", "T", "D"})  # table 0103
+LOWER_CASE: Final = Problem(
+    code="DQ-MSGSTRUCT", path="MSH-9", detail="the type is not in upper case; it was read as if it were"
+)
 VERSIONS: Final = frozenset(  # table 0104
     {
         *("2.0", "2.0D", "2.1", "2.2", "2.3", "2.3.1", "2.3.2", "2.4", "2.5", "2.5.1", "2.6", "2.7", "2.7.1"),
@@ -34,8 +37,10 @@ ODD_VERSION: Final = Problem(
 )
 
 
-def complaints(header: Header) -> Iterator[Problem]:
-    """Everything that is wrong."""
+def complaints(header: Header, kind: str) -> Iterator[Problem]:
+    """Everything that is wrong; `kind` is MSH-9 as sent."""
+    if any(char.islower() for char in kind):
+        yield LOWER_CASE
     if not header.control_id.strip():
         yield NO_CONTROL_ID
     processing, version = header.processing_id.strip().upper(), header.version.strip().upper()

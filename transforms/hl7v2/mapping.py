@@ -12,7 +12,7 @@ from canonical.problems import Problem
 from . import adt, siu, times
 from .actions import Events
 from .envelope import complaints
-from .er7 import Message
+from .er7 import Message, silenced
 from .header import Header
 from .instants import point
 from .keys import keys_of, keys_of_unmapped
@@ -20,6 +20,7 @@ from .profile import Profile
 from .rows import BadField, Reading, Used
 
 EVENTS: Final[Events] = {**siu.EVENTS, **adt.EVENTS}
+SECOND: Final = 1_000_000
 MOST: Final = 20_000  # segments and repetitions: more than that would keep everyone else waiting
 MOST_MERGES: Final = 250  # each takes up all that is known of both
 FEW: Final = 2 * MOST  # characters that cannot hold as many
@@ -37,9 +38,11 @@ def map_message(
     message: Message, header: Header, profile: Profile, received_at: int, trace: list[Used] | None = None
 ) -> Mapped:
     """What a message says, in the order in which it takes effect."""
+    if message.has_controls:
+        message = silenced(message)
     reading = Reading(message, profile, received_at, msh_offset(header, message.problems), trace)
     mapped = Mapped(clock=clock(reading), event=header.event or _event(message))
-    message.problems += complaints(header)
+    message.problems += complaints(header, message.segments[0].get(9))
     action = EVENTS.get((header.message_type, mapped.event))
     if action is None:
         mapped.known = False
@@ -97,8 +100,13 @@ def clock(reading: Reading) -> int:
             continue
         if found and found.micros > reading.received_at + AHEAD:
             reading.complain("DQ-FUTURE-CLOCK", "the sender's clock is ahead of ours; the time of receipt was taken")
-            return reading.received_at
+            return _receipt(reading)
         if found:
             return found.micros
     reading.complain("DQ-REQUIRED-MISSING", "no readable time of the event; the time of receipt was taken", at="MSH-7")
-    return reading.received_at
+    return _receipt(reading)
+
+
+def _receipt(reading: Reading) -> int:
+    """The second of the receipt: as senders tell time, so that what one sends in that same second is not older."""
+    return reading.received_at - reading.received_at % SECOND

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -240,3 +241,44 @@ def test_a_message_without_a_control_id_says_so(kind: str) -> None:
 
     assert {("required-field-missing", "MSH-10")} == codes(said)
     assert None is said.anchor_missing
+
+
+def test_control_characters_are_no_text() -> None:
+    """They are left out of every value, sent as they are or escaped, and each field that had one says so."""
+    raw = er7(
+        msh("ADT^A31"), "EVN||20261121", "PID|1||5^^^EASTMRN^MR||D\x00OE^JA\x07NE||1985\x7f0612", "NK1|1|SM\\X00\\ITH"
+    )
+    message = parse(raw)
+    head = header(raw)
+    assert head
+    said = map_message(message, head, EAST, RECEIVED)
+    values = msgspec.json.encode([patch.fields for patch in said.patches]).decode()
+
+    assert ("DOE" in values, "JANE" in values, "1985-06-12" in values, "SMITH" in values) == (True,) * 4
+    assert "\\u00" not in values
+    assert "\x7f" not in values
+    assert [("DQ-CHARSET", "PID-5"), ("DQ-CHARSET", "PID-7")] == [
+        (one.code, one.path) for one in said.problems if "control" in one.detail
+    ][:2]
+    assert "D\x00OE^JA\x07NE" == message.value("PID-5"), "what was parsed stays as it came"
+
+
+@pytest.mark.parametrize("kind", ["adt^a31", "Adt^A31^adt_a05", "ADT^a31"])
+def test_a_type_in_lower_case_is_read(kind: str) -> None:
+    """As if it were in upper case, with a problem."""
+    raw = er7(msh(kind), "EVN||20261121", "PID|1||5^^^EASTMRN^MR||DOE^JANE")
+    said, head = mapped(raw), header(raw)
+
+    assert head
+    assert ("ADT", "A31", True) == (head.message_type, said.event, said.known)
+    assert ("DQ-MSGSTRUCT", "MSH-9") in [(one.code, one.path) for one in said.problems]
+
+
+def test_a_clock_that_is_ahead_makes_nothing_older_of_the_same_second() -> None:
+    """The time of receipt is taken to the second, as senders tell theirs: a cancel that follows at once is not late."""
+    raw = er7(msh("SIU^S12").replace("20261121", "20291121"), "SCH||F1^EASTSCH")
+    message, head = parse(raw), header(raw)
+    assert head
+    received = RECEIVED - RECEIVED % SECOND + 123_456
+
+    assert received - 123_456 == map_message(message, head, EAST, received).clock
