@@ -30,7 +30,10 @@ CODES: dict[int, dict[str, str]] = {
         "subscription_deleted": "The subscription of the delivery is deleted, so there is nobody to send it to.",
         "too_many": "The client has as many subscriptions as it may.",
     },
-    410: {"cursor_expired": "The cursor is too old; begin the search again."},
+    410: {
+        "cursor_expired": "The cursor is too old; begin the search again.",
+        "cursor_gone": "The place is beyond the newest event: the feed was restored from a backup. Begin again.",
+    },
     412: {"precondition_failed": "It was changed since you read it; read it again."},
     413: {"content_too_large": "The body is larger than this server takes."},
     415: {"unsupported_media_type": "The body must be JSON and say so."},

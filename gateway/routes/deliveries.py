@@ -204,7 +204,10 @@ async def _allowed(call: Call, query: DeliverySearch | ResendAll) -> DeliveryQue
     if query.subscription:
         await owned(call, query.subscription)
     elif ADMIN not in call.principal.scopes:
-        raise invalid([Wrong(code="required", parameter="subscription", detail="Name one of your subscriptions.")])
+        detail = "Name one of your subscriptions."
+        if isinstance(query, ResendAll):
+            raise invalid([Wrong(code="required", pointer="/subscription", detail=detail)])
+        raise invalid([Wrong(code="required", parameter="subscription", detail=detail)])
     return asked_for(call.tenant, query, query.subscription)
 
 

@@ -15,11 +15,14 @@ from msgspec.structs import FieldInfo, fields
 from gateway.problems import Wrong, stop, unreadable
 
 Shape = TypeVar("Shape", bound=Struct)
+LARGEST = 2**63 - 1  # what a store can hold
 Place: TypeAlias = Literal["parameter", "pointer"]
 Limit: TypeAlias = Annotated[int, Meta(ge=1, le=500, description="The most that a page may hold.")]
 
 Cursor: TypeAlias = Annotated[str | None, Meta(description="The `next` of the page before, with the same search.")]
-AtMost: TypeAlias = Annotated[int, Meta(ge=1, description="At most so many, the oldest first; without it all.")] | None
+AtMost: TypeAlias = (
+    Annotated[int, Meta(ge=1, le=LARGEST, description="At most so many, the oldest first; without it all.")] | None
+)
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)

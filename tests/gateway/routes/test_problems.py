@@ -1,11 +1,15 @@
 """Whatever goes wrong is a problem that says what to do and repeats nothing that was sent."""
 
+import re
 import sqlite3
 from typing import Any
 
 import pytest
+from msgspec.structs import fields
 
+from gateway.api import ROUTES
 from gateway.problems import refusal_of
+from gateway.routes.serving import Route
 from gateway.store.protocol import Conflict, Unavailable
 from tests.gateway.routes.conftest import Gate
 from tests.gateway.routes.said import booking
@@ -66,6 +70,50 @@ async def test_everything_wrong_is_told(gate: Gate) -> None:
     assert ["limit", "dateFrom", "order", "*"] == [one["parameter"] for one in query["errors"]]
     assert [("patient", "repeated")] == [(one["parameter"], one["code"]) for one in twice["errors"]]
     assert ["/limit", "/status/0", ""] == [one["pointer"] for one in body["errors"]]
+
+
+def whole_numbers() -> list[Any]:
+    """Every whole number that a route takes: the route, where it is sent, its name and its type."""
+    return [
+        pytest.param(route, place, field, id=f"{route.operation}-{field.encode_name}")
+        for route in ROUTES
+        for place, shape in (("query", route.query), ("body", route.body))
+        for field in (fields(shape) if shape else ())
+        if "int" in re.findall(r"\w+", str(field.type)) or field.type is int
+    ]
+
+
+@pytest.mark.parametrize(("route", "place", "field"), whole_numbers())
+@pytest.mark.parametrize("number", [2**63, -(2**63) - 1, 10**30], ids=["2^63", "-2^63-1", "10^30"])
+async def test_a_number_that_no_store_can_hold(gate: Gate, route: Route, place: str, field: Any, number: int) -> None:
+    """Whole numbers beyond 64 bits are refused by their place, on every route that takes one."""
+    needed = {"url": "http://127.0.0.1:9/hook"} if route.operation == "createSubscription" else {}
+    path = route.template.replace("{id}", (await subscription(gate))["id"])
+    sent = {field.encode_name: number}
+    more = {"params": sent} if place == "query" else {"json": needed | sent}
+
+    problem = await failed(gate, route.method, path, **more)
+
+    assert (400, "invalid_request") == (problem["status"], problem["code"])
+    said = [one.get("parameter") or one["pointer"].removeprefix("/") for one in problem["errors"]]
+    assert [field.encode_name] == said
+
+
+async def subscription(gate: Gate) -> dict[str, Any]:
+    made: dict[str, Any] = (await gate.post("/v1/subscriptions", {"url": "http://127.0.0.1:9/hook"})).json()
+    return made
+
+
+async def test_the_largest_numbers(gate: Gate) -> None:
+    """What just fits is no fault of ours, whatever else may be wrong with it."""
+    hook = {"url": "http://127.0.0.1:9/hook"}
+    for body in (hook | {"after": 2**63 - 1}, hook | {"after": 0}):
+        assert (await gate.post("/v1/subscriptions", body)).status_code in (201, 422)
+    for path in ("/v1/messages/_replay", "/v1/deliveries/_resend"):
+        assert 200 == (await gate.post(path, {"state": "parked", "limit": 2**63 - 1, "dryRun": True})).status_code
+    for wait in ("nan", "inf", "-1"):
+        assert 400 == (await gate.ask("GET", f"/v1/events?wait={wait}")).status_code
+    assert 400 == (await gate.ask("GET", f"/v1/events?after={2**64}")).status_code
 
 
 async def test_allow(gate: Gate) -> None:

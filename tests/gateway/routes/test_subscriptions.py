@@ -123,6 +123,42 @@ async def test_what_is_not_taken(gate: Gate, body: dict[str, Any], codes: set[st
     assert (422, codes) == (answer.status_code, {one["code"] for one in answer.json()["errors"]})
 
 
+async def test_where_it_begins(gate: Gate) -> None:
+    """From the head or before it; a place that the feed does not have yet would skip what comes, and is refused."""
+    await gate.hear(booking(1))
+    head = int((await gate.get("/v1/events"))["next"])
+    body = {"url": "http://127.0.0.1:9/hook", "after": head + 1}
+
+    made = await subscribe(gate, after=head)
+    beyond = await gate.post(OURS, body, "partner")
+
+    assert head == made["cursor"]
+    assert (422, [("invalid_cursor", "/after")]) == (
+        beyond.status_code,
+        [(one["code"], one["pointer"]) for one in beyond.json()["errors"]],
+    )
+
+
+async def test_no_types_are_all(gate: Gate, partner: Partner) -> None:
+    """An empty list is all, as it is of feeds and patients: no subscription is active and deaf."""
+    made = await subscribe(gate, types=[])
+    other = await subscribe(gate, types=["patient.*"])
+    changed = await gate.ask(
+        "PATCH", f"{OURS}/{other['id']}", "partner", json={"types": []}, headers={"if-match": '"1"'}
+    )
+    blind = await gate.post(OURS, {"url": "http://127.0.0.1:9/hook", "types": [], "full": True}, "partner")
+
+    assert [["*"], ["*"]] == [made["types"], changed.json()["types"]]
+    assert (422, "scope_missing") == (blind.status_code, blind.json()["errors"][0]["code"])
+
+
+async def test_sending_again_without_saying_whose(gate: Gate) -> None:
+    """Who is not `admin` names a subscription; what is missing has its place in the body."""
+    answer = await gate.post("/v1/deliveries/_resend", {"state": "parked"}, "partner")
+
+    assert (422, "/subscription") == (answer.status_code, answer.json()["errors"][0].get("pointer"))
+
+
 async def test_clients_keep_apart(gate: Gate) -> None:
     """A client sees its own, an admin the tenant's, another tenant nothing."""
     made = await subscribe(gate)
