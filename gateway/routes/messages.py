@@ -1,8 +1,10 @@
 """/v1/messages: what was received, as bytes and as a tree, what became of it, and replay."""
 
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from typing import Annotated
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Raw, Struct
 from msgspec.structs import replace
 
 from canonical.meaning import codes, identity, means, pattern_of, when
@@ -14,7 +16,7 @@ from gateway.replays import Wanted
 from gateway.routes.jobs import Job, accepted
 from gateway.routes.paging import Page, after, page
 from gateway.routes.reading import AtMost, Body, Cursor, Limit, Moment, Query
-from gateway.routes.serving import Answer, Call, answer, serves
+from gateway.routes.serving import Answer, Call, answer, encode, serves
 from gateway.settings import Feed
 from gateway.store.keys import OUR_KINDS
 from gateway.store.protocol import Kept, Key, MessageQuery, MessageState
@@ -22,10 +24,11 @@ from transforms.api import v1
 from transforms.api.cloudevent import instant
 from transforms.hl7v2 import keys
 from transforms.hl7v2.er7 import Unparseable, parse
-from transforms.hl7v2.tree import SegmentNode, tree
+from transforms.hl7v2.tree import SegmentNode, nodes
 
 READ, REPLAY = "messages.read", "messages.replay"
 HL7, OCTETS = "application/hl7-v2", "application/octet-stream"
+PAGE_SIZE = 1 << 20  # bytes of a tree, after which no further segment is begun
 ACKS = ("AA", "AE", "AR", "CA", "CE", "CR")
 CALLED = {name: called for names in v1.CALLED.values() for name, called in names.items()}
 KINDS = keys.KINDS | OUR_KINDS
@@ -113,11 +116,20 @@ class Message(v1.Wire, frozen=True):
     trace: Annotated[str | None, means("The id of its trace.", pattern="^[0-9a-f]{32}$")] = None
 
 
+class TreePages(Query, frozen=True):
+    """Which segments of a message are wanted."""
+
+    limit: Limit = 500
+    cursor: Cursor = None
+
+
 class Tree(Struct, frozen=True, kw_only=True):
     """The segments of a message in their order, named as the standard names them."""
 
-    items: Annotated[list[SegmentNode], means("The segments.")]
-    next: Annotated[None, means("Always null: a message is one page.")] = None
+    items: Annotated[list[SegmentNode], means("The segments, in their order.")]
+    next: Annotated[
+        str | None, means("Send it as `cursor` for the segments after these; null at the end of the message.")
+    ] = None
 
 
 class Replay(Body, frozen=True):
@@ -215,18 +227,43 @@ async def read_raw_message(call: Call) -> Answer:
     guard=READ,
     audit="R",
     gives=Tree,
-    fails=("not_found", "not_decodable"),
+    fails=("not_found", "not_decodable", "cursor_expired"),
+    headers=("Link",),
     tag="messages",
 )
-async def read_message_tree(call: Call) -> Answer:
-    """One message decoded: every field that was sent, named, cut down to its leaves."""
+async def read_message_tree(call: Call, query: TreePages) -> Answer:
+    """One message decoded: every field that was sent, named, cut down to its leaves.
+
+    A long message is several pages of segments; a page may hold fewer than `limit` where they are large.
+    """
     kept = await _kept(call)
     feed = _feed(call, kept)
+    charset, asked = feed.profile.charset if feed else None, ("tree", kept.id)
+    skipped, _ = after(call, query, asked) or (0, "")
+    loop = asyncio.get_running_loop()
     try:
-        message = parse(kept.raw, feed.profile.charset if feed else None)
+        segments, end = await loop.run_in_executor(_aside, _segments, kept.raw, charset, skipped, query.limit)
     except Unparseable:
         raise stop(409, "not_decodable", "This message cannot be decoded; read it as raw bytes.") from None
-    return answer({"items": tree(message), "next": None})
+    return page(call, segments, (end, "") if end else None, asked, query)
+
+
+# A message may be megabytes long: it is decoded beside the loop, on which senders wait for their acknowledgements. One
+# at a time, since several would only take turns, and the loop would wait for each.
+_aside = ThreadPoolExecutor(max_workers=1, thread_name_prefix="isthmus-tree")
+
+
+def _segments(raw: bytes, charset: str | None, skipped: int, limit: int) -> tuple[list[Raw], int]:
+    """The segments of a page as JSON, and where the next one begins; 0 at the end."""
+    message = parse(raw, charset)
+    found, size = [], 0
+    for node in nodes(message, skipped):
+        found.append(Raw(encode(node)))
+        size += len(found[-1])
+        if len(found) == limit or size > PAGE_SIZE:
+            break
+    end = skipped + len(found)
+    return found, end if end < len(message.segments) else 0
 
 
 @serves(

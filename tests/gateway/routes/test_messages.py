@@ -1,6 +1,7 @@
 """Messages: found by any key, shown as bytes and as a tree, mapped again one by one or all that a filter finds."""
 
 import asyncio
+import time
 from typing import Any
 
 import pytest
@@ -53,6 +54,68 @@ async def test_raw_and_tree(gate: Gate) -> None:
     assert ["/v1/messages", "/v1/messages/{id}/raw", "/v1/messages/{id}/tree"] == [
         one.what for one in await gate.audited() if one.action == "R"
     ]
+
+
+async def test_pages_of_a_tree(gate: Gate) -> None:
+    """A long message comes page by page, whole and in its order; a cursor is of its message alone."""
+    await gate.hear(long_result(1200), booking(1))
+    (long,), (other,) = [(await gate.get("/v1/messages", params={"type": kind}))["items"] for kind in ("ORU", "SIU")]
+    path, seen, pages, cursor = f"/v1/messages/{long['id']}/tree", [], 0, None
+    while cursor or not pages:
+        answer = await gate.ask("GET", path, params={"cursor": cursor} if cursor else None)
+        cursor, pages = answer.json()["next"], pages + 1
+        seen += [segment["path"] for segment in answer.json()["items"]]
+        assert bool(cursor) == ("link" in answer.headers)
+    first = await gate.get(path, params={"limit": 2})
+    foreign = await gate.ask("GET", f"/v1/messages/{other['id']}/tree", params={"cursor": first["next"]})
+
+    assert (3, ["MSH", "PID", *(f"NTE[{n}]" for n in range(1, 1201))]) == (pages, seen)
+    assert ["MSH", "PID"] == [segment["path"] for segment in first["items"]]
+    assert (400, "invalid_cursor") == (foreign.status_code, foreign.json()["errors"][0]["code"])
+
+
+async def test_a_page_of_large_segments(gate: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A page ends early where its segments are large, and nothing is left out."""
+    await gate.hear(long_result(20))
+    (kept,) = (await gate.get("/v1/messages"))["items"]
+    path = f"/v1/messages/{kept['id']}/tree"
+    whole = await gate.get(path)
+    monkeypatch.setattr(messages, "PAGE_SIZE", 500)
+
+    page = await gate.get(path)
+    seen = page["items"]
+    while page["next"]:
+        page = await gate.get(path, params={"cursor": page["next"]})
+        seen += page["items"]
+
+    assert whole["next"] is None
+    assert len(page["items"]) < 22
+    assert whole["items"] == seen
+
+
+async def test_nobody_waits_for_a_tree(gate: Gate) -> None:
+    """While someone looks at a huge message, senders get their acknowledgements as ever."""
+    await gate.hear(long_result(200_000))
+    (kept,) = (await gate.get("/v1/messages"))["items"]
+    looking = asyncio.create_task(gate.get(f"/v1/messages/{kept['id']}/tree"))
+    waits = []
+    while not looking.done():
+        begun = time.perf_counter()
+        await gate.hear(booking(len(waits) + 1, patient=len(waits) % 9))
+        waits.append(time.perf_counter() - begun)
+
+    assert "MSH" == (await looking)["items"][0]["path"]
+    assert max(waits) < 0.5
+
+
+def long_result(notes: int) -> bytes:
+    """A result with so many lines of text."""
+    lines = (
+        "MSH|^~\\&|LAB|NORTH|ISTHMUS|HUB|20261121120000-0500||ORU^R01^ORU_R01|R2|T|2.5.1",
+        pid(1),
+        *(f"NTE|{n}|L|glucose^{n}" for n in range(1, notes + 1)),
+    )
+    return "\r".join((*lines, "")).encode()
 
 
 async def test_what_cannot_be_read(gate: Gate) -> None:
