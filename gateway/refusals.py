@@ -27,6 +27,7 @@ CODES: dict[int, dict[str, str]] = {
         "invalid_transition": "A task of this status cannot be changed so; `allowed` lists what it can become.",
         "not_decodable": "The message cannot be decoded; it can be read as raw bytes.",
         "still_under_way": "The delivery is not finished yet, so there is nothing to send again.",
+        "subscription_disabled": "The subscription is disabled, so nothing is sent to it; release it first.",
         "subscription_deleted": "The subscription of the delivery is deleted, so there is nobody to send it to.",
         "too_many": "The client has as many subscriptions as it may.",
     },

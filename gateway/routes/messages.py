@@ -15,7 +15,7 @@ from gateway.replaying import replay
 from gateway.replays import Wanted
 from gateway.routes.jobs import Job, accepted
 from gateway.routes.paging import Page, after, page
-from gateway.routes.reading import AtMost, Body, Cursor, Limit, Moment, Query
+from gateway.routes.reading import All, AtMost, Body, Cursor, Limit, Moment, Query, require_filter
 from gateway.routes.serving import Answer, Call, answer, encode, serves
 from gateway.settings import Feed
 from gateway.store.keys import OUR_KINDS
@@ -143,6 +143,7 @@ class Replay(Body, frozen=True):
 class ReplayAll(MessageFilter, Body, frozen=True):
     """Which messages to replay, and how; a dry run only counts them."""
 
+    all: All = False
     limit: AtMost = None
     emit: Annotated[
         bool, Meta(description="Tell subscribers of what changes; without it records are put right and nobody is told.")
@@ -302,8 +303,12 @@ async def replay_message(call: Call, body: Replay) -> Answer:
     tag="messages",
 )
 async def replay_messages(call: Call, body: ReplayAll) -> Answer:
-    """Replay all messages that a filter finds, as a job, oldest first; or count them."""
+    """Replay all messages that a filter finds, as a job, oldest first; or count them.
+
+    Give at least one filter, or `"all": true`.
+    """
     asked = asked_for(call.tenant, body)
+    require_filter(asked != MessageQuery(tenant=call.tenant), body.all)
     if body.dry_run:
         total = await call.api.replays.count(asked, body.limit)
         call.saw(count=total)

@@ -12,7 +12,7 @@ import msgspec
 from msgspec import NODEFAULT, Meta, Struct
 from msgspec.structs import FieldInfo, fields
 
-from gateway.problems import Wrong, stop, unreadable
+from gateway.problems import Wrong, invalid, stop, unreadable
 
 Shape = TypeVar("Shape", bound=Struct)
 LARGEST = 2**63 - 1  # what a store can hold
@@ -23,6 +23,8 @@ Cursor: TypeAlias = Annotated[str | None, Meta(description="The `next` of the pa
 AtMost: TypeAlias = (
     Annotated[int, Meta(ge=1, le=LARGEST, description="At most so many, the oldest first; without it all.")] | None
 )
+
+All: TypeAlias = Annotated[bool, Meta(description="Everything that there is: instead of a filter, never beside one.")]
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
@@ -178,6 +180,13 @@ def _wrong(field: FieldInfo, said: str, place: Place) -> Wrong:
         index = re.match(r"\[(\d+)\]", inner)
         name += f"/{index[1]}" if index else ""
     return _at(place, name, "invalid_value", detail)
+
+
+def require_filter(is_narrowed: bool, is_all: bool) -> None:
+    """A bulk command acts on what a filter finds, or on everything where that is said in as many words."""
+    if is_narrowed == is_all:
+        detail = "Leave it out beside a filter." if is_all else "Give a filter, or true for everything there is."
+        raise invalid([Wrong(code="invalid_value" if is_all else "required", pointer="/all", detail=detail)])
 
 
 def _at(place: Place, name: str, code: str, detail: str) -> Wrong:

@@ -98,14 +98,14 @@ async def test_nobody_waits_for_a_tree(gate: Gate) -> None:
     await gate.hear(long_result(200_000))
     (kept,) = (await gate.get("/v1/messages"))["items"]
     looking = asyncio.create_task(gate.get(f"/v1/messages/{kept['id']}/tree"))
-    waits = []
+    waits: list[float] = []
     while not looking.done():
         begun = time.perf_counter()
         await gate.hear(booking(len(waits) + 1, patient=len(waits) % 9))
         waits.append(time.perf_counter() - begun)
 
     assert "MSH" == (await looking)["items"][0]["path"]
-    assert max(waits) < 0.5
+    assert max(waits) < 1  # it was that of the whole tree: 20 seconds
 
 
 def long_result(notes: int) -> bytes:
@@ -171,11 +171,29 @@ async def test_replay_of_many(gate: Gate) -> None:
     assert 404 == (await gate.ask("GET", begun.headers["location"], "partner")).status_code
 
 
+@pytest.mark.parametrize("path", ["/v1/messages/_replay", "/v1/deliveries/_resend"])
+async def test_everything_is_said_in_as_many_words(gate: Gate, path: str) -> None:
+    """A bulk command needs a filter or `all`, never both; a bound, a trial and an empty list are no filter."""
+    await gate.hear(booking(1))
+    empty: dict[str, Any] = {"identifier": []} if "replay" in path else {}
+    missing = [await gate.post(path, body) for body in (None, {}, {"limit": 5, "dryRun": True}, {"all": False}, empty)]
+    both = await gate.post(path, {"all": True, "state": "parked"})
+    taken = [await gate.post(path, body) for body in ({"state": "parked"}, {"all": True})]
+
+    assert [(422, "required", "/all")] * 5 == [
+        (one.status_code, *(one.json()["errors"][0][name] for name in ("code", "pointer"))) for one in missing
+    ]
+    assert (422, "invalid_value") == (both.status_code, both.json()["errors"][0]["code"])
+    assert [202, 202] == [one.status_code for one in taken]
+    if "replay" in path:  # nobody sends here
+        await gate.finished(taken[1].headers["location"])
+
+
 async def test_an_interrupted_replay_goes_on(gate: Gate) -> None:
     """A job that the gateway left behind is finished by the next one."""
     await gate.hear(*(booking(n) for n in range(1, 5)))
     gate.leaving.set()
-    begun = (await gate.post("/v1/messages/_replay", {})).json()
+    begun = (await gate.post("/v1/messages/_replay", {"all": True})).json()
     await asyncio.sleep(0)
     gate.leaving = asyncio.Event()
     await gate.serve()
@@ -221,7 +239,7 @@ async def test_a_replay_waits_for_the_store(gate: Gate, monkeypatch: pytest.Monk
     """A database that cannot take a write for a while costs a job time, and no message of it."""
     await gate.hear(*(booking(n, patient=n) for n in range(1, 4)))
     monkeypatch.setattr(replays, "PAUSE_SECONDS", 0.01)
-    begun = await gate.post("/v1/messages/_replay", {})
+    begun = await gate.post("/v1/messages/_replay", {"all": True})
     failures = iter(range(5))
 
     def away(written: Any) -> Any:
@@ -246,7 +264,7 @@ async def test_only_so_many(gate: Gate) -> None:
     dry = await gate.post("/v1/messages/_replay", {"state": "applied", "limit": 3, "dryRun": True})
     begun = await gate.post("/v1/messages/_replay", {"state": "applied", "limit": 3})
     job = await gate.finished(begun.headers["location"])
-    more = await gate.post("/v1/messages/_replay", {"limit": 1000, "dryRun": True})
+    more = await gate.post("/v1/messages/_replay", {"all": True, "limit": 1000, "dryRun": True})
 
     assert ({"total": 3, "dryRun": True}, 7) == (dry.json(), more.json()["total"])
     assert ("completed", 3, 3, 0) == (job["state"], job["total"], job["done"], job["failed"])

@@ -245,6 +245,50 @@ async def test_nobody_to_send_it_to(working: Gate, partner: Partner) -> None:
     assert {"total": 0, "dryRun": True} == in_bulk.json()
 
 
+async def test_sending_again_to_a_disabled_one(working: Gate, partner: Partner) -> None:
+    """A disabled subscription is sent nothing: the answer says so, in bulk it is left out, after a release it goes."""
+    made = await subscribe(working, partner.url, types=["appointment.*"])
+    await known_to(partner, working, made)
+    await working.hear(booking(1))
+    (sent,) = await settled(working, made["id"], "delivered", 1)
+    kept = await working.store.subscription("main", made["id"])
+    assert kept
+    await working.store.put_subscription(replace(kept, state="disabled", reason="http_410", version=3), 2)
+    working.worker.refresh()
+
+    alone = await working.post(f"/v1/deliveries/{sent['id']}/resend")
+    named = await working.post("/v1/deliveries/_resend", {"subscription": made["id"]})
+    trials = [
+        (await working.post("/v1/deliveries/_resend", {"all": True, "dryRun": True} | bound)).json()["total"]
+        for bound in ({}, {"limit": 1})
+    ]
+    begun = await working.post("/v1/deliveries/_resend", {"all": True})
+    job = await working.finished(begun.headers["location"])
+    assert [(409, "subscription_disabled")] * 2 == [(one.status_code, one.json()["code"]) for one in (alone, named)]
+    assert ([0, 0], 0) == (trials, job["done"])
+    assert "delivered" == (await working.get(f"/v1/deliveries/{sent['id']}"))["state"]
+
+    await working.post(f"{OURS}/{made['id']}/release")
+    assert 202 == (await working.post(f"/v1/deliveries/{sent['id']}/resend")).status_code
+    await until(lambda: asyncio.to_thread(partner.attempts), 2)
+
+
+async def test_sending_again_to_a_paused_one(working: Gate, partner: Partner) -> None:
+    """What is sent again to a subscription that is held waits until it is released."""
+    made = await subscribe(working, partner.url, types=["appointment.*"])
+    await known_to(partner, working, made)
+    await working.hear(booking(1))
+    (sent,) = await settled(working, made["id"], "delivered", 1)
+    await working.post(f"{OURS}/{made['id']}/pause")
+
+    again = await working.post(f"/v1/deliveries/{sent['id']}/resend")
+    waiting = await settled(working, made["id"], "pending", 1)
+    await working.post(f"{OURS}/{made['id']}/release")
+    await until(lambda: asyncio.to_thread(partner.attempts), 2)
+
+    assert (202, [sent["id"]]) == (again.status_code, [one["id"] for one in waiting])
+
+
 async def test_sending_some_again(working: Gate, partner: Partner) -> None:
     """`limit` takes the oldest, in a dry run and in the job, which says so; what has no meaning here is refused."""
     made = await subscribe(working, partner.url, types=["appointment.*"])
