@@ -15,6 +15,7 @@ from gateway.routes.jobs import Job, accepted
 from gateway.routes.messages import Count
 from gateway.routes.paging import Page, after, page
 from gateway.routes.reading import All, AtMost, Body, Cursor, Limit, Moment, Query, require_filter
+from gateway.routes.rules import AN_EVENT_TYPE
 from gateway.routes.serving import Answer, Call, answer, serves
 from gateway.routes.subscriptions import READ, WRITE, owned
 from gateway.store import protocol
@@ -33,7 +34,9 @@ class DeliveryFilter(Query, frozen=True):
 
     state: Annotated[DeliveryState | None, Meta(description="How far it has come.")] = None
     type: Annotated[
-        str | None, Meta(description="The type of its event, in full.", examples=["appointment.rescheduled"])
+        str | None,
+        Meta(description="The type of its event, in full.", examples=["appointment.rescheduled"]),
+        AN_EVENT_TYPE,
     ] = None
     event: Annotated[str, Meta(pattern=pattern_of("event"), description="The id of its event.")] | None = None
     created_from: Annotated[Moment | None, Meta(description="Created at or after this instant or day.")] = None

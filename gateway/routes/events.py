@@ -15,6 +15,7 @@ from canonical.meaning import means
 from gateway.clock import MICROS
 from gateway.problems import Wrong, stop, unreadable
 from gateway.routes.reading import Limit, Query, split
+from gateway.routes.rules import EVENT_TYPES
 from gateway.routes.serving import Answer, Call, answer, record_of, serves
 from policies.auth import bearer_token
 from policies.call import Receive, Scope, Send
@@ -46,6 +47,7 @@ class EventSearch(Query, frozen=True):
             description="`appointment.*` or types in full; repeat or separate by commas.",
             examples=[["appointment.*", "patient.merged"]],
         ),
+        EVENT_TYPES,
     ] = ()
     limit: Limit = 100
     wait: Annotated[
@@ -66,6 +68,7 @@ class StreamSearch(Query, frozen=True):
             description="`appointment.*` or types in full; repeat or separate by commas.",
             examples=[["appointment.*", "patient.merged"]],
         ),
+        EVENT_TYPES,
     ] = ()
 
 

@@ -1,6 +1,7 @@
 """Messages: found by any key, shown as bytes and as a tree, mapped again one by one or all that a filter finds."""
 
 import asyncio
+import statistics
 import time
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 
 from gateway import replays
 from gateway.routes import messages
+from gateway.routes.rules import KINDS
 from gateway.store.protocol import Unavailable
 from tests.gateway.routes.conftest import Gate
 from tests.gateway.routes.said import admission, booking, merge, pid
@@ -105,7 +107,8 @@ async def test_nobody_waits_for_a_tree(gate: Gate) -> None:
         waits.append(time.perf_counter() - begun)
 
     assert "MSH" == (await looking)["items"][0]["path"]
-    assert max(waits) < 1  # it was that of the whole tree: 20 seconds
+    assert len(waits) >= 5  # on the loop itself one waits for all of it
+    assert statistics.median(waits) < 0.25
 
 
 def long_result(notes: int) -> bytes:
@@ -215,13 +218,16 @@ async def test_every_kind_of_key(gate: Gate) -> None:
         "control_id": "A1A01",
         "record": visit["id"],
     }
+    of_nobody = {"birthdate": "1971-03-06", "record": f"{visit['id'][:-1]}{'A' if visit['id'][-1] != 'A' else 'B'}"}
     for kind, value in found.items():
         assert (await gate.get("/v1/messages", params={"key": f"{kind}={value}"}))["items"], kind
-        assert not (await gate.get("/v1/messages", params={"key": f"{kind}=of nobody"}))["items"], kind
+        assert not (await gate.get("/v1/messages", params={"key": f"{kind}={of_nobody.get(kind, 'of nobody')}"}))[
+            "items"
+        ], kind
     unknown = await gate.ask("GET", "/v1/messages", params={"key": "colour=red"})
 
-    assert found.keys() == messages.KINDS.keys()
-    assert (422, "unknown_key") == (unknown.status_code, unknown.json()["errors"][0]["code"])
+    assert found.keys() == KINDS.keys()
+    assert (400, "unknown_key") == (unknown.status_code, unknown.json()["errors"][0]["code"])
 
 
 def result() -> bytes:

@@ -49,7 +49,7 @@ async def failed(gate: Gate, method: str, path: str, **more: Any) -> dict[str, A
         ("GET", f"/v1/appointments?cursor={CANARY}", {}, 400, "invalid_request"),
         ("GET", "/v1/patients?name=%ff", {}, 400, "invalid_request"),
         ("GET", f"/v1/events?after={CANARY}", {}, 400, "invalid_request"),
-        ("GET", f"/v1/messages?key={CANARY}", {}, 422, "invalid_value"),
+        ("GET", f"/v1/messages?key={CANARY}", {}, 400, "invalid_request"),
         ("PATCH", f"/v1/tasks/{CANARY}", {"json": {"status": "completed"}}, 404, "not_found"),
         ("POST", f"/v1/feeds/{CANARY}/pause", {}, 404, "not_found"),
     ],
@@ -114,6 +114,64 @@ async def test_the_largest_numbers(gate: Gate) -> None:
     for wait in ("nan", "inf", "-1"):
         assert 400 == (await gate.ask("GET", f"/v1/events?wait={wait}")).status_code
     assert 400 == (await gate.ask("GET", f"/v1/events?after={2**64}")).status_code
+
+
+@pytest.mark.parametrize(
+    ("path", "query", "code", "said"),
+    [
+        ("/v1/patients", {"birthDate": "1985-13-01"}, "invalid_value", "1985-06-30"),
+        ("/v1/patients", {"birthDate": "1985-02-29"}, "invalid_value", "1985-06-30"),
+        ("/v1/patients", {"identifier": "a|"}, "invalid_value", "system|value"),
+        ("/v1/patients", {"identifier": " "}, "invalid_value", "system|value"),
+        ("/v1/patients", {"account": "a|"}, "invalid_value", "system|value"),
+        ("/v1/patients", {"name": "-"}, "invalid_value", "word"),
+        ("/v1/patients", {"status": "odd"}, "invalid_value", "merged"),
+        ("/v1/appointments", {"status": "BOOKED"}, "invalid_value", "booked"),
+        ("/v1/appointments", {"status": "booked,odd"}, "invalid_value", "booked"),
+        ("/v1/appointments", {"status": ","}, "invalid_value", "booked"),
+        ("/v1/encounters", {"status": "booked"}, "invalid_value", "onleave"),
+        ("/v1/messages", {"key": "name="}, "invalid_value", "kind=value"),
+        ("/v1/messages", {"key": "birthdate=1970-13-01"}, "invalid_value", "1985-06-30"),
+        ("/v1/messages", {"key": "record=odd"}, "invalid_value", "id"),
+        ("/v1/messages", {"key": "account=a|"}, "invalid_value", "system|value"),
+        ("/v1/messages", {"key": "colour=red"}, "unknown_key", "birthdate"),
+        ("/v1/messages", {"key": "name"}, "invalid_value", "kind=value"),
+        ("/v1/messages", {"identifier": "a|"}, "invalid_value", "system|value"),
+        ("/v1/tasks", {"queue": "odd"}, "invalid_value", "patient-identity"),
+        ("/v1/deliveries", {"type": "odd"}, "unknown_type", "full"),
+        ("/v1/events", {"types": "odd.*"}, "unknown_type", "appointment.*"),
+        ("/v1/events", {"types": "patient.merged,odd"}, "unknown_type", "appointment.*"),
+        ("/v1/events/stream", {"types": "odd"}, "unknown_type", "appointment.*"),
+    ],
+)
+async def test_what_could_find_nothing(gate: Gate, path: str, query: dict[str, str], code: str, said: str) -> None:
+    """A value that no record can have is refused with what is allowed, in a URL and in a body; never an empty list."""
+    gate.leaving.set()  # a stream that is taken ends at once
+    ((name, value),) = query.items()
+    problem = await failed(gate, "GET", path, params=query | {"limit": "0"} if "stream" not in path else query)
+    (wrong,) = [one for one in problem["errors"] if one["parameter"] != "limit"]
+
+    alone = await failed(gate, "GET", path, params=query)
+    assert [wrong] == alone["errors"]
+    assert (400, name, code) == (problem["status"], wrong["parameter"], wrong["code"])
+    assert said in wrong["detail"]
+    if path in ("/v1/patients", "/v1/appointments", "/v1/encounters", "/v1/messages"):
+        several = name in ("status", "identifier", "key")
+        body = await failed(gate, "POST", f"{path}/_search", json=query)
+        listed = await failed(gate, "POST", f"{path}/_search", json={name: [value] if several else value})
+        assert [f"/{name}/0" if several else f"/{name}"] == [one["pointer"] for one in body["errors"]]
+        assert (400, body["errors"]) == (listed["status"], listed["errors"])
+
+
+async def test_what_is_rare_but_right(gate: Gate) -> None:
+    """What may be there is searched for, as odd as it looks."""
+    for path in (
+        *("patients?birthDate=1984-02-29", "patients?birthDate=1984-02", "patients?birthDate=1984"),
+        *("patients?identifier=urn:x|a|b", "patients?name=%C3%89", "appointments?status=booked,%20noshow"),
+        *("appointments?status=entered-in-error", "events?types=*", "events?types=task.*,feed.silent"),
+        *("messages?key=name=o%27brien", "messages?key=order=a=b", "tasks?queue=delivery"),
+    ):
+        assert 200 == (await gate.ask("GET", f"/v1/{path}")).status_code, path
 
 
 async def test_allow(gate: Gate) -> None:
