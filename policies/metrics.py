@@ -73,7 +73,7 @@ class Metrics:
     """Every measure of one process, in a registry of its own."""
 
     def __init__(self) -> None:
-        disable_created_metrics()  # a line beside every counter and histogram, which says when this process began
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # a line beside every counter and histogram, which says when this process began
         self.registry = CollectorRegistry()
         self.described: list[Described] = []
         ProcessCollector(registry=self.registry)

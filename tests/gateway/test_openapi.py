@@ -173,6 +173,7 @@ def ways(route: Route, token: str) -> Iterator[tuple[str, bytes, dict[str, str]]
     yield "?limit=1", body, known | media
     if route.body:
         yield "", b"{}", known | media
+        yield "", b'{"all": true}', known | media
         yield "", b'{"url": "http://127.0.0.1:9/"}', known | media
         yield "", b"<a/>", known | {"Content_Type": "text/xml"}
         yield "", b"{", known | media
