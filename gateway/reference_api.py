@@ -18,7 +18,7 @@ from gateway.problems import ProblemDetails
 from gateway.refusals import CODES, WRONGS
 from gateway.routes.oauth import OAuthError
 from gateway.routes.paging import Page
-from gateway.routes.reading import Moment
+from gateway.routes.reading import LARGEST, Moment
 from gateway.routes.serving import Anyone, Open, Route, Unaudited
 from gateway.schemas import SHOWN, structs
 from gateway.scopes import SCOPES
@@ -164,7 +164,7 @@ def wanted(hint: Any) -> str:
     """A type in a reader's words, with its bounds."""
     origin, inner = get_origin(hint), get_args(hint)
     if origin is Annotated:
-        return wanted(inner[0]) + "".join(map(_bounds, inner[1:]))
+        return wanted(inner[0]) + "".join(_bounds(one) for one in inner[1:] if isinstance(one, Meta))
     if origin is Literal:
         return ", ".join(f"`{one}`" for one in inner)
     if origin in (Union, types.UnionType):
@@ -179,7 +179,7 @@ def wanted(hint: Any) -> str:
 def _bounds(meta: Meta) -> str:
     least, most = (meta.ge, meta.le) if meta.ge is not None else (meta.min_length, meta.max_length)
     if least is not None:
-        return f", {least} to {most}" if most is not None else f", {least} or more"
+        return f", {least} to {most}" if most is not None and most < LARGEST else f", {least} or more"
     return f", up to {most}" if most is not None else ""
 
 

@@ -50,7 +50,7 @@ async def resend(
 
 async def _last(store: Store, query: DeliveryQuery, now: int, limit: int) -> tuple[int, str]:
     """The place of the last of so many deliveries that can be sent again; there are more."""
-    receivers = {one.id for one in await store.subscriptions(query.tenant)}
+    receivers = {one.id for one in await store.subscriptions(query.tenant) if one.state != "disabled"}
 
     def can_go(one: Delivery) -> bool:
         return one.state in FINISHED and one.updated_at <= now and one.subscription in receivers

@@ -14,13 +14,14 @@ from gateway.routes.records import (
     Search,
     To,
     any_status,
+    status_of,
 )
 
 
 class AppointmentSearch(Search, frozen=True):
     """What appointments are searched by; all that is given must hold."""
 
-    status: Annotated[tuple[str, ...], any_status("appointment")] = ()
+    status: Annotated[tuple[str, ...], any_status("appointment"), status_of("appointment")] = ()
     patient: PatientId | None = None
     provider: ProviderId | None = None
     location: LocationId | None = None

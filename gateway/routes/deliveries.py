@@ -14,7 +14,8 @@ from gateway.resend import resend, resend_one
 from gateway.routes.jobs import Job, accepted
 from gateway.routes.messages import Count
 from gateway.routes.paging import Page, after, page
-from gateway.routes.reading import AtMost, Body, Cursor, Limit, Moment, Query
+from gateway.routes.reading import All, AtMost, Body, Cursor, Limit, Moment, Query, require_filter
+from gateway.routes.rules import AN_EVENT_TYPE
 from gateway.routes.serving import Answer, Call, answer, serves
 from gateway.routes.subscriptions import READ, WRITE, owned
 from gateway.store import protocol
@@ -33,7 +34,9 @@ class DeliveryFilter(Query, frozen=True):
 
     state: Annotated[DeliveryState | None, Meta(description="How far it has come.")] = None
     type: Annotated[
-        str | None, Meta(description="The type of its event, in full.", examples=["appointment.rescheduled"])
+        str | None,
+        Meta(description="The type of its event, in full.", examples=["appointment.rescheduled"]),
+        AN_EVENT_TYPE,
     ] = None
     event: Annotated[str, Meta(pattern=pattern_of("event"), description="The id of its event.")] | None = None
     created_from: Annotated[Moment | None, Meta(description="Created at or after this instant or day.")] = None
@@ -59,6 +62,7 @@ class ResendAll(DeliveryFilter, Body, frozen=True):
     """Which deliveries to send again; a dry run only counts them."""
 
     subscription: Ours = None
+    all: All = False
     limit: AtMost = None
     dry_run: Annotated[bool, Meta(description="Only count what would be sent again.")] = False
 
@@ -144,15 +148,20 @@ async def read_delivery(call: Call) -> Answer:
     audit="E",
     gives=Delivery,
     status=202,
-    fails=("not_found", "still_under_way", "subscription_deleted"),
+    fails=("not_found", "still_under_way", "subscription_deleted", "subscription_disabled"),
     tag="deliveries",
 )
 async def resend_delivery(call: Call) -> Answer:
-    """Send one delivery again, with the same webhook-id."""
+    """Send one delivery again, with the same webhook-id.
+
+    While its subscription is paused it waits; a subscription that is disabled is released first.
+    """
     delivery = await _delivery(call)
     services = call.api.services
-    if await services.store.subscription(call.tenant, delivery.subscription) is None:
+    subscription = await services.store.subscription(call.tenant, delivery.subscription)
+    if subscription is None:
         raise stop(409, "subscription_deleted", "Its subscription was deleted: there is nobody to send it to.")
+    _require_receiver(subscription)
     if not await resend_one(services.store, call.tenant, delivery.id, call.now, call.trace.traceparent):
         raise stop(409, "still_under_way", "It is not finished yet: it will be tried again by itself.")
     services.worker.refresh()
@@ -168,12 +177,17 @@ async def resend_delivery(call: Call) -> Answer:
     trial=Count,
     status=202,
     headers=("Location",),
-    fails=("not_found", "invalid_value"),
+    fails=("not_found", "subscription_disabled", "invalid_value"),
     tag="deliveries",
 )
 async def resend_deliveries(call: Call, body: ResendAll) -> Answer:
-    """Send all finished or parked deliveries that a filter finds again, as a job, oldest first; or count them."""
+    """Send all finished or parked deliveries that a filter finds again, as a job, oldest first; or count them.
+
+    Give at least one filter, or `"all": true`. What is for a paused subscription waits until that is released; what is
+    for one that is disabled or deleted is left out.
+    """
     asked = await _allowed(call, body)
+    require_filter(asked != DeliveryQuery(tenant=call.tenant), body.all)
     services = call.api.services
     identity = f"job_{ulid(call.now, os.urandom(8).hex())}"
     total, job = await resend(
@@ -203,9 +217,14 @@ async def _page(call: Call, query: DeliveriesOf, asked: DeliveryQuery) -> Answer
 async def _allowed(call: Call, query: DeliverySearch | ResendAll) -> DeliveryQuery:
     """The query, if it stays within the caller's own subscriptions."""
     if query.subscription:
-        await owned(call, query.subscription)
+        subscription = await owned(call, query.subscription)
+        if isinstance(query, ResendAll):
+            _require_receiver(subscription)
     elif ADMIN not in call.principal.scopes:
-        raise invalid([Wrong(code="required", parameter="subscription", detail="Name one of your subscriptions.")])
+        detail = "Name one of your subscriptions."
+        if isinstance(query, ResendAll):
+            raise invalid([Wrong(code="required", pointer="/subscription", detail=detail)])
+        raise invalid([Wrong(code="required", parameter="subscription", detail=detail)])
     return asked_for(call.tenant, query, query.subscription)
 
 
@@ -220,6 +239,13 @@ def asked_for(tenant: str, query: DeliveryFilter, subscription: str | None) -> D
         created_from=query.created_from.first if query.created_from else None,
         created_before=query.created_to.last + 1 if query.created_to else None,
     )
+
+
+def _require_receiver(subscription: protocol.Subscription) -> None:
+    if subscription.state == "disabled":
+        raise stop(
+            409, "subscription_disabled", "The subscription is disabled: nothing is sent to it. Release it first."
+        )
 
 
 async def _delivery(call: Call) -> protocol.Delivery:

@@ -14,13 +14,14 @@ from gateway.routes.records import (
     Search,
     To,
     any_status,
+    status_of,
 )
 
 
 class EncounterSearch(Search, frozen=True):
     """What encounters are searched by; all that is given must hold."""
 
-    status: Annotated[tuple[str, ...], any_status("encounter")] = ()
+    status: Annotated[tuple[str, ...], any_status("encounter"), status_of("encounter")] = ()
     patient: PatientId | None = None
     provider: ProviderId | None = None
     location: LocationId | None = None

@@ -13,8 +13,9 @@ from msgspec import Meta, Struct
 from canonical.events import Event
 from canonical.meaning import means
 from gateway.clock import MICROS
-from gateway.problems import Wrong, unreadable
+from gateway.problems import Wrong, stop, unreadable
 from gateway.routes.reading import Limit, Query, split
+from gateway.routes.rules import EVENT_TYPES
 from gateway.routes.serving import Answer, Call, answer, record_of, serves
 from policies.auth import bearer_token
 from policies.call import Receive, Scope, Send
@@ -37,6 +38,7 @@ Types = Annotated[
         description="`appointment.*` or types in full; repeat or separate by commas.",
         examples=[["appointment.*", "patient.merged"]],
     ),
+    EVENT_TYPES,
 ]
 
 
@@ -71,7 +73,16 @@ class Events(Struct, frozen=True, kw_only=True):
     next: Annotated[str, means("Where to go on: send it as `after`. It is there also where the page is empty.")]
 
 
-@serves("GET", "/v1/events", guard="events.read", audit="R", gives=Events, also=STREAM, tag="events")
+@serves(
+    "GET",
+    "/v1/events",
+    guard="events.read",
+    audit="R",
+    gives=Events,
+    also=STREAM,
+    fails=("cursor_gone",),
+    tag="events",
+)
 async def list_events(call: Call, query: EventSearch) -> Answer:
     """What changed since a place in the feed.
 
@@ -80,7 +91,7 @@ async def list_events(call: Call, query: EventSearch) -> Answer:
     """
     if STREAM in (call.header(b"accept") or ""):
         return await _stream(call, query.after, split(query.types))
-    position, types = _place(query.after) or 0, split(query.types)
+    position, types = await _place(call, query.after) or 0, split(query.types)
     loop = asyncio.get_running_loop()
     until = loop.time() + query.wait
     while True:
@@ -103,6 +114,7 @@ async def list_events(call: Call, query: EventSearch) -> Answer:
     audit="R",
     gives=str,
     media=STREAM,
+    fails=("cursor_gone",),
     tag="events",
 )
 async def stream_events(call: Call, query: StreamSearch) -> Answer:
@@ -115,7 +127,7 @@ async def stream_events(call: Call, query: StreamSearch) -> Answer:
 
 
 async def _stream(call: Call, after: str | None, types: tuple[str, ...]) -> Answer:
-    place = _place(call.header(b"last-event-id") or after)
+    place = await _place(call, after, call.header(b"last-event-id"))
     position = await call.api.services.store.head() if place is None else place
     return Stream(call, position, types)
 
@@ -188,11 +200,22 @@ async def _since(call: Call, position: int, limit: int, types: tuple[str, ...]) 
     return items, max(head, position, items[-1].seq if items else 0)
 
 
-def _place(given: str | None) -> int | None:
+async def _place(call: Call, after: str | None, last: str | None = None) -> int | None:
+    """Where to go on: after the Last-Event-ID, else after the parameter.
+
+    A place beyond the newest event is of a feed that a restored backup does not know: to wait there would skip, in
+    silence, all that happens until the feed has come so far again.
+    """
+    given = last or after
     if given is None:
         return None
     if not (given.isascii() and given.isdecimal() and len(given) < 19):
-        raise unreadable([Wrong(code="invalid_cursor", parameter="after", detail="Use `next` or a `seq`.")])
+        wrong = Wrong(code="invalid_cursor", parameter="after", detail="Use `next` or a `seq`.")
+        if last:
+            wrong = Wrong(code="invalid_cursor", header="Last-Event-ID", detail="Send the `id` of an event, its `seq`.")
+        raise unreadable([wrong])
+    if int(given) > await call.api.services.store.head():
+        raise stop(410, "cursor_gone", "The feed ends before this place: it was restored. Begin again, by `after=0`.")
     return int(given)
 
 

@@ -1,33 +1,34 @@
 """/v1/messages: what was received, as bytes and as a tree, what became of it, and replay."""
 
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from typing import Annotated
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Raw, Struct
 from msgspec.structs import replace
 
 from canonical.meaning import codes, identity, means, pattern_of, when
 from canonical.problems import Problem
 from canonical.records import RECORDS
-from gateway.problems import Wrong, invalid, not_found, stop
+from gateway.problems import not_found, stop
 from gateway.replaying import replay
 from gateway.replays import Wanted
 from gateway.routes.jobs import Job, accepted
 from gateway.routes.paging import Page, after, page
-from gateway.routes.reading import AtMost, Body, Cursor, Limit, Moment, Query
-from gateway.routes.serving import Answer, Call, answer, serves
-from gateway.store.keys import OUR_KINDS
+from gateway.routes.reading import All, AtMost, Body, Cursor, Limit, Moment, Query, require_filter
+from gateway.routes.rules import A_KEY, A_NUMBER, KINDS
+from gateway.routes.serving import Answer, Call, answer, encode, serves
 from gateway.store.protocol import Kept, Key, MessageQuery, MessageState
 from transforms.api import v1
 from transforms.api.cloudevent import instant
-from transforms.hl7v2 import keys
 from transforms.hl7v2.er7 import Unparseable, parse
-from transforms.hl7v2.tree import SegmentNode, tree
+from transforms.hl7v2.tree import SegmentNode, nodes
 
 READ, REPLAY = "messages.read", "messages.replay"
 HL7, OCTETS = "application/hl7-v2", "application/octet-stream"
+PAGE_SIZE = 1 << 20  # bytes of a tree, after which no further segment is begun
 ACKS = ("AA", "AE", "AR", "CA", "CE", "CR")
 CALLED = {name: called for names in v1.CALLED.values() for name, called in names.items()}
-KINDS = keys.KINDS | OUR_KINDS
 Keys = Annotated[
     tuple[str, ...],
     Meta(
@@ -36,6 +37,7 @@ Keys = Annotated[
         + ".",
         examples=[["order=ORD-7781"], ["name=lena archer", "birthdate=1971-03-05"]],
     ),
+    A_KEY,
 ]
 Text = str | None
 
@@ -49,6 +51,7 @@ class MessageFilter(Query, frozen=True):
             description="`value` or `system|value`, exactly, of anything it names; all of several.",
             examples=[["N0001"]],
         ),
+        A_NUMBER,
     ] = ()
     key: Keys = ()
     control_id: Annotated[Text, Meta(description="MSH-10, exactly.", examples=["B1"])] = None
@@ -112,11 +115,20 @@ class Message(v1.Wire, frozen=True):
     trace: Annotated[str | None, means("The id of its trace.", pattern="^[0-9a-f]{32}$")] = None
 
 
+class TreePages(Query, frozen=True):
+    """Which segments of a message are wanted."""
+
+    limit: Limit = 500
+    cursor: Cursor = None
+
+
 class Tree(Struct, frozen=True, kw_only=True):
     """The segments of a message in their order, named as the standard names them."""
 
-    items: Annotated[list[SegmentNode], means("The segments.")]
-    next: Annotated[None, means("Always null: a message is one page.")] = None
+    items: Annotated[list[SegmentNode], means("The segments, in their order.")]
+    next: Annotated[
+        str | None, means("Send it as `cursor` for the segments after these; null at the end of the message.")
+    ] = None
 
 
 class Replay(Body, frozen=True):
@@ -130,6 +142,7 @@ class Replay(Body, frozen=True):
 class ReplayAll(MessageFilter, Body, frozen=True):
     """Which messages to replay, and how; a dry run only counts them."""
 
+    all: All = False
     limit: AtMost = None
     emit: Annotated[
         bool, Meta(description="Tell subscribers of what changes; without it records are put right and nobody is told.")
@@ -150,7 +163,7 @@ class Count(Struct, frozen=True, kw_only=True, rename="camel"):
     guard=READ,
     audit="R",
     gives=Page[Message],
-    fails=("cursor_expired", "invalid_value"),
+    fails=("cursor_expired",),
     headers=("Link",),
     tag="messages",
 )
@@ -168,7 +181,7 @@ async def search_messages(call: Call, query: MessageSearch) -> Answer:
     guard=READ,
     audit="R",
     gives=Page[Message],
-    fails=("cursor_expired", "invalid_value"),
+    fails=("cursor_expired",),
     tag="messages",
 )
 async def find_messages(call: Call, body: MessageSearch) -> Answer:
@@ -214,18 +227,43 @@ async def read_raw_message(call: Call) -> Answer:
     guard=READ,
     audit="R",
     gives=Tree,
-    fails=("not_found", "not_decodable"),
+    fails=("not_found", "not_decodable", "cursor_expired"),
+    headers=("Link",),
     tag="messages",
 )
-async def read_message_tree(call: Call) -> Answer:
-    """One message decoded: every field that was sent, named, cut down to its leaves."""
+async def read_message_tree(call: Call, query: TreePages) -> Answer:
+    """One message decoded: every field that was sent, named, cut down to its leaves.
+
+    A long message is several pages of segments; a page may hold fewer than `limit` where they are large.
+    """
     kept = await _kept(call)
     feed = call.api.services.site.feed(kept.feed, kept.tenant)
+    charset, asked = feed.profile.charset if feed else None, ("tree", kept.id)
+    skipped, _ = after(call, query, asked) or (0, "")
+    loop = asyncio.get_running_loop()
     try:
-        message = parse(kept.raw, feed.profile.charset if feed else None)
+        segments, end = await loop.run_in_executor(_aside, _segments, kept.raw, charset, skipped, query.limit)
     except Unparseable:
         raise stop(409, "not_decodable", "This message cannot be decoded; read it as raw bytes.") from None
-    return answer({"items": tree(message), "next": None})
+    return page(call, segments, (end, "") if end else None, asked, query)
+
+
+# A message may be megabytes long: it is decoded beside the loop, on which senders wait for their acknowledgements. One
+# at a time, since several would only take turns, and the loop would wait for each.
+_aside = ThreadPoolExecutor(max_workers=1, thread_name_prefix="isthmus-tree")
+
+
+def _segments(raw: bytes, charset: str | None, skipped: int, limit: int) -> tuple[list[Raw], int]:
+    """The segments of a page as JSON, and where the next one begins; 0 at the end."""
+    message = parse(raw, charset)
+    found, size = [], 0
+    for node in nodes(message, skipped):
+        found.append(Raw(encode(node)))
+        size += len(found[-1])
+        if len(found) == limit or size > PAGE_SIZE:
+            break
+    end = skipped + len(found)
+    return found, end if end < len(message.segments) else 0
 
 
 @serves(
@@ -264,8 +302,12 @@ async def replay_message(call: Call, body: Replay) -> Answer:
     tag="messages",
 )
 async def replay_messages(call: Call, body: ReplayAll) -> Answer:
-    """Replay all messages that a filter finds, as a job, oldest first; or count them."""
+    """Replay all messages that a filter finds, as a job, oldest first; or count them.
+
+    Give at least one filter, or `"all": true`.
+    """
     asked = asked_for(call.tenant, body)
+    require_filter(asked != MessageQuery(tenant=call.tenant), body.all)
     if body.dry_run:
         total = await call.api.replays.count(asked, body.limit)
         call.saw(count=total)
@@ -279,10 +321,6 @@ async def replay_messages(call: Call, body: ReplayAll) -> Answer:
 def asked_for(tenant: str, query: MessageFilter) -> MessageQuery:
     """A search as the store takes it, from its beginning."""
     wanted: list[Key] = [("identifier", one.strip()) for one in query.identifier]
-    if any("=" not in one for one in query.key):
-        raise invalid([Wrong(code="invalid_value", parameter="key", detail="Write it as kind=value.")])
-    if any(one.partition("=")[0] not in KINDS for one in query.key):
-        raise invalid([Wrong(code="unknown_key", parameter="key", detail=f"Kinds: {', '.join(KINDS)}.")])
     wanted += [(kind, value) for kind, _, value in (one.partition("=") for one in query.key)]
     if query.control_id:
         wanted.append(("control_id", query.control_id))

@@ -13,13 +13,14 @@ from msgspec import Meta, Raw, Struct
 from msgspec.structs import replace
 
 from canonical.datatypes import Identifier
-from canonical.meaning import means, pattern_of
+from canonical.meaning import PARTIAL_DATE, means, pattern_of
 from canonical.records import Patient, Record
 from canonical.status import MACHINES
 from gateway.problems import not_found
 from gateway.routes.lineage import WHOLE, Lineage, lineage_of
 from gateway.routes.paging import Page, after, page
-from gateway.routes.reading import Moment, Paged, split
+from gateway.routes.reading import Moment, Paged, Rule, split
+from gateway.routes.rules import A_NUMBER, A_PARTIAL_DATE, SOME_WORDS, one_of
 from gateway.routes.serving import Answer, Call, Route, Run, answer, encode, versioned
 from gateway.store.protocol import Key, RecordQuery, Store
 from policies.auth import allows
@@ -39,13 +40,16 @@ Identifiers = Annotated[
         description="`value`, of any authority, or `system|value`, of one; exactly; any of several.",
         examples=[["N0001"], ["urn:x-main:east:NORTH|N0001"]],
     ),
+    A_NUMBER,
 ]
-Names = Annotated[str | None, Meta(description="All its words must be in a name; case and accents do not matter.")]
+Names = Annotated[
+    str | None, Meta(description="All its words must be in a name; case and accents do not matter."), SOME_WORDS
+]
 Since = Annotated[Moment | None, Meta(description="Changed at or after this instant or day: `updatedAt`.")]
 From = Annotated[Moment | None, Meta(description="Starts at or after this instant or day (a day is one of UTC).")]
 To = Annotated[Moment | None, Meta(description="Starts at or before this instant, or on or before this day.")]
-Number = Annotated[str | None, Meta(description="`value` or `system|value`, exactly.", examples=["V1"])]
-BirthDate = Annotated[str, Meta(pattern=r"^\d{4}(-\d\d(-\d\d)?)?$", description="As precise as it was said.")] | None
+Number = Annotated[str | None, Meta(description="`value` or `system|value`, exactly.", examples=["V1"]), A_NUMBER]
+BirthDate = Annotated[str, Meta(pattern=PARTIAL_DATE, description="As precise as it was said."), A_PARTIAL_DATE] | None
 PatientId = Annotated[
     str, Meta(pattern=pattern_of("patient"), description="The patient's id; all who were merged into it count.")
 ]
@@ -60,9 +64,14 @@ WORDS = (("name", "name"), ("account", "account"), ("visit", "visit"), ("birth_d
 
 
 def any_status(kind: str) -> Meta:
-    """The statuses that are searched for, with those that a kind of record knows."""
+    """What is said of the statuses that a kind of record is searched by."""
     known = ", ".join(f"`{one}`" for one in MACHINES[kind] if one)
-    return Meta(description=f"Any of these; repeat it or separate by commas. Known: {known}.")
+    return Meta(description=f"Any of these; repeat it or separate by commas: {known}.")
+
+
+def status_of(kind: str) -> Rule:
+    """A status that this kind of record can have."""
+    return one_of([one for one in MACHINES[kind] if one], listed=True)
 
 
 class Search(Paged, frozen=True):

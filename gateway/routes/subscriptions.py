@@ -14,7 +14,7 @@ from gateway.outbound import allow_list, receiver_refusal
 from gateway.problems import Wrong, invalid, not_found, stop
 from gateway.refusals import WRONGS
 from gateway.routes.paging import Page
-from gateway.routes.reading import Body
+from gateway.routes.reading import LARGEST, Body
 from gateway.routes.serving import (
     Answer,
     Call,
@@ -36,6 +36,7 @@ from transforms.api.cloudevent import instant
 
 READ, WRITE = "subscriptions.read", "subscriptions.write"
 MOST_OF_A_CLIENT = 100
+EVERY = ("*",)
 Url = Annotated[
     str,
     Meta(
@@ -45,7 +46,10 @@ Url = Annotated[
         examples=["https://partner.example/isthmus"],
     ),
 ]
-Types = Annotated[tuple[str, ...], Meta(max_length=100, description="`appointment.*` or types in full; `*` for all.")]
+Types = Annotated[
+    tuple[str, ...],
+    Meta(max_length=100, description="`appointment.*` or types in full; `*`, or an empty list, is all."),
+]
 Feeds = Annotated[tuple[str, ...], Meta(max_length=1000, description="Only what came by these feeds; empty is all.")]
 Patient = Annotated[str, Meta(pattern=pattern_of("patient"), examples=["pat_01M88RY5ZG9QZ3EJSA53T7BZ3N"])]
 Patients = Annotated[
@@ -54,7 +58,8 @@ Patients = Annotated[
 Full = Annotated[bool, Meta(description="Send the subject along, in `data`; thin events only name it.")]
 Text = Annotated[str, Meta(max_length=500, description="What it is for, in your words.")]
 After = Annotated[
-    int, Meta(ge=0, description="The `seq` to begin after: 0 is the beginning; without it, it begins now.")
+    int,
+    Meta(ge=0, le=LARGEST, description="The `seq` to begin after: 0 is the beginning; without it, it begins now."),
 ]
 
 
@@ -62,7 +67,7 @@ class NewSubscription(Body, frozen=True):
     """A receiver of events."""
 
     url: Url
-    types: Types = ("*",)
+    types: Types = EVERY
     feeds: Feeds = ()
     patients: Patients = ()
     full: Full = False
@@ -147,7 +152,7 @@ async def create_subscription(call: Call, body: NewSubscription) -> Answer:
     events need the read scope of every resource that they are about.
     """
     store = call.api.services.store
-    await _check(call, body.url, body.types, body.feeds, body.full)
+    await _check(call, body.url, body.types, body.feeds, body.full, body.after)
     now = call.now
     secret = new_secret(os.urandom(32))
     subscription = protocol.Subscription(
@@ -155,7 +160,7 @@ async def create_subscription(call: Call, body: NewSubscription) -> Answer:
         tenant=call.tenant,
         client=call.principal.client_id,
         url=body.url,
-        types=body.types,
+        types=body.types or EVERY,
         feeds=body.feeds,
         patients=body.patients,
         full=body.full,
@@ -205,6 +210,7 @@ async def change_subscription(call: Call, body: SubscriptionChange) -> Answer:
     require_match(call, before.version)
     given = {name: value for name in body.__struct_fields__ if (value := getattr(body, name)) is not UNSET}
     after = replace(before, **given)
+    after = replace(after, types=after.types or EVERY)
     await _check(call, after.url, after.types, after.feeds, after.full)
     return await _put(call, before, after)
 
@@ -340,15 +346,20 @@ async def _put(
     return answer(shown(again, secret), headers=(etag(again.version),))
 
 
-async def _check(call: Call, url: str, types: tuple[str, ...], feeds: tuple[str, ...], full: bool) -> None:
+async def _check(
+    call: Call, url: str, types: tuple[str, ...], feeds: tuple[str, ...], full: bool, after: int | None = None
+) -> None:
     """Everything that is wrong with a subscription, at once."""
     site = call.api.services.site
     wrong = []
+    if after is not None and after > await call.api.services.store.head():
+        detail = "The feed ends before this place. Use 0, or the `seq` of an event."
+        wrong.append(Wrong(code="invalid_cursor", pointer="/after", detail=detail))
     refusal = await receiver_refusal(url, allow_list(site.main.webhooks.allow))
     if refusal:
         detail = WRONGS.get(refusal, "This URL is not taken.")
         wrong.append(Wrong(code=refusal, pointer="/url", detail=detail))
-    covered = {kind for kind in EVENTS if speaks_of(types, kind)}
+    covered = {kind for kind in EVENTS if speaks_of(types or EVERY, kind)}
     unknown = [n for n, one in enumerate(types) if not any(speaks_of((one,), kind) for kind in EVENTS)]
     wrong += [Wrong(code="unknown_type", pointer=f"/types/{n}", detail="No event has this type.") for n in unknown]
     known = {feed.name for feed in site.feeds if feed.tenant == call.tenant}

@@ -11,6 +11,7 @@ from canonical.tasks import task_event
 from gateway.problems import Wrong, invalid, not_found, stop
 from gateway.routes.paging import Page, after, page
 from gateway.routes.reading import Body, Paged
+from gateway.routes.rules import one_of
 from gateway.routes.serving import Answer, Call, answer, changed, encode, etag, require_match, serves, versioned
 from gateway.store.protocol import Conflict
 from transforms.api import v1
@@ -31,7 +32,14 @@ class TaskSearch(Paged, frozen=True):
     """Which tasks are wanted."""
 
     status: Annotated[Status | None, Meta(description="Where it stands.")] = None
-    queue: Annotated[str | None, Meta(description=f"One of {', '.join(tasks.QUEUES)}.")] = None
+    queue: (
+        Annotated[
+            str,
+            Meta(description=f"One of {', '.join(tasks.QUEUES)}.", extra_json_schema={"enum": [*tasks.QUEUES]}),
+            one_of(tasks.QUEUES),
+        ]
+        | None
+    ) = None
 
 
 class Task(v1.Wire, frozen=True):

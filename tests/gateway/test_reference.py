@@ -11,7 +11,7 @@ import pytest
 from canonical.problems import CODES
 from gateway import problems, reference, reference_api, reference_mapping, refusals
 from gateway.api import ROUTES
-from gateway.routes.messages import KINDS
+from gateway.routes.rules import KINDS
 from transforms.hl7v2.mapping import EVENTS
 from transforms.hl7v2.rows import Table
 

@@ -1,5 +1,6 @@
 """A message decoded for people: every field that was sent, cut down to its leaves, unescaped and named."""
 
+from collections.abc import Iterator
 from typing import Annotated
 
 from msgspec import Struct
@@ -41,9 +42,15 @@ class SegmentNode(Struct, frozen=True, omit_defaults=True):
 
 def tree(message: Message) -> list[SegmentNode]:
     """The segments in their order, each with the fields that are not empty."""
+    return list(nodes(message))
+
+
+def nodes(message: Message, skipped: int = 0) -> Iterator[SegmentNode]:
+    """The segments after so many, each when it is asked for: cutting one costs far more than parsing it."""
     msh = message.first("MSH")
     version = components(msh.get(12), message.delimiters)[0] if msh else ""
-    return [_Branch(message, version, segment).node() for segment in message.segments]
+    for at in range(skipped, len(message.segments)):
+        yield _Branch(message, version, message.segments[at]).node()
 
 
 class _Branch(Struct):

@@ -133,7 +133,7 @@ AND (:last_seq IS NULL OR (seq, id) <= (:last_seq, :last_id))
 -- Narrows to what a revival may touch: finished, not by the very job that repeats a page after a crash, and with somebody
 -- to receive it.
 AND state IN ('delivered', 'parked', 'cancelled') AND updated_at <= :now
-AND EXISTS (SELECT 1 FROM subscriptions WHERE subscriptions.id = deliveries.subscription)
+AND EXISTS (SELECT 1 FROM subscriptions AS s WHERE s.id = deliveries.subscription AND s.state <> 'disabled')
 
 -- name: oldest_first
 AND (:seq IS NULL OR (seq, id) > (:seq, :id)) ORDER BY seq, id LIMIT :limit
@@ -142,12 +142,12 @@ AND (:seq IS NULL OR (seq, id) > (:seq, :id)) ORDER BY seq, id LIMIT :limit
 AND (:seq IS NULL OR (seq, id) < (:seq, :id)) ORDER BY seq DESC, id DESC LIMIT :limit
 
 -- name: revive
--- Back in its lane with a schedule of its own, as long as its subscription still exists.
+-- Back in its lane with a schedule of its own, as long as its subscription exists and is not disabled.
 UPDATE deliveries
 SET state = 'pending', head = 0, spent = attempts, since = :now, due_at = :now, updated_at = :now,
     traceparent = coalesce(:traceparent, traceparent)
 WHERE id = :id AND state IN ('delivered', 'parked', 'cancelled') AND updated_at <= :now
-  AND EXISTS (SELECT 1 FROM subscriptions WHERE subscriptions.id = deliveries.subscription)
+  AND EXISTS (SELECT 1 FROM subscriptions AS s WHERE s.id = deliveries.subscription AND s.state <> 'disabled')
 
 -- name: attempts
 SELECT a.delivery, a.number, a.at, a.took, a.outcome, a.status, a.answer

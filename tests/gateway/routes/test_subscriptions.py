@@ -159,6 +159,42 @@ async def test_what_is_not_taken(gate: Gate, body: dict[str, Any], codes: set[st
     assert (422, codes) == (answer.status_code, {one["code"] for one in answer.json()["errors"]})
 
 
+async def test_where_it_begins(gate: Gate) -> None:
+    """From the head or before it; a place that the feed does not have yet would skip what comes, and is refused."""
+    await gate.hear(booking(1))
+    head = int((await gate.get("/v1/events"))["next"])
+    body = {"url": "http://127.0.0.1:9/hook", "after": head + 1}
+
+    made = await subscribe(gate, after=head)
+    beyond = await gate.post(OURS, body, "partner")
+
+    assert head == made["cursor"]
+    assert (422, [("invalid_cursor", "/after")]) == (
+        beyond.status_code,
+        [(one["code"], one["pointer"]) for one in beyond.json()["errors"]],
+    )
+
+
+async def test_no_types_are_all(gate: Gate, partner: Partner) -> None:
+    """An empty list is all, as it is of feeds and patients: no subscription is active and deaf."""
+    made = await subscribe(gate, types=[])
+    other = await subscribe(gate, types=["patient.*"])
+    changed = await gate.ask(
+        "PATCH", f"{OURS}/{other['id']}", "partner", json={"types": []}, headers={"if-match": '"1"'}
+    )
+    blind = await gate.post(OURS, {"url": "http://127.0.0.1:9/hook", "types": [], "full": True}, "partner")
+
+    assert [["*"], ["*"]] == [made["types"], changed.json()["types"]]
+    assert (422, "scope_missing") == (blind.status_code, blind.json()["errors"][0]["code"])
+
+
+async def test_sending_again_without_saying_whose(gate: Gate) -> None:
+    """Who is not `admin` names a subscription; what is missing has its place in the body."""
+    answer = await gate.post("/v1/deliveries/_resend", {"state": "parked"}, "partner")
+
+    assert (422, "/subscription") == (answer.status_code, answer.json()["errors"][0].get("pointer"))
+
+
 async def test_clients_keep_apart(gate: Gate) -> None:
     """A client sees its own, an admin the tenant's, another tenant nothing."""
     made = await subscribe(gate)
@@ -256,6 +292,50 @@ async def test_nobody_to_send_it_to(working: Gate, partner: Partner) -> None:
 
     assert (409, "subscription_deleted") == (alone.status_code, alone.json()["code"])
     assert {"total": 0, "dryRun": True} == in_bulk.json()
+
+
+async def test_sending_again_to_a_disabled_one(working: Gate, partner: Partner) -> None:
+    """A disabled subscription is sent nothing: the answer says so, in bulk it is left out, after a release it goes."""
+    made = await subscribe(working, partner.url, types=["appointment.*"])
+    await known_to(partner, working, made)
+    await working.hear(booking(1))
+    (sent,) = await settled(working, made["id"], "delivered", 1)
+    kept = await working.store.subscription("main", made["id"])
+    assert kept
+    await working.store.put_subscription(replace(kept, state="disabled", reason="http_410", version=3), 2)
+    working.worker.refresh()
+
+    alone = await working.post(f"/v1/deliveries/{sent['id']}/resend")
+    named = await working.post("/v1/deliveries/_resend", {"subscription": made["id"]})
+    trials = [
+        (await working.post("/v1/deliveries/_resend", {"all": True, "dryRun": True} | bound)).json()["total"]
+        for bound in ({}, {"limit": 1})
+    ]
+    begun = await working.post("/v1/deliveries/_resend", {"all": True})
+    job = await working.finished(begun.headers["location"])
+    assert [(409, "subscription_disabled")] * 2 == [(one.status_code, one.json()["code"]) for one in (alone, named)]
+    assert ([0, 0], 0) == (trials, job["done"])
+    assert "delivered" == (await working.get(f"/v1/deliveries/{sent['id']}"))["state"]
+
+    await working.post(f"{OURS}/{made['id']}/release")
+    assert 202 == (await working.post(f"/v1/deliveries/{sent['id']}/resend")).status_code
+    await until(lambda: asyncio.to_thread(partner.attempts), 2)
+
+
+async def test_sending_again_to_a_paused_one(working: Gate, partner: Partner) -> None:
+    """What is sent again to a subscription that is held waits until it is released."""
+    made = await subscribe(working, partner.url, types=["appointment.*"])
+    await known_to(partner, working, made)
+    await working.hear(booking(1))
+    (sent,) = await settled(working, made["id"], "delivered", 1)
+    await working.post(f"{OURS}/{made['id']}/pause")
+
+    again = await working.post(f"/v1/deliveries/{sent['id']}/resend")
+    waiting = await settled(working, made["id"], "pending", 1)
+    await working.post(f"{OURS}/{made['id']}/release")
+    await until(lambda: asyncio.to_thread(partner.attempts), 2)
+
+    assert (202, [sent["id"]]) == (again.status_code, [one["id"] for one in waiting])
 
 
 async def test_sending_some_again(working: Gate, partner: Partner) -> None:
