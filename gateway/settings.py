@@ -284,7 +284,7 @@ SENTENCES: dict[type[Setting], dict[str, str]] = {
         "unmapped": "What a message is answered that is kept but outside the model.",
         "unavailable": "What a sender hears while nothing can be kept: a refusal, an error, or a closed connection.",
         "application_acks": "Whether enhanced mode's application acknowledgement follows on the same connection.",
-        "max_bytes": "The largest message; a larger one is refused and its connection closed.",
+        "max_bytes": "The largest message; a larger one is refused and, where no feed there takes it, its line closed.",
         "max_connections": "How many connections may be open at once.",
         "max_in_flight": "How many messages of one connection may wait for an acknowledgement; then reading stops.",
         "frame_seconds": "How long a message may take to arrive whole.",
