@@ -11,7 +11,7 @@ from gateway.store.protocol import Batch, Seen
 from gateway.store.sqlite.access import Access
 from gateway.store.sqlite.deliveries import Deliveries
 from gateway.store.sqlite.feed import Feed
-from gateway.store.sqlite.keeping import Keeping
+from gateway.store.sqlite.keeping import Course, Keeping
 from gateway.store.sqlite.ledger import Ledger
 from gateway.store.sqlite.messages import Messages
 
@@ -26,18 +26,17 @@ class SqliteStore(Keeping, Messages, Feed, Access, Ledger, Deliveries):
             yield SqliteUnit(self)
 
     async def _keep(self, batch: Batch) -> list[Event]:
-        async with self._transaction() as writer:
+        courses: list[Course] = []
+        async with self._transaction(lambda: self._learn(courses)) as writer:
             self._keep_messages(writer, batch.messages, batch.records)
             self._remap(writer, batch.replayed, batch.records)
             self._repeat(writer, batch.repeats)
-            courses = self._keep_records(writer, batch.records)
+            courses += self._keep_records(writer, batch.records)
             self._change_tasks(writer, batch.changed_tasks)
             known = self._open_tasks(writer, batch.tasks)
             self._keep_audit(writer, batch.audit)
             told = [one for one in batch.events if one.subject not in known] if known else batch.events
-            events = self._keep_events(writer, told)
-        self._learn(courses)
-        return events
+            return self._keep_events(writer, told)
 
 
 class SqliteUnit:
