@@ -176,6 +176,7 @@ def signed(subscription: Subscription, delivery: Delivery, body: bytes, now: int
         subscription.url,
         headers | signing.sign(signers(subscription.secrets), delivery.id, now // MICROS, body),
         body,
+        subscription.tenant,
     )
 
 
