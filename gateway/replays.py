@@ -89,6 +89,11 @@ class Replays:
 
     async def _run(self, job: Job) -> None:
         async with self._turn:
+            await self._work(job)
+
+    async def _work(self, job: Job) -> None:
+        """Do what is left of a job; one that cannot go on ends as failed, with what it had done."""
+        try:
             wanted = msgspec.json.decode(job.body, type=Wanted)
             upto = wanted.upto or (job.created_at, "")
             places = await self._once_it_can(partial(self._places, wanted.query)) or []
@@ -101,7 +106,13 @@ class Replays:
                 if number % NOTED_EVERY == 0:
                     job = replace(job, body=msgspec.json.encode(replace(wanted, reached=place)))
                     await self._once_it_can(partial(self.store.put_job, job))
-            await self._once_it_can(partial(self.store.put_job, replace(job, state="completed")))
+            job = replace(job, state="completed")
+        except Exception as error:
+            if self.leaving.is_set():  # nothing is wrong with it: the next process goes on
+                return
+            log("replay.ended", level="error", error=error)
+            job = replace(job, state="failed")
+        await self._once_it_can(partial(self.store.put_job, job))
 
     async def _once_it_can(self, work: Callable[[], Awaitable[Done]]) -> Done | None:
         """Do it, as often as the database cannot take it; None when we are leaving, and the next process goes on."""
@@ -126,15 +137,17 @@ class Replays:
 
     async def _replay(self, tenant: str, identity: str, wanted: Wanted) -> bool:
         """Replay one; what goes wrong with it is counted and said, and the job goes on."""
-        kept = await self.store.message(tenant, identity)
-        feed = self.feeds.get((tenant, kept.feed)) if kept else None
-        if kept is None or feed is None:
-            return False
         try:
+            kept = await self.store.message(tenant, identity)
+            feed = self.feeds.get((tenant, kept.feed)) if kept else None
+            if kept is None or feed is None:
+                return False
             await replay(self.pipeline, kept, feed, wanted.emit, wanted.traceparent)
         except Unavailable:
             raise
         except Exception as error:
+            if self.leaving.is_set():
+                raise
             log("replay.failed", level="error", error=error, message=identity)
             return False
         return True

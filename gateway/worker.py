@@ -241,10 +241,22 @@ class Worker:
         due = [job for job in self._jobs if self._receivers.are_at_ease(job.tenant)]
         for job in due:
             self._jobs.remove(job)
-            advanced = await advance(self.store, job)
+            advanced = await self._advanced(job)
             if advanced.state == "running":
                 self._jobs.append(advanced)
         return bool(due)
+
+    async def _advanced(self, job: Job) -> Job:
+        """The job a page further; one that cannot go on ends as failed, and no other waits for it."""
+        try:
+            return await advance(self.store, job)
+        except Unavailable:
+            raise
+        except Exception as error:
+            log("resend.ended", level="error", error=error)
+            failed = replace(job, state="failed")
+            await self.store.put_job(failed)
+            return failed
 
     # -- conclude
 

@@ -11,9 +11,9 @@ from msgspec.structs import replace
 
 from canonical.events import Event
 from canonical.records import Appointment
-from gateway.resend import resend, resend_one
+from gateway.resend import Progress, resend, resend_one
 from gateway.settings import Webhooks
-from gateway.store.protocol import Batch, DeliveryQuery, Subscription, Written
+from gateway.store.protocol import Batch, DeliveryQuery, Job, Subscription, Written
 from gateway.store.sqlite import SqliteStore
 from tests.gateway.conftest import QUICK, SECRETS, TRACEPARENT, House, Partner, micros
 from transforms.api import v1
@@ -394,3 +394,19 @@ async def test_counted_and_traced(house: House, partner: Partner) -> None:
     assert "isthmus_feed_to_webhook_seconds_count 1.0" in text
     assert [True, False] == [span.is_error for span in house.spans]
     assert {int(TRACEPARENT[3:35], 16)} == {span.trace.trace_id for span in house.spans}
+
+
+async def test_a_resend_that_cannot_go_on_has_failed(house: House, store: SqliteStore) -> None:
+    """It says so, and the one behind it is done."""
+    await store.put_job(Job(id="job_a", tenant="main", kind="resend", created_at=1, total=1, body=b"{broken"))
+    whole = msgspec.json.encode(Progress(query=DeliveryQuery(tenant="main")))
+    await store.put_job(Job(id="job_b", tenant="main", kind="resend", created_at=2, total=0, body=whole))
+    house.worker.refresh()
+
+    async def ended() -> bool:
+        return not await store.jobs()
+
+    await house.until(ended)
+    states = [job.state for one in ("job_a", "job_b") if (job := await store.job("main", one))]
+
+    assert ["failed", "completed"] == states
