@@ -16,11 +16,15 @@ EVERYTHING = "deliveries"
 
 
 class Receiver:
-    """A subscription at work: its place in the feed, what is under way, and until when it asked to be left alone."""
+    """A subscription at work: its place in the feed, what is under way, and until when it asked to be left alone.
+
+    It is `overtaken` when another process moved its cursor: then it waits for the next look at where that stands.
+    """
 
     def __init__(self, subscription: Subscription) -> None:
         self.subscription = subscription
         self.position = subscription.cursor
+        self.overtaken = False
         self.flying = 0
         self.rests_until = 0
         self.asked_at = 0
@@ -47,7 +51,8 @@ class Receivers:
         for subscription in subscriptions:
             receiver = known.get(subscription.id) or Receiver(subscription)
             receiver.subscription = subscription
-            receiver.position = max(receiver.position, subscription.cursor)
+            known_to = subscription.cursor if receiver.overtaken else receiver.position
+            receiver.position, receiver.overtaken = max(known_to, subscription.cursor), False
             self._by_id[subscription.id] = receiver
         return subscriptions
 
@@ -68,10 +73,20 @@ class Receivers:
             self._by_id[move.subscription].position = move.upto
         return bool(moves)
 
+    async def note(self) -> None:
+        """Keep how far each has come, also where there was nothing for it to receive."""
+        behind = [
+            Move(subscription=one.subscription.id, cursor=one.subscription.cursor, upto=one.position)
+            for one in self._by_id.values()
+            if one.position > one.subscription.cursor and not one.overtaken
+        ]
+        if behind:
+            self._moved(behind, await self._store.derive(behind))
+
     def _places(self) -> dict[tuple[str, int], list[Receiver]]:
         places: defaultdict[tuple[str, int], list[Receiver]] = defaultdict(list)
         for receiver in self._by_id.values():
-            if receiver.subscription.state != "disabled":
+            if receiver.subscription.state != "disabled" and not receiver.overtaken:
                 places[receiver.subscription.tenant, receiver.position].append(receiver)
         return places
 
@@ -87,8 +102,9 @@ class Receivers:
     def _moved(self, moves: Sequence[Move], done: Iterable[bool]) -> None:
         """Remember where the cursors stand; one that was elsewhere was moved or deleted, which the next look shows."""
         for move, was_moved in zip(moves, done, strict=True):
+            receiver = self._by_id[move.subscription]
+            receiver.overtaken = not was_moved
             if was_moved:
-                receiver = self._by_id[move.subscription]
                 receiver.subscription = replace(receiver.subscription, cursor=move.upto)
 
     # -- from deliveries to receivers
@@ -117,3 +133,18 @@ class Receivers:
         """Whether every receiver of a tenant has had what was due and could take more."""
         mine = (one for one in self._by_id.values() if one.subscription.tenant == tenant)
         return all(one.flying * 2 <= self._most for one in mine)
+
+
+async def caught_up(store: Store, subscription: Subscription, now: int) -> Subscription:
+    """A subscription that has followed the feed as it is now to its end: how it is changed for what comes after."""
+    while events := await store.events(subscription.tenant, subscription.cursor, EVENTS_AT_ONCE):
+        upto, made = events[-1].seq, deliveries_of(subscription, events, now)
+        move = Move(subscription=subscription.id, cursor=subscription.cursor, upto=upto, deliveries=made)
+        if all(await store.derive([move])):
+            subscription = replace(subscription, cursor=upto)
+            continue
+        there = await store.subscription(subscription.tenant, subscription.id)  # the worker went on with it
+        if there is None or there.version != subscription.version:
+            break
+        subscription = there
+    return subscription

@@ -140,6 +140,11 @@ class Worker:
         concluding.cancel()
         await asyncio.gather(concluding, return_exceptions=True)
         await self._safely(self._conclude)
+        await self._safely(self._note)
+
+    async def _note(self) -> bool:
+        await self._receivers.note()
+        return True
 
     async def stop(self, within: float = float("inf")) -> None:
         """Claim nothing more, finish and keep what is under way; what does not end within that time is cut off."""
@@ -186,6 +191,7 @@ class Worker:
     async def _look_around(self, now: int) -> None:
         """Read what people decide; what has failed for too long is disabled."""
         self._looked_at = now
+        await self._receivers.note()
         self._jobs = [job for job in await self.store.jobs() if job.kind == "resend"]
         for subscription in await self._receivers.refresh():
             since = subscription.failing_since

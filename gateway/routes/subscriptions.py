@@ -12,6 +12,7 @@ from canonical.meaning import identity, means, pattern_of, when
 from gateway.fanout import speaks_of
 from gateway.outbound import allow_list, receiver_refusal
 from gateway.problems import Wrong, invalid, not_found, stop
+from gateway.receivers import caught_up
 from gateway.refusals import WRONGS
 from gateway.routes.paging import Page
 from gateway.routes.reading import Body
@@ -204,12 +205,17 @@ async def read_subscription(call: Call) -> Answer:
     headers=("ETag",),
 )
 async def change_subscription(call: Call, body: SubscriptionChange) -> Answer:
-    """Change a subscription. If-Match is required; what is left out stays."""
+    """Change a subscription. If-Match is required; what is left out stays.
+
+    What happened before is sent as it was asked for then, what happens from now on as it is asked for now.
+    """
     before = await owned(call, call.id)
     require_match(call, before.version)
     given = {name: value for name in body.__struct_fields__ if (value := getattr(body, name)) is not UNSET}
     after = replace(before, **given)
     await _check(call, after.url, after.types, after.feeds, after.full)
+    if before.state != "disabled":
+        after = replace(after, cursor=(await caught_up(call.api.services.store, before, call.now)).cursor)
     return await _put(call, before, after)
 
 

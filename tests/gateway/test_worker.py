@@ -410,3 +410,20 @@ async def test_a_resend_that_cannot_go_on_has_failed(house: House, store: Sqlite
     states = [job.state for one in ("job_a", "job_b") if (job := await store.job("main", one))]
 
     assert ["failed", "completed"] == states
+
+
+async def test_the_cursor_shows_how_far_it_is(house: House, store: SqliteStore) -> None:
+    """Also where a subscription wanted none of what came: within a second while the worker runs, at once at its end."""
+    await house.subscribe("https://nobody.example/", types=("patient.*",))
+
+    async def at_the_head() -> bool:
+        (kept,) = await store.subscriptions()
+        return kept.cursor == await store.head()
+
+    await house.happen("a", "b")
+    await house.until(at_the_head)
+    await house.happen("c")
+    await asyncio.sleep(0.1)
+    await house.stop()
+
+    assert await at_the_head()

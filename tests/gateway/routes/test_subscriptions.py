@@ -8,7 +8,8 @@ import pytest
 import pytest_asyncio
 from msgspec.structs import replace
 
-from tests.gateway.conftest import SECRETS, Partner
+from gateway.worker import Worker
+from tests.gateway.conftest import SECRETS, Partner, micros
 from tests.gateway.routes.conftest import Gate
 from tests.gateway.routes.said import booking
 
@@ -250,3 +251,26 @@ async def test_the_path_says_which_subscription(gate: Gate) -> None:
     answer = await gate.ask("GET", f"{OURS}/{made['id']}/deliveries", "partner", params={"subscription": other["id"]})
 
     assert (400, "unknown_parameter") == (answer.status_code, answer.json()["errors"][0]["code"])
+
+
+async def test_a_changed_filter_counts_from_the_change_on(working: Gate, partner: Partner) -> None:
+    """What happened before is sent as it was asked for then, also when the gateway was away when it was changed."""
+    made = await subscribe(working, partner.url, types=["patient.*"])
+    await known_to(partner, working, made)
+    await working.worker.stop()
+    await working.hear(booking(1))
+    etag = (await working.ask("GET", f"{OURS}/{made['id']}", "partner")).headers["etag"]
+    changed = await working.ask(
+        "PATCH", f"{OURS}/{made['id']}", "partner", json={"types": ["appointment.*"]}, headers={"if-match": etag}
+    )
+    head = await working.store.head()
+    await working.hear(booking(2, patient=1))
+    working.worker = Worker.of(working.store, working.site.main.webhooks, micros, working.tracer, working.metrics)
+    running = asyncio.create_task(working.worker.run())
+    sent = await settled(working, made["id"], "delivered", 2)
+    await working.worker.stop()
+    await running
+
+    assert changed.json()["cursor"] == head
+    assert ["appointment.created", "patient.created"] == [one["type"] for one in sent]
+    assert sent[0]["event"] in {one["id"] for one in (await working.get(f"/v1/events?after={head}"))["items"]}
