@@ -20,6 +20,7 @@ from granian.server.embed import Server
 
 from gateway.addresses import free_port, numeric, split
 from gateway.api import build
+from gateway.clients import Clients
 from gateway.clock import micros
 from gateway.doors import doors
 from gateway.pipeline import Pipeline
@@ -54,7 +55,10 @@ class Gateway:
             self.store, main.intake, micros, self.tracer, self.metrics, site.digest or None, main.store.dedup_days
         )
         self.trail = Trail(self.store, micros, self.metrics)
-        self.worker = Worker.of(self.store, main.webhooks, micros, self.tracer, self.metrics, self.pipeline)
+        clients = Clients(site.clients, self.store)
+        self.worker = Worker.of(
+            self.store, main.webhooks, micros, self.tracer, self.metrics, self.pipeline, clients=clients
+        )
         self.doors = doors(site.feeds, self.pipeline)
         self.watch = Watch(site.feeds, self.doors, self.pipeline, self.store, self.metrics)
         self.leaving = asyncio.Event()

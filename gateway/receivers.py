@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from msgspec.structs import replace
 
 from canonical.events import Event
+from gateway.clients import LACKS, Clients
 from gateway.fanout import deliveries_of
 from gateway.store.protocol import Move, Store, Subscription
 
@@ -35,18 +36,20 @@ class Receivers:
     where it is in the feed and goes on from there when it is made active.
     """
 
-    def __init__(self, store: Store, most: int) -> None:
+    def __init__(self, store: Store, most: int, clients: Clients | None = None) -> None:
         self._store, self._most, self._turn = store, most, 0
+        self._clients = clients
         self._switches: dict[str, str] = {}
         self._by_id: dict[str, Receiver] = {}
 
     def __getitem__(self, subscription: str) -> Receiver:
         return self._by_id[subscription]
 
-    async def refresh(self) -> list[Subscription]:
-        """Read what people decide; what is known of each receiver stays."""
+    async def refresh(self) -> list[tuple[Subscription, Subscription]]:
+        """Read what people decide; what is known of each receiver stays. Each as it is kept, and as it is now."""
         self._switches = await self._store.switches()
-        subscriptions = await self._store.subscriptions()
+        kept = await self._store.subscriptions()
+        subscriptions = [await self._as_allowed(one) for one in kept]
         known, self._by_id = self._by_id, {}
         for subscription in subscriptions:
             receiver = known.get(subscription.id) or Receiver(subscription)
@@ -54,7 +57,16 @@ class Receivers:
             known_to = subscription.cursor if receiver.overtaken else receiver.position
             receiver.position, receiver.overtaken = max(known_to, subscription.cursor), False
             self._by_id[subscription.id] = receiver
-        return subscriptions
+        return list(zip(kept, subscriptions, strict=True))
+
+    async def _as_allowed(self, subscription: Subscription) -> Subscription:
+        """Nothing is sent for a client that is gone or may no longer have it, whoever made the subscription active."""
+        lack = await self._clients.lack(subscription) if self._clients else None
+        if lack and subscription.state == "active":
+            return replace(subscription, state="disabled", reason=lack)
+        if not lack and subscription.state == "disabled" and subscription.reason in LACKS:
+            return replace(subscription, state="active", reason=None)
+        return subscription
 
     # -- from events to deliveries
 

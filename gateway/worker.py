@@ -15,10 +15,11 @@ from msgspec.structs import replace
 
 from canonical.events import Event
 from canonical.outcome import Outcome
+from gateway.clients import Clients
 from gateway.clock import MICROS, Clock
 from gateway.delivery import Courier, Present, Result
 from gateway.outbound import Send, allow_list, client, outbound
-from gateway.parking import disable, raise_task
+from gateway.parking import LACKING, disable, raise_task, resume
 from gateway.receivers import Receiver, Receivers
 from gateway.resend import advance
 from gateway.settings import Webhooks
@@ -56,12 +57,13 @@ class Worker:
         metrics: Metrics | None = None,
         tracer: Tracer | None = None,
         present: Present | None = None,
+        clients: Clients | None = None,
     ) -> None:
         self.store, self.clock, self.settings = store, clock, settings
         self.on_events: list[Callable[[Sequence[Event]], None]] = []
         schedule = Schedule(waits=settings.retry_seconds)
         self._courier = Courier(store, post, clock, dice, schedule, metrics, tracer, present)
-        self._receivers = Receivers(store, settings.per_subscription)
+        self._receivers = Receivers(store, settings.per_subscription, clients)
         self._patience = settings.timeout_seconds + 1
         self._lease = int(settings.timeout_seconds * MICROS) + LEASE_MARGIN
         self._close: Callable[[], Awaitable[None]] | None = None
@@ -83,6 +85,7 @@ class Worker:
         metrics: Metrics,
         pipeline: "Pipeline | None" = None,
         present: Present = v1.present,
+        clients: Clients | None = None,
     ) -> Self:
         """The worker with its real client; whoever hears the pipeline's events hears the worker's too."""
 
@@ -91,7 +94,17 @@ class Worker:
 
         webhooks = client(allow_list(settings.allow), settings.timeout_seconds, settings.concurrency, seconds)
         post = outbound(webhooks, CircuitConfig(), seconds, random.random)
-        worker = cls(store, post, clock, random.random, settings, metrics=metrics, tracer=tracer, present=present)
+        worker = cls(
+            store,
+            post,
+            clock,
+            random.random,
+            settings,
+            metrics=metrics,
+            tracer=tracer,
+            present=present,
+            clients=clients,
+        )
         worker._close = webhooks.close
         if pipeline is not None:
             worker.on_events = pipeline.on_events
@@ -193,11 +206,21 @@ class Worker:
         self._looked_at = now
         await self._receivers.note()
         self._jobs = [job for job in await self.store.jobs() if job.kind == "resend"]
-        for subscription in await self._receivers.refresh():
+        for kept, subscription in await self._receivers.refresh():
+            if kept.state != subscription.state:
+                await self._follow_client(subscription, now)
             since = subscription.failing_since
             if since is not None and now - since > FAILING and subscription.state == "active":
                 await self._tell(subscription, "DLV-FAILING", now)
                 await self._disable(subscription, "failing", now)
+
+    async def _follow_client(self, subscription: Subscription, now: int) -> None:
+        """Keep what became of a subscription whose client is gone, or is back."""
+        if subscription.state == "disabled":
+            await self._tell(subscription, LACKING, now)
+            await disable(self.store, subscription, subscription.reason or "", now)
+        else:
+            self._hear(await resume(self.store, subscription, now))
 
     # -- claim and deliver
 
@@ -293,7 +316,9 @@ class Worker:
         return True
 
     async def _tell(self, subscription: Subscription, code: str, now: int, traceparent: str | None = None) -> None:
-        events = await raise_task(self.store, subscription, code, now, traceparent)
+        self._hear(await raise_task(self.store, subscription, code, now, traceparent))
+
+    def _hear(self, events: Sequence[Event]) -> None:
         for hear in self.on_events if events else ():
             hear(events)
 

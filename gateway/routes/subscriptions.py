@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from canonical.events import EVENTS, Event
 from canonical.ids import new_id
 from canonical.meaning import identity, means, pattern_of, when
+from gateway.clients import WRITE, needed_for
 from gateway.fanout import speaks_of
 from gateway.outbound import allow_list, receiver_refusal
 from gateway.problems import Wrong, invalid, not_found, stop
@@ -35,7 +36,7 @@ from policies.signing import new_secret
 from transforms.api import v1
 from transforms.api.cloudevent import instant
 
-READ, WRITE = "subscriptions.read", "subscriptions.write"
+READ = "subscriptions.read"
 MOST_OF_A_CLIENT = 100
 Url = Annotated[
     str,
@@ -100,13 +101,19 @@ class Subscription(v1.Wire, frozen=True, omit_defaults=False):
     full: Annotated[bool, means("Whether events carry their subject.")]
     state: Annotated[
         Literal["active", "paused", "disabled"],
-        means("`active`; `paused` by a person; `disabled` by a 410 of the receiver or by failing too long."),
+        means(
+            "`active`; `paused` by a person; `disabled` by a 410 of the receiver, by failing too long, or while its "
+            "client may not receive it."
+        ),
     ]
     client: Annotated[str, means("The client it belongs to.")]
     cursor: Annotated[int, means("The `seq` it has reached.")]
     created_at: Annotated[str, when("When it was made.")]
     updated_at: Annotated[str, when("When it last changed.")]
-    reason: Annotated[str | None, means("Why it is disabled; null where it is not.")] = None
+    reason: Annotated[
+        str | None,
+        means("Why it is disabled: `gone`, `failing`, `client_unknown` or `scope_missing`; null where it is not."),
+    ] = None
     description: Annotated[str | None, means("What it is for.")] = None
     secret: Annotated[
         str | UnsetType, means("What deliveries are signed with; only in the answer that makes it.", pattern="^whsec_")
@@ -357,7 +364,6 @@ async def _check(call: Call, url: str, types: tuple[str, ...], feeds: tuple[str,
     if refusal:
         detail = WRONGS.get(refusal, "This URL is not taken.")
         wrong.append(Wrong(code=refusal, pointer="/url", detail=detail))
-    covered = {kind for kind in EVENTS if speaks_of(types, kind)}
     unknown = [n for n, one in enumerate(types) if not any(speaks_of((one,), kind) for kind in EVENTS)]
     wrong += [Wrong(code="unknown_type", pointer=f"/types/{n}", detail="No event has this type.") for n in unknown]
     known = {feed.name for feed in site.feeds if feed.tenant == call.tenant}
@@ -366,7 +372,7 @@ async def _check(call: Call, url: str, types: tuple[str, ...], feeds: tuple[str,
         for n, one in enumerate(feeds)
         if one not in known
     ]
-    needed = {f"{kind.partition('.')[0]}s.read" for kind in covered} & call.api.scopes if full else set()
+    needed = needed_for(types) if full else ()
     missing = sorted(scope for scope in needed if not allows(call.principal, scope))
     if missing:
         wrong.append(Wrong(code="scope_missing", pointer="/full", detail=f"Full events need {', '.join(missing)}."))

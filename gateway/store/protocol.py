@@ -192,7 +192,8 @@ class Version(Struct, frozen=True, kw_only=True):
 class Subscription(Struct, frozen=True, kw_only=True, rename="camel"):
     """A receiver of events: a partner's webhook. `secrets` sign together, newest first, while one is rotated out.
 
-    `state`: active, paused (held by a person), disabled (by the receiver's 410 or by failing too long).
+    `state`: active, paused (held by a person), disabled (by the receiver's 410, by failing too long, or while its
+    client may not have what it asks for).
     `types` are patterns (`appointment.*`); `feeds` and `patients` narrow further. `cursor` (its place in the feed of
     events) and `failing_since` (the first failure after the last success) are kept by `derive` and `conclude`:
     `put_subscription` takes a cursor for a new subscription only, and clears `failing_since` when one is made active.

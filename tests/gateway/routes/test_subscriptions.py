@@ -1,6 +1,7 @@
 """Subscriptions and their deliveries, with the worker and a partner who receives."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
@@ -8,8 +9,7 @@ import pytest
 import pytest_asyncio
 from msgspec.structs import replace
 
-from gateway.worker import Worker
-from tests.gateway.conftest import SECRETS, Partner, micros
+from tests.gateway.conftest import SECRETS, Partner
 from tests.gateway.routes.conftest import Gate
 from tests.gateway.routes.said import booking
 
@@ -265,7 +265,7 @@ async def test_a_changed_filter_counts_from_the_change_on(working: Gate, partner
     )
     head = await working.store.head()
     await working.hear(booking(2, patient=1))
-    working.worker = Worker.of(working.store, working.site.main.webhooks, micros, working.tracer, working.metrics)
+    working.worker = working.working()
     running = asyncio.create_task(working.worker.run())
     sent = await settled(working, made["id"], "delivered", 2)
     await working.worker.stop()
@@ -274,3 +274,48 @@ async def test_a_changed_filter_counts_from_the_change_on(working: Gate, partner
     assert changed.json()["cursor"] == head
     assert ["appointment.created", "patient.created"] == [one["type"] for one in sent]
     assert sent[0]["event"] in {one["id"] for one in (await working.get(f"/v1/events?after={head}"))["items"]}
+
+
+@contextlib.asynccontextmanager
+async def at_work(gate: Gate) -> AsyncIterator[None]:
+    """The gate's worker for a while."""
+    running = asyncio.create_task(gate.worker.run())
+    yield
+    await gate.worker.stop()
+    await running
+
+
+@pytest.mark.parametrize(("scopes", "reason"), [(None, "client_unknown"), (("subscriptions.write",), "scope_missing")])
+async def test_nothing_is_sent_for_a_client_that_may_not_have_it(
+    gate: Gate, partner: Partner, scopes: tuple[str, ...] | None, reason: str
+) -> None:
+    """Neither once it is gone nor once it lacks a scope that its full events need; when it is back, it gets all."""
+    declared = gate.site.clients["partner"]
+    made = await subscribe(gate, partner.url, types=["appointment.*"], full=True)
+    await known_to(partner, gate, made)
+    path = f"{OURS}/{made['id']}"
+    async with at_work(gate):
+        await gate.hear(booking(1))
+        await settled(gate, made["id"], "delivered", 1)
+    await gate.hear(booking(2))
+    await gate.serve_with(partner=replace(declared, scopes=scopes) if scopes else None)
+    async with at_work(gate):
+        await until(lambda: tasks(gate, "ready"), 1)
+        shown = await gate.get(path)
+        await gate.post(f"{path}/release")
+        await asyncio.sleep(0.2)
+        still, open_tasks, count = await gate.get(path), await tasks(gate, "ready"), len(partner.received())
+    await gate.serve_with(partner=declared)
+    async with at_work(gate):
+        await settled(gate, made["id"], "delivered", 2)
+        back = await gate.get(path)
+
+    assert [("disabled", reason)] * 2 == [(one["state"], one["reason"]) for one in (shown, still)]
+    assert (["DLV-CLIENT"], 1) == (open_tasks, count)
+    assert ("active", None) == (back["state"], back["reason"])
+    assert (["DLV-CLIENT"], []) == (await tasks(gate, "completed"), await tasks(gate, "ready"))
+
+
+async def tasks(gate: Gate, status: str) -> list[str]:
+    """The codes of the tasks about deliveries."""
+    return [one["code"] for one in (await gate.get(f"/v1/tasks?queue=delivery&status={status}"))["items"]]
