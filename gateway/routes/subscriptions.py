@@ -84,9 +84,9 @@ class SubscriptionChange(Body, frozen=True):
 
 
 class Rotation(Body, frozen=True):
-    """With `overlap` the secret before signs too, until the next rotation; without it, it is void at once."""
+    """With `overlap` the secret before signs too, for 24 hours; without it, it is void at once."""
 
-    overlap: Annotated[bool, Meta(description="Whether the secret before signs too, until the next rotation.")] = True
+    overlap: Annotated[bool, Meta(description="Whether the secret before signs too, for 24 hours.")] = True
 
 
 class Subscription(v1.Wire, frozen=True, omit_defaults=False):
@@ -260,7 +260,7 @@ async def rotate_secret(call: Call, body: Rotation) -> Answer:
     check_match(call, before.version)
     secret = new_secret(os.urandom(32))
     kept = before.secrets[:1] if body.overlap else ()
-    return await _put(call, before, replace(before, secrets=(secret, *kept)), secret)
+    return await _put(call, before, replace(before, secrets=(secret, *kept), rotated_at=call.now), secret)
 
 
 @serves(

@@ -190,7 +190,7 @@ class Version(Struct, frozen=True, kw_only=True):
 
 
 class Subscription(Struct, frozen=True, kw_only=True, rename="camel"):
-    """A receiver of events: a partner's webhook. `secrets` sign together, newest first, while one is rotated out.
+    """A receiver of events: a partner's webhook. `secrets` sign together, newest first, for a while after `rotated_at`.
 
     `state`: active, paused (held by a person), disabled (by the receiver's 410, by failing too long, or while its
     client may not have what it asks for).
@@ -208,6 +208,7 @@ class Subscription(Struct, frozen=True, kw_only=True, rename="camel"):
     patients: tuple[str, ...] = ()
     full: bool = False
     secrets: tuple[str, ...] = ()
+    rotated_at: int = 0
     state: Literal["active", "paused", "disabled"] = "active"
     deduplicates: bool = True
     cursor: int = 0

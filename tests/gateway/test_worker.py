@@ -92,8 +92,8 @@ async def test_trying_out(house: House, partner: Partner) -> None:
 async def test_two_secrets(house: House, partner: Partner) -> None:
     """While a secret is rotated out both sign: a partner that knows either of them accepts."""
     late = Partner(SECRETS[1])
-    await house.subscribe(partner.url, secrets=SECRETS)
-    await house.subscribe(late.url, secrets=SECRETS)
+    await house.subscribe(partner.url, secrets=SECRETS, rotated_at=micros())
+    await house.subscribe(late.url, secrets=SECRETS, rotated_at=micros())
     await house.happen("a")
     await house.idle()
     both = [*partner.received(), *late.received()]

@@ -96,11 +96,13 @@ async def test_rotation(gate: Gate) -> None:
     path = f"{OURS}/{made['id']}/rotate"
 
     first = (await gate.post(path, client="partner")).json()["secret"]
-    kept = (await gate.store.subscription("main", made["id"])).secrets  # type: ignore[union-attr]
+    kept = await gate.store.subscription("main", made["id"])
     second = (await gate.post(path, {"overlap": False}, "partner")).json()["secret"]
     last = (await gate.store.subscription("main", made["id"])).secrets  # type: ignore[union-attr]
 
-    assert ((first, made["secret"]), (second,)) == (kept, last)
+    assert kept
+    assert ((first, made["secret"]), (second,)) == (kept.secrets, last)
+    assert kept.created_at < kept.rotated_at <= kept.updated_at
 
 
 @pytest.mark.parametrize(
