@@ -76,7 +76,6 @@ class Gateway:
             await self.store.keep_site(self.site.digest, self.site.files)
         await self.pipeline.start()
         self.pipeline.on_events.append(lambda events: self.worker.wake())
-        self.trail.start()
         self._tasks.append(asyncio.create_task(self.worker.run()))
         await self.watch.start()
         await self._serve_http()

@@ -13,7 +13,6 @@ from gateway.store.protocol import Move, Store, Subscription
 EVENTS_AT_ONCE = 500
 CURSOR_LAG = 1000  # a cursor that only passes what its subscription does not want is written this seldom
 PATIENCE = 20_000
-EVERYTHING = "deliveries"
 
 
 class Receiver:
@@ -39,7 +38,6 @@ class Receivers:
     def __init__(self, store: Store, most: int, clients: Clients | None = None) -> None:
         self._store, self._most, self._turn = store, most, 0
         self._clients = clients
-        self._switches: dict[str, str] = {}
         self._by_id: dict[str, Receiver] = {}
 
     def __getitem__(self, subscription: str) -> Receiver:
@@ -47,7 +45,6 @@ class Receivers:
 
     async def refresh(self) -> list[tuple[Subscription, Subscription]]:
         """Read what people decide; what is known of each receiver stays. Each as it is kept, and as it is now."""
-        self._switches = await self._store.switches()
         kept = await self._store.subscriptions()
         subscriptions = [await self._as_allowed(one) for one in kept]
         known, self._by_id = self._by_id, {}
@@ -123,8 +120,6 @@ class Receivers:
 
     def rooms(self, now: int) -> dict[str, int]:
         """How many more may go to whom; receivers take turns at being first."""
-        if EVERYTHING in self._switches:
-            return {}
         self._turn += 1
         receivers = list(self._by_id.values())
         first = self._turn % len(receivers) if receivers else 0
@@ -134,8 +129,7 @@ class Receivers:
     def _room(self, receiver: Receiver, now: int) -> int:
         """How many more; a little room waits a moment for more of it, since each claim is a commit."""
         subscription = receiver.subscription
-        is_held = subscription.state != "active" or f"subscription:{subscription.id}" in self._switches
-        free = 0 if is_held or receiver.rests_until > now else self._most - receiver.flying
+        free = 0 if subscription.state != "active" or receiver.rests_until > now else self._most - receiver.flying
         if free * 2 < self._most and now - receiver.asked_at < PATIENCE:
             return 0
         receiver.asked_at = now

@@ -117,19 +117,9 @@ class Worker:
         self._woken.set()
 
     def refresh(self) -> None:
-        """Subscriptions, switches or jobs have changed: look at them before anything else is claimed."""
+        """Subscriptions or jobs have changed: look at them before anything else is claimed."""
         self._looked_at = 0
         self._woken.set()
-
-    async def pause(self, name: str, by: str) -> None:
-        """Hold `deliveries` or `subscription:ID`; what is under way is finished."""
-        await self.store.set_switch(name, by)
-        self.refresh()
-
-    async def release(self, name: str) -> None:
-        """Take up again what was held."""
-        await self.store.set_switch(name, None)
-        self.refresh()
 
     async def test(self, subscription: Subscription, event: Event) -> Outcome:
         """Send one event now, whatever the subscription's state, and keep nothing of it."""

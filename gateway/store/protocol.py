@@ -415,7 +415,7 @@ class Store(Protocol):
         """A value kept sealed under a name: the one kept before, or the fresh one from now on."""
 
     async def switches(self) -> dict[str, str]:
-        """What is paused: `intake`, `feed:NAME`, `subscription:ID` -> since when and by whom.
+        """What is paused: `intake`, `feed:NAME` -> since when and by whom.
 
         And what else outlives a process in a word: a revoked `token:ID` -> until when, a feed's `pace:NAME`.
         """
