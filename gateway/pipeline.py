@@ -55,6 +55,7 @@ class Pipeline:
         self.window = dedup_days * DAY
         self.switches: dict[str, str] = {}
         self.is_failing = False
+        self._tried_at = 0
         self.on_events: list[Callable[[Sequence[Event]], None]] = []
         self.on_message: list[Callable[[str, int], None]] = []
         self._queue: list[Intent] = []
@@ -138,8 +139,15 @@ class Pipeline:
         return len(self._queue)
 
     async def can_keep(self) -> bool:
-        """Whether what comes now would be kept: after a commit that the store refused, a write must succeed again."""
+        """Whether what comes now would be kept: after a commit that the store refused, a write must succeed again.
+
+        However many ask, and nobody knows who, one write a second is tried.
+        """
+        now = self.clock()
+        if self.is_failing and now - self._tried_at < MICROS:
+            return False
         if self.is_failing:
+            self._tried_at = now
             try:
                 await self.store.set_switch("probe", PROBE)
                 await self.store.set_switch("probe", None)

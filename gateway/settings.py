@@ -239,7 +239,7 @@ SENTENCES: dict[type[Setting], dict[str, str]] = {
     StoreSettings: {
         "path": "The folder of the data, from the site folder where it is not absolute.",
         "key_file": "32 random bytes that encrypt message bodies and records at rest; without them nothing is.",
-        "dedup_days": "How long a message is remembered in order to recognise it when it is sent again.",
+        "dedup_days": "For how long a control id that comes again is remarked on; a repeat is recognised for ever.",
     },
     Intake: {
         "queue": "How many messages may wait for a commit; further ones are declined, and their senders keep them.",
