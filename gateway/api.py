@@ -3,7 +3,7 @@
 headed        a fresh state; request id, security headers and what the policies say, on every answer
 observe       one span, one count, one duration
 Litestar      routing; every failure becomes a problem (problems.py)
-authenticate  who asks, by token                         |
+authenticate  who asks, by token, and still may          |
 continued     the caller's own trace, if it is trusted   |
 throttled     how often                                  |  compiled once for each route,
 audited       a record of it: also of what is denied     |  absent where a route is open
@@ -27,6 +27,7 @@ from msgspec import Struct
 
 from gateway import problems
 from gateway.bell import Bell
+from gateway.clients import Clients
 from gateway.clock import MICROS, Clock
 from gateway.cursors import Cursors
 from gateway.entrance import audited, fixed, throttled
@@ -95,6 +96,7 @@ class Api(Struct, frozen=True, kw_only=True):
     keys: KeySet
     issuer: Issuer
     verifier: Verifier
+    clients: Clients
     revocations: Revocations
     secrets: Secrets
     token_limits: Throttle
@@ -149,6 +151,7 @@ async def _api(services: Services, base_url: str, leaving: asyncio.Event) -> Api
         issuer=Issuer(base_url, base_url, key, services.site.main.server.token_seconds),
         verifier=Verifier("api", base_url, base_url, keys, revocations),
         revocations=revocations,
+        clients=Clients(services.site.clients, store),
         secrets=Secrets(os.urandom(32)),
         token_limits=Throttle([TOKEN_LIMIT]),
         address_limits=Throttle([ADDRESS_LIMIT]),
@@ -209,7 +212,7 @@ class _Door:
         services = api.services
         self.trail, self.clock = services.trail, services.clock
         self.challenges = Challenges("isthmus", f"{api.base_url}/.well-known/oauth-protected-resource")
-        self.identified = authenticate(api.verifier, self.challenges, seconds, problems.reply)
+        self.identified = authenticate(api.verifier, api.clients.stands, self.challenges, seconds, problems.reply)
         trusted = frozenset(name for name, client in services.site.clients.items() if client.continues_trace)
         self.continued = [continued(trusted)] if trusted else []
         self.throttled = throttled(services.site, services.metrics, seconds)

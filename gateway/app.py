@@ -22,6 +22,7 @@ from granian.server.embed import Server
 
 from gateway.addresses import free_port, numeric, split
 from gateway.api import build
+from gateway.clients import Clients
 from gateway.clock import micros
 from gateway.doors import doors
 from gateway.neighbours import Neighbours
@@ -61,7 +62,10 @@ class Gateway:
             self.store, main.intake, micros, self.tracer, self.metrics, site.digest or None, main.store.dedup_days
         )
         self.trail = Trail(self.store, micros, self.metrics)
-        self.worker = Worker.of(self.store, main.webhooks, micros, self.tracer, self.metrics, self.pipeline)
+        clients = Clients(site.clients, self.store)
+        self.worker = Worker.of(
+            self.store, main.webhooks, micros, self.tracer, self.metrics, self.pipeline, clients=clients
+        )
         self.revocations = Revocations()
         self.neighbours = Neighbours(self.store, self.pipeline, self.revocations)
         self.doors = doors(site.feeds, self.pipeline, main.store.is_shared) if "feeds" in self.roles else []
@@ -82,7 +86,6 @@ class Gateway:
             await self.store.keep_site(self.site.digest, self.site.files)
         await self.pipeline.start()
         self.pipeline.on_events.append(lambda events: self.worker.wake())
-        self.trail.start()
         if "worker" in self.roles:
             self._tasks.append(asyncio.create_task(self.worker.run()))
         if self.site.main.store.is_shared:

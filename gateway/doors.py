@@ -1,7 +1,7 @@
 """The doors in: one MLLP listener per address, and which feed a frame on it belongs to.
 
-A certificate is bound to its feed; on a shared port MSH-3|MSH-4 chooses among those that are left. Address is not
-identity (DOMAIN 2.9).
+A certificate is bound to the feeds that name it and opens no other on its port; MSH-3|MSH-4 chooses among those that
+are left. Address is not identity (DOMAIN 2.9).
 """
 
 import asyncio
@@ -64,22 +64,28 @@ class Door:
     def accept(self, frame: bytes, peer: Peer) -> asyncio.Future[Answer]:
         """Hand a frame to its feed, or turn it away unkept."""
         feed = self.feeds[0] if len(self.feeds) == 1 and not self.bound else self.choose(frame, peer)
-        if feed is not None:
-            return self.pipeline.accept(feed, frame)
-        future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-        future.set_result(Answer(self._turned_away(frame, peer), committed=False))
-        return future
+        if feed is None:
+            return self._turned_away(self.feeds[0], frame, peer, "turned_away", NO_ROUTE)
+        if len(frame) > feed.settings.max_bytes:  # a neighbour on the port may take more
+            return self._turned_away(feed, frame, peer, "oversize", TOO_LONG)
+        return self.pipeline.accept(feed, frame)
 
     def choose(self, frame: bytes, peer: Peer) -> Feed | None:
-        """The feed of this certificate and sender; of several, the one that names the sender."""
+        """The feed of this certificate and sender; of several, the one that names the sender.
+
+        Whoever shows a certificate that some feed names is for those alone, whatever the message says of its sender.
+        """
         head = header(frame)
-        open_to = [feed for feed in self.feeds if shows(feed, peer.certificate)]
+        bound = [feed for feed in self.feeds if names(feed, peer.certificate)]
+        open_to = bound or [feed for feed in self.feeds if not feed.settings.certificates]
         named = [feed for feed in open_to if feed.settings.senders and head and welcome(feed, head)]
         general = [feed for feed in open_to if not feed.settings.senders]
         return next(iter(named or general), None)
 
-    def _turned_away(self, frame: bytes, peer: Peer) -> bytes | None:
-        return self._refused(self.feeds[0], frame, peer, "turned_away", NO_ROUTE)
+    def _turned_away(self, feed: Feed, frame: bytes, peer: Peer, outcome: str, why: Problem) -> asyncio.Future[Answer]:
+        future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        future.set_result(Answer(self._refused(feed, frame, peer, outcome, why), committed=False))
+        return future
 
     def oversize(self, head: bytes, peer: Peer) -> bytes | None:
         """The last answer of a connection whose frame is too long. What came of it is not kept: a part of a message
@@ -109,14 +115,12 @@ class Door:
         self.pipeline.journal.fault(feed, fault, peer, why)
 
 
-def shows(feed: Feed, certificate: Certificate | None) -> bool:
-    """Whether the peer's certificate is one of the feed's; a feed that names none takes anyone the listener takes."""
-    allowed = feed.settings.certificates
-    if not allowed:
-        return True
+def names(feed: Feed, certificate: Certificate | None) -> bool:
+    """Whether the peer's certificate is one of those that the feed is bound to."""
     if certificate is None:
         return False
-    return any(one in (certificate.subject, certificate.sha256, *certificate.names) for one in allowed)
+    shown = (certificate.subject, certificate.sha256, *certificate.names)
+    return any(one in shown for one in feed.settings.certificates)
 
 
 def doors(feeds: Sequence[Feed], pipeline: Pipeline, shared: bool = False) -> list[Door]:

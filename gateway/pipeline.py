@@ -59,6 +59,7 @@ class Pipeline:
         self.switches: dict[str, str] = {}
         self.changes = 0  # of the switches, by this process
         self.is_failing = False
+        self._tried_at = 0
         self.on_events: list[Callable[[Sequence[Event]], None]] = []
         self.on_message: list[Callable[[str, int], None]] = []
         self.counts: defaultdict[str, Counter[str]] = defaultdict(Counter)  # messages of each feed, by outcome
@@ -151,8 +152,15 @@ class Pipeline:
         return len(self._queue)
 
     async def can_keep(self) -> bool:
-        """Whether what comes now would be kept: after a commit that the store refused, a write must succeed again."""
+        """Whether what comes now would be kept: after a commit that the store refused, a write must succeed again.
+
+        However many ask, and nobody knows who, one write a second is tried.
+        """
+        now = self.clock()
+        if self.is_failing and now - self._tried_at < MICROS:
+            return False
         if self.is_failing:
+            self._tried_at = now
             try:
                 await self.store.set_switch("probe", PROBE)
                 await self.store.set_switch("probe", None)

@@ -119,20 +119,28 @@ class Replays:
         return await self.store.lease(f"job:{job.id}", self.name, now + LEASE, now)
 
     async def _work(self, job: Job) -> None:
-        wanted = msgspec.json.decode(job.body, type=Wanted)
-        upto = wanted.upto or (job.created_at, "")
-        places = await self._once_it_can(partial(self._places, wanted.query)) or []
-        left = [place for place in places if wanted.reached < place <= upto]
-        for number, place in enumerate(left, 1):
-            ok = await self._once_it_can(partial(self._replay, job.tenant, place[1], wanted))
-            if ok is None:
+        """Do what is left of a job; one that cannot go on ends as failed, with what it had done."""
+        try:
+            wanted = msgspec.json.decode(job.body, type=Wanted)
+            upto = wanted.upto or (job.created_at, "")
+            places = await self._once_it_can(partial(self._places, wanted.query)) or []
+            left = [place for place in places if wanted.reached < place <= upto]
+            for number, place in enumerate(left, 1):
+                ok = await self._once_it_can(partial(self._replay, job.tenant, place[1], wanted))
+                if ok is None:
+                    return
+                job = replace(job, done=job.done + ok, failed=job.failed + (not ok))
+                if number % NOTED_EVERY == 0:
+                    job = replace(job, body=msgspec.json.encode(replace(wanted, reached=place)))
+                    await self._once_it_can(partial(self.store.put_job, job))
+                    await self._once_it_can(partial(self._hold, job))
+            job = replace(job, state="completed")
+        except Exception as error:
+            if self.leaving.is_set():  # nothing is wrong with it: the next process goes on
                 return
-            job = replace(job, done=job.done + ok, failed=job.failed + (not ok))
-            if number % NOTED_EVERY == 0:
-                job = replace(job, body=msgspec.json.encode(replace(wanted, reached=place)))
-                await self._once_it_can(partial(self.store.put_job, job))
-                await self._once_it_can(partial(self._hold, job))
-        await self._once_it_can(partial(self.store.put_job, replace(job, state="completed")))
+            log("replay.ended", level="error", error=error)
+            job = replace(job, state="failed")
+        await self._once_it_can(partial(self.store.put_job, job))
 
     async def _once_it_can(self, work: Callable[[], Awaitable[Done]]) -> Done | None:
         """Do it, as often as the database cannot take it; None when we are leaving, and the next process goes on."""
@@ -157,15 +165,17 @@ class Replays:
 
     async def _replay(self, tenant: str, identity: str, wanted: Wanted) -> bool:
         """Replay one; what goes wrong with it is counted and said, and the job goes on."""
-        kept = await self.store.message(tenant, identity)
-        feed = self.feeds.get((tenant, kept.feed)) if kept else None
-        if kept is None or feed is None:
-            return False
         try:
+            kept = await self.store.message(tenant, identity)
+            feed = self.feeds.get((tenant, kept.feed)) if kept else None
+            if kept is None or feed is None:
+                return False
             await replay(self.pipeline, kept, feed, wanted.emit, wanted.traceparent)
         except Unavailable:
             raise
         except Exception as error:
+            if self.leaving.is_set():
+                raise
             log("replay.failed", level="error", error=error, message=identity)
             return False
         return True

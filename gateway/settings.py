@@ -254,7 +254,7 @@ SENTENCES: dict[type[Setting], dict[str, str]] = {
         "path": "The folder of the data, from the site folder where it is not absolute.",
         "database": "PostgreSQL instead of the folder: env:NAME or file:PATH that hold a postgresql:// address.",
         "key_file": "32 random bytes that encrypt message bodies and records at rest; without them nothing is.",
-        "dedup_days": "How long a message is remembered in order to recognise it when it is sent again.",
+        "dedup_days": "For how long a control id that comes again is remarked on; a repeat is recognised for ever.",
     },
     Intake: {
         "queue": "How many messages may wait for a commit; further ones are declined, and their senders keep them.",
@@ -299,7 +299,7 @@ SENTENCES: dict[type[Setting], dict[str, str]] = {
         "unmapped": "What a message is answered that is kept but outside the model.",
         "unavailable": "What a sender hears while nothing can be kept: a refusal, an error, or a closed connection.",
         "application_acks": "Whether enhanced mode's application acknowledgement follows on the same connection.",
-        "max_bytes": "The largest message; a larger one is refused and its connection closed.",
+        "max_bytes": "The largest message; a larger one is refused and, where no feed there takes it, its line closed.",
         "max_connections": "How many connections may be open at once.",
         "max_in_flight": "How many messages of one connection may wait for an acknowledgement; then reading stops.",
         "frame_seconds": "How long a message may take to arrive whole.",

@@ -38,9 +38,6 @@ class Trail:
         self._timer: asyncio.TimerHandle | None = None
         self._flushing: asyncio.Task[bool] | None = None
 
-    def start(self) -> None:
-        """Nothing runs until there is something to keep."""
-
     async def stop(self) -> None:
         """Keep what waits."""
         if self._timer:

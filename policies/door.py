@@ -6,7 +6,7 @@ headers of the answer it lays down in `scope["state"]["headers"]`; `headed`, the
 what is sent instead of one for each frame.
 """
 
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Awaitable, Callable, Container, Sequence
 from typing import Any
 
 from policies.auth import Challenges, Principal, allows, bearer_token
@@ -17,6 +17,7 @@ from policies.tokens import TokenRefused, Verifier
 from policies.tracing import Trace, Tracer
 
 Clock = Callable[[], float]
+Stands = Callable[[Principal], Awaitable[bool]]
 Frame = Callable[[App], App]
 Headers = Sequence[tuple[bytes, bytes]]
 PRIVATE = ((b"cache-control", b"no-store"), (b"vary", b"Authorization"))
@@ -51,8 +52,11 @@ def headed(fixed: Headers) -> Frame:
     return frame
 
 
-def authenticate(verifier: Verifier, challenges: Challenges, clock: Clock, reply: Reply) -> Frame:
-    """Let in who bears a valid token, as `scope["state"]["principal"]`; answers are never kept by a cache."""
+def authenticate(verifier: Verifier, stands: Stands, challenges: Challenges, clock: Clock, reply: Reply) -> Frame:
+    """Let in who bears a valid token, as `scope["state"]["principal"]`; answers are never kept by a cache.
+
+    `stands` says whether its client may still have it: a token does not outlive the client or its scopes.
+    """
 
     def frame(app: App) -> App:
         async def authenticated(scope: Scope, receive: Receive, send: Send) -> None:
@@ -64,9 +68,12 @@ def authenticate(verifier: Verifier, challenges: Challenges, clock: Clock, reply
             if token is None:
                 return await reply(scope, send, challenges.missing())
             try:
-                state["principal"] = verifier.verify(token, clock())
+                principal = verifier.verify(token, clock())
+                if not await stands(principal):
+                    raise TokenRefused("The access token's client may no longer have it.")
             except TokenRefused as refused:
                 return await reply(scope, send, challenges.invalid(refused.reason))
+            state["principal"] = principal
             state["headers"] += PRIVATE
             return await app(scope, receive, send)
 

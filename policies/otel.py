@@ -8,7 +8,7 @@ import requests
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
-from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcessor, SpanExporter, SpanExportResult
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode, TraceFlags
 
@@ -118,11 +118,6 @@ def otlp(endpoint: str, headers: dict[str, str] | None = None, version: str = "0
 def traces_of(endpoint: str) -> str:
     """Where traces go: below the base URL, as OTEL_EXPORTER_OTLP_ENDPOINT has it, or right there."""
     return f"{endpoint.rstrip('/').removesuffix(TRACES)}{TRACES}"
-
-
-def immediately(exporter: SpanExporter, version: str = "0") -> Export:
-    """Export each span as it ends, to an exporter of the SDK."""
-    return Export(SimpleSpanProcessor(exporter), version)
 
 
 def _name(span: Span) -> str:

@@ -116,6 +116,12 @@ class Revocations:
         return claims.jti in self._tokens or claims.iat < self._clients.get(claims.client_id, 0.0)
 
 
+def principal_of(claims: Claims) -> Principal:
+    """Who a token speaks for."""
+    scopes = frozenset(claims.scope.split())
+    return Principal(client_id=claims.client_id, tenant=claims.tenant, scopes=scopes, token_id=claims.jti)
+
+
 class TokenCache:
     """Verified tokens by digest and verifier; bounded, the oldest entry leaves first."""
 
@@ -153,8 +159,7 @@ class Verifier:
         if held is not None and held[1] > now and held[2] == self._revocations.epoch:
             return held[0]
         claims = self.claims(token, now)
-        scopes = frozenset(claims.scope.split())
-        principal = Principal(client_id=claims.client_id, tenant=claims.tenant, scopes=scopes, token_id=claims.jti)
+        principal = principal_of(claims)
         self._cache.keep(key, principal, min(claims.exp, now + REMEMBER), self._revocations.epoch)
         return principal
 

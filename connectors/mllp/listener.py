@@ -78,7 +78,6 @@ class Listener:
         self._addresses: Counter[str] = Counter()
         self._greetings: set[asyncio.Task[None]] = set()
         self._sweeping: asyncio.TimerHandle | None = None
-        self._paused = False
         self._draining = False
         self._empty = asyncio.Event()
         self._empty.set()
@@ -106,21 +105,6 @@ class Listener:
         self._socket.setblocking(False)
         self._open_door()
         self._sweep()
-
-    def pause(self) -> None:
-        """Take no new connection and read no frame; nobody is dropped, and what was taken is still answered."""
-        self._paused = True
-        self._shut_door()
-        for connection in self._connections:
-            connection.hold()
-
-    def resume(self) -> None:
-        if not self._paused or self._draining:
-            return
-        self._paused = False
-        self._open_door()
-        for connection in list(self._connections):
-            connection.release()
 
     async def drain(self, timeout: float) -> bool:  # noqa: ASYNC109 - a drain is over when this returns, either way
         """Close the port, answer what is in flight, let everyone go. False when the timeout left frames unanswered."""
@@ -153,7 +137,7 @@ class Listener:
         return address
 
     def _open_door(self) -> None:
-        if self._socket and not (self._paused or self._draining):
+        if self._socket and not self._draining:
             self._loop.add_reader(self._socket, self._accept, self._socket)
 
     def _shut_door(self) -> None:
@@ -226,8 +210,6 @@ class Listener:
     def _joined(self, connection: Connection) -> None:
         self._connections.add(connection)
         self._empty.clear()
-        if self._paused:
-            connection.hold()
 
     def _left(self, connection: Connection) -> None:
         self._connections.discard(connection)

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from canonical.events import EVENTS
 from canonical.ids import ulid
 from canonical.meaning import codes, identity, means, pattern_of, when
+from gateway.clients import WRITE
 from gateway.problems import Wrong, invalid, not_found, stop
 from gateway.resend import resend, resend_one
 from gateway.routes.jobs import Job, accepted
@@ -17,7 +18,7 @@ from gateway.routes.paging import Page, after, page
 from gateway.routes.reading import All, AtMost, Body, Cursor, Limit, Moment, Query, require_filter
 from gateway.routes.rules import AN_EVENT_TYPE
 from gateway.routes.serving import Answer, Call, answer, serves
-from gateway.routes.subscriptions import READ, WRITE, owned
+from gateway.routes.subscriptions import READ, owned
 from gateway.store import protocol
 from gateway.store.protocol import DeliveryQuery, DeliveryState
 from policies.auth import ADMIN

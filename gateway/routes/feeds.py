@@ -54,12 +54,11 @@ async def list_switches(call: Call) -> Answer:
     services = call.api.services
     held, ours = await services.store.switches(), await services.store.subscriptions(call.tenant)
     names = {INTAKE, *(f"feed:{feed.name}" for feed in services.site.feeds if feed.tenant == call.tenant)}
-    names |= {f"subscription:{one.id}" for one in ours}
     shown = [_switch(call, name, held[name]) for name in sorted(names & held.keys())]
     shown += [
         Switch(name=f"subscription:{one.id}", since=instant(one.paused_at or one.updated_at), by=one.paused_by)
         for one in ours
-        if one.state == "paused" and f"subscription:{one.id}" not in held
+        if one.state == "paused"
     ]
     call.saw(count=len(shown))
     return answer({"items": shown, "next": None})

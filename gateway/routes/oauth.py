@@ -18,11 +18,11 @@ from gateway.clock import MICROS
 from gateway.problems import Stop, unkept
 from gateway.revoking import revoke
 from gateway.routes.serving import Answer, Call, Open, Unaudited, answer, serves
-from gateway.store.protocol import StoredClient, Unavailable
+from gateway.store.protocol import Unavailable
 from gateway.trail import NOT_DONE
 from policies.audit import AuditOutcome, AuditRecord
 from policies.auth import Client, basic_credentials, granted
-from policies.tokens import ALGORITHM, Claims, TokenRefused, public_jwks
+from policies.tokens import ALGORITHM, Claims, TokenRefused, principal_of, public_jwks
 from policies.tracing import Trace
 
 FORM = "application/x-www-form-urlencoded"
@@ -153,7 +153,7 @@ async def introspect_token(call: Call, form: bytes) -> Answer:
 async def _told(call: Call, client: Client, fields: Fields) -> Answer:
     claims = _claims(call, _token(fields))
     _record(call, client, 0)
-    if claims is None or claims.tenant != client.tenant:
+    if claims is None or claims.tenant != client.tenant or not await call.api.clients.stands(principal_of(claims)):
         return answer(Introspection(active=False), headers=FRESH)
     return answer(
         Introspection(
@@ -302,7 +302,7 @@ async def _authenticated(call: Call, fields: Fields) -> Client:
     if header is not None and fields.get("client_id", shown[0]) != shown[0]:
         raise Denied("invalid_request", "There are two client ids.")
     _throttle(call, shown[0])
-    client = await _client(call, shown[0])
+    client = await call.api.clients.find(shown[0])
     secrets_ = call.api.secrets
     if secrets_.known(client, shown[1]) is None:
         is_right = await asyncio.to_thread(secrets_.check, client, shown[1])
@@ -321,21 +321,6 @@ def _throttle(call: Call, client_id: str) -> None:
         if not verdict.allowed:
             call.api.services.metrics.throttled.child(verdict.limit).inc()
             raise Stop(limits.refusal(verdict))
-
-
-async def _client(call: Call, client_id: str) -> Client | None:
-    """A client of the site's files, else one that was made through the API or the demo."""
-    declared = call.api.services.site.clients.get(client_id)
-    kept = declared or await call.api.services.store.client(client_id)
-    if kept is None:
-        return None
-    return Client(
-        client_id=kept.client_id,
-        secret_hash=kept.secret_hash,
-        tenant=kept.tenant,
-        scopes=frozenset(kept.scopes),
-        enabled=not (isinstance(kept, StoredClient) and kept.revoked_at is not None),
-    )
 
 
 def _claims(call: Call, token: str) -> Claims | None:

@@ -9,9 +9,11 @@ from msgspec.structs import replace
 from canonical.events import EVENTS, Event
 from canonical.ids import new_id
 from canonical.meaning import identity, means, pattern_of, when
+from gateway.clients import WRITE, needed_for
 from gateway.fanout import speaks_of
 from gateway.outbound import allow_list, receiver_refusal
 from gateway.problems import Wrong, invalid, not_found, stop
+from gateway.receivers import caught_up
 from gateway.refusals import WRONGS
 from gateway.routes.paging import Page
 from gateway.routes.reading import LARGEST, Body
@@ -34,7 +36,7 @@ from policies.signing import new_secret
 from transforms.api import v1
 from transforms.api.cloudevent import instant
 
-READ, WRITE = "subscriptions.read", "subscriptions.write"
+READ = "subscriptions.read"
 MOST_OF_A_CLIENT = 100
 EVERY = ("*",)
 Url = Annotated[
@@ -87,9 +89,9 @@ class SubscriptionChange(Body, frozen=True):
 
 
 class Rotation(Body, frozen=True):
-    """With `overlap` the secret before signs too, until the next rotation; without it, it is void at once."""
+    """With `overlap` the secret before signs too, for 24 hours; without it, it is void at once."""
 
-    overlap: Annotated[bool, Meta(description="Whether the secret before signs too, until the next rotation.")] = True
+    overlap: Annotated[bool, Meta(description="Whether the secret before signs too, for 24 hours.")] = True
 
 
 class Subscription(v1.Wire, frozen=True, omit_defaults=False):
@@ -104,13 +106,19 @@ class Subscription(v1.Wire, frozen=True, omit_defaults=False):
     full: Annotated[bool, means("Whether events carry their subject.")]
     state: Annotated[
         Literal["active", "paused", "disabled"],
-        means("`active`; `paused` by a person; `disabled` by a 410 of the receiver or by failing too long."),
+        means(
+            "`active`; `paused` by a person; `disabled` by a 410 of the receiver, by failing too long, or while its "
+            "client may not receive it."
+        ),
     ]
     client: Annotated[str, means("The client it belongs to.")]
     cursor: Annotated[int, means("The `seq` it has reached.")]
     created_at: Annotated[str, when("When it was made.")]
     updated_at: Annotated[str, when("When it last changed.")]
-    reason: Annotated[str | None, means("Why it is disabled; null where it is not.")] = None
+    reason: Annotated[
+        str | None,
+        means("Why it is disabled: `gone`, `failing`, `client_unknown` or `scope_missing`; null where it is not."),
+    ] = None
     description: Annotated[str | None, means("What it is for.")] = None
     secret: Annotated[
         str | UnsetType, means("What deliveries are signed with; only in the answer that makes it.", pattern="^whsec_")
@@ -205,13 +213,18 @@ async def read_subscription(call: Call) -> Answer:
     headers=("ETag",),
 )
 async def change_subscription(call: Call, body: SubscriptionChange) -> Answer:
-    """Change a subscription. If-Match is required; what is left out stays."""
+    """Change a subscription. If-Match is required; what is left out stays.
+
+    What happened before is sent as it was asked for then, what happens from now on as it is asked for now.
+    """
     before = await owned(call, call.id)
     require_match(call, before.version)
     given = {name: value for name in body.__struct_fields__ if (value := getattr(body, name)) is not UNSET}
     after = replace(before, **given)
     after = replace(after, types=after.types or EVERY)
     await _check(call, after.url, after.types, after.feeds, after.full)
+    if before.state != "disabled":
+        after = replace(after, cursor=(await caught_up(call.api.services.store, before, call.now)).cursor)
     return await _put(call, before, after)
 
 
@@ -250,7 +263,7 @@ async def rotate_secret(call: Call, body: Rotation) -> Answer:
     check_match(call, before.version)
     secret = new_secret(os.urandom(32))
     kept = before.secrets[:1] if body.overlap else ()
-    return await _put(call, before, replace(before, secrets=(secret, *kept)), secret)
+    return await _put(call, before, replace(before, secrets=(secret, *kept), rotated_at=call.now), secret)
 
 
 @serves(
@@ -359,7 +372,6 @@ async def _check(
     if refusal:
         detail = WRONGS.get(refusal, "This URL is not taken.")
         wrong.append(Wrong(code=refusal, pointer="/url", detail=detail))
-    covered = {kind for kind in EVENTS if speaks_of(types or EVERY, kind)}
     unknown = [n for n, one in enumerate(types) if not any(speaks_of((one,), kind) for kind in EVENTS)]
     wrong += [Wrong(code="unknown_type", pointer=f"/types/{n}", detail="No event has this type.") for n in unknown]
     known = {feed.name for feed in site.feeds if feed.tenant == call.tenant}
@@ -368,7 +380,7 @@ async def _check(
         for n, one in enumerate(feeds)
         if one not in known
     ]
-    needed = {f"{kind.partition('.')[0]}s.read" for kind in covered} & call.api.scopes if full else set()
+    needed = needed_for(types or EVERY) if full else ()
     missing = sorted(scope for scope in needed if not allows(call.principal, scope))
     if missing:
         wrong.append(Wrong(code="scope_missing", pointer="/full", detail=f"Full events need {', '.join(missing)}."))

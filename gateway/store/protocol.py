@@ -190,9 +190,10 @@ class Version(Struct, frozen=True, kw_only=True):
 
 
 class Subscription(Struct, frozen=True, kw_only=True, rename="camel"):
-    """A receiver of events: a partner's webhook. `secrets` sign together, newest first, while one is rotated out.
+    """A receiver of events: a partner's webhook. `secrets` sign together, newest first, for a while after `rotated_at`.
 
-    `state`: active, paused (held by a person), disabled (by the receiver's 410 or by failing too long).
+    `state`: active, paused (held by a person), disabled (by the receiver's 410, by failing too long, or while its
+    client may not have what it asks for).
     `types` are patterns (`appointment.*`); `feeds` and `patients` narrow further. `cursor` (its place in the feed of
     events) and `failing_since` (the first failure after the last success) are kept by `derive` and `conclude`:
     `put_subscription` takes a cursor for a new subscription only, and clears `failing_since` when one is made active.
@@ -207,6 +208,7 @@ class Subscription(Struct, frozen=True, kw_only=True, rename="camel"):
     patients: tuple[str, ...] = ()
     full: bool = False
     secrets: tuple[str, ...] = ()
+    rotated_at: int = 0
     state: Literal["active", "paused", "disabled"] = "active"
     deduplicates: bool = True
     cursor: int = 0
@@ -426,7 +428,7 @@ class Store(Protocol):
         """A value kept sealed under a name: the one kept before, or the fresh one from now on."""
 
     async def switches(self) -> dict[str, str]:
-        """What is paused: `intake`, `feed:NAME`, `subscription:ID` -> since when and by whom.
+        """What is paused: `intake`, `feed:NAME` -> since when and by whom.
 
         And what else outlives a process in a word: a revoked `token:ID` -> until when, a feed's `pace:NAME`.
         """

@@ -11,9 +11,9 @@ from msgspec.structs import replace
 
 from canonical.events import Event
 from canonical.records import Appointment
-from gateway.resend import resend, resend_one
+from gateway.resend import Progress, resend, resend_one
 from gateway.settings import Webhooks
-from gateway.store.protocol import Batch, DeliveryQuery, Subscription, Written
+from gateway.store.protocol import Batch, DeliveryQuery, Job, Subscription, Written
 from gateway.store.sqlite import SqliteStore
 from tests.gateway.conftest import QUICK, SECRETS, TRACEPARENT, House, Partner, micros
 from transforms.api import v1
@@ -92,8 +92,8 @@ async def test_trying_out(house: House, partner: Partner) -> None:
 async def test_two_secrets(house: House, partner: Partner) -> None:
     """While a secret is rotated out both sign: a partner that knows either of them accepts."""
     late = Partner(SECRETS[1])
-    await house.subscribe(partner.url, secrets=SECRETS)
-    await house.subscribe(late.url, secrets=SECRETS)
+    await house.subscribe(partner.url, secrets=SECRETS, rotated_at=micros())
+    await house.subscribe(late.url, secrets=SECRETS, rotated_at=micros())
     await house.happen("a")
     await house.idle()
     both = [*partner.received(), *late.received()]
@@ -269,17 +269,15 @@ async def test_a_failing_lane_holds_itself_only(house: House, partner: Partner) 
     assert behind.subject not in subjects
 
 
-@pytest.mark.parametrize("switch", ["deliveries", "subscription"])
-async def test_held_and_released(house: House, partner: Partner, switch: str) -> None:
+async def test_held_and_released(house: House, partner: Partner) -> None:
     """What is held derives and waits, visibly; released, it is sent."""
-    subscription = await house.subscribe(partner.url)
-    name = switch if switch == "deliveries" else f"subscription:{subscription.id}"
-    await house.worker.pause(name, "an operator")
+    held = await house.subscribe(partner.url, state="paused")
     await house.happen("a", "b")
     await house.until(lambda: _pending(house, 2))
     assert [] == partner.received()
 
-    await house.worker.release(name)
+    await house.store.put_subscription(replace(held, state="active", version=2), 1)
+    house.worker.refresh()
     await house.idle()
     assert 2 == len(partner.received())
 
@@ -394,3 +392,40 @@ async def test_counted_and_traced(house: House, partner: Partner) -> None:
     assert "isthmus_feed_to_webhook_seconds_count 1.0" in text
     assert [True, False] == [span.is_error for span in house.spans]
     assert {int(TRACEPARENT[3:35], 16)} == {span.trace.trace_id for span in house.spans}
+
+
+async def test_a_resend_that_cannot_go_on_has_failed(house: House, store: SqliteStore) -> None:
+    """It says so, and the one behind it is done."""
+    await store.put_job(
+        Job(id="job_a", tenant="main", client="admin", kind="resend", created_at=1, total=1, body=b"{broken")
+    )
+    whole = msgspec.json.encode(Progress(query=DeliveryQuery(tenant="main")))
+    await store.put_job(
+        Job(id="job_b", tenant="main", client="admin", kind="resend", created_at=2, total=0, body=whole)
+    )
+    house.worker.refresh()
+
+    async def ended() -> bool:
+        return not await store.jobs()
+
+    await house.until(ended)
+    states = [job.state for one in ("job_a", "job_b") if (job := await store.job("main", one))]
+
+    assert ["failed", "completed"] == states
+
+
+async def test_the_cursor_shows_how_far_it_is(house: House, store: SqliteStore) -> None:
+    """Also where a subscription wanted none of what came: within a second while the worker runs, at once at its end."""
+    await house.subscribe("https://nobody.example/", types=("patient.*",))
+
+    async def at_the_head() -> bool:
+        (kept,) = await store.subscriptions()
+        return kept.cursor == await store.head()
+
+    await house.happen("a", "b")
+    await house.until(at_the_head)
+    await house.happen("c")
+    await asyncio.sleep(0.1)
+    await house.stop()
+
+    assert await at_the_head()

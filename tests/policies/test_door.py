@@ -36,7 +36,7 @@ class House:
     """An app behind every frame, with what they need."""
 
     def __init__(self) -> None:
-        self.metrics, self.spans = Metrics(), list[Span]()
+        self.metrics, self.spans, self.gone = Metrics(), list[Span](), set[str]()
         self.tracer = Tracer(self.spans.append, 1.0, lambda: 0, random.Random(1).getrandbits)
         verifier = Verifier("api", "https://i", "aud", key_set(KEY), Revocations())
         challenges = Challenges("api")
@@ -44,7 +44,7 @@ class House:
             [
                 headed([(b"server", b"house")]),
                 observe(self.tracer, self.metrics, lambda scope: ROUTE, lambda: 0.0),
-                authenticate(verifier, challenges, lambda: 1000.0, reply),
+                authenticate(verifier, self.stands, challenges, lambda: 1000.0, reply),
                 throttle(
                     Throttle([Limit(name="burst", quota=2, window=60)]), client_of, self.metrics, lambda: 0.0, reply
                 ),
@@ -52,6 +52,9 @@ class House:
             ],
             innermost,
         )
+
+    async def stands(self, principal: Principal) -> bool:
+        return principal.client_id not in self.gone
 
     async def get(self, *headers: tuple[bytes, bytes], path: str = "/", kind: str = "http") -> list[Any]:
         sent: list[Any] = []
@@ -107,6 +110,16 @@ async def test_refusals(status: int, code: bytes, headers: list[tuple[bytes, byt
 
     assert (start["status"], body["body"]) == (status, code)
     assert dict(start["headers"])[b"www-authenticate"].startswith(b'Bearer realm="api"')
+
+
+async def test_a_client_that_is_gone() -> None:
+    """A token that was good and is remembered is refused once its client may no longer have it."""
+    house = House()
+    before, _ = await house.get(bearer("appointments.read"))
+    house.gone.add("partner")
+    after, body = await house.get(bearer("appointments.read"))
+
+    assert (200, 401, b"invalid_token") == (before["status"], after["status"], body["body"])
 
 
 async def test_limit() -> None:

@@ -13,9 +13,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from policies.otel import immediately, otlp, traces_of
+from policies.otel import Export, otlp, traces_of
 from policies.redact import OURS, Lines
 from policies.tracing import Context, Span, Tracer, parse
 
@@ -148,7 +149,7 @@ def test_off_means_ids_only() -> None:
 
 def exported() -> tuple[ReadableSpan, ReadableSpan]:
     exporter = InMemorySpanExporter()
-    source = Tracer(export := immediately(exporter, "1.2"), 0.0, clock(), random.Random(7).getrandbits)
+    source = Tracer(export := Export(SimpleSpanProcessor(exporter), "1.2"), 0.0, clock(), random.Random(7).getrandbits)
     root = source.start("http.request", kind="server", links=(CONTEXT,))
     child = source.start("delivery", root)
     source.finish(child, "error", code="http_503", status=503)

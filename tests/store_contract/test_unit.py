@@ -1,5 +1,6 @@
 """A unit: whole or not at all, durable, each message once, each event in its place."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -215,3 +216,21 @@ async def loaded(store: Store, *wanted: tuple[str, str, str]) -> Working:
     async with store.unit() as unit:
         await unit.load("main", working, [(kind, made.identifier(value, system)) for kind, value, system in wanted])
     return working
+
+
+async def test_a_commit_that_is_cancelled_is_whole_and_known(store: Store) -> None:
+    """Whoever is cancelled while it commits has kept all of it or nothing, and the next unit works on what was kept."""
+    async with store.unit() as unit:
+        await unit.load("main", Working(), [("patient", made.identifier("P1"))])  # nobody has it, which is remembered
+        committing = asyncio.ensure_future(unit.commit(Batch(records=[made.new(made.patient(1, "Doe"))])))
+        await asyncio.sleep(0)
+        committing.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await committing
+    working = Working()
+    async with store.unit() as unit:
+        await unit.load("main", working, [("patient", made.identifier("P1"))])
+
+    kept = await store.record("main", made.patient(1).id)
+    assert kept in (None, made.patient(1, "Doe"))
+    assert ([kept] if kept else []) == list(working.records.values())

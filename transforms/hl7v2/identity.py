@@ -107,7 +107,3 @@ def entity_as(role: str, type: str | None = None) -> Callable[[str, Reading], Id
     entity.__name__ = f"entity_as_{role.replace('-', '_')}"
     entity.__doc__ = f"EI: the number of a {role.replace('-', ' ')}, with its authority."
     return entity
-
-
-entity = entity_as("entity")
-entities = repeated(entity)

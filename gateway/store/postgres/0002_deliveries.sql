@@ -13,7 +13,7 @@ CREATE TABLE subscriptions (
     version BIGINT NOT NULL,
     body BYTEA NOT NULL
 ) WITH (fillfactor = 50);
-CREATE INDEX subscriptions_client ON subscriptions (tenant, client);
+CREATE INDEX subscriptions_tenant ON subscriptions (tenant, id);
 ALTER TABLE subscriptions ALTER body SET STORAGE EXTERNAL;
 
 -- One event on its way to one subscription. `head` marks the oldest unfinished one of its lane, the only one that may be

@@ -7,6 +7,7 @@ from canonical.datatypes import Identifier
 from canonical.events import Event
 from canonical.settle import Working
 from canonical.tasks import Task
+from gateway.store.courses import Course
 from gateway.store.protocol import Batch, Seen
 from gateway.store.sqlite.access import Access
 from gateway.store.sqlite.deliveries import Deliveries
@@ -29,18 +30,17 @@ class SqliteStore(Keeping, Messages, Feed, Access, Ledger, Deliveries):
         """Nothing to do: one process owns the database, and hears itself."""
 
     async def _keep(self, batch: Batch) -> list[Event]:
-        async with self._transaction() as writer:
+        courses: list[Course] = []
+        async with self._transaction(lambda: self._learn(courses)) as writer:
             self._keep_messages(writer, batch.messages, batch.records)
             self._remap(writer, batch.replayed, batch.records)
             self._repeat(writer, batch.repeats)
-            courses = self._keep_records(writer, batch.records)
+            courses += self._keep_records(writer, batch.records)
             self._change_tasks(writer, batch.changed_tasks)
             known = self._open_tasks(writer, batch.tasks)
             self._keep_audit(writer, batch.audit)
             told = [one for one in batch.events if one.subject not in known] if known else batch.events
-            events = self._keep_events(writer, told)
-        self._learn(courses)
-        return events
+            return self._keep_events(writer, told)
 
 
 class SqliteUnit:

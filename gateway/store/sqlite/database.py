@@ -10,7 +10,7 @@ import asyncio
 import fcntl
 import os
 import sqlite3
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
 from math import inf
@@ -162,12 +162,12 @@ class Database:
             yield writer
 
     @asynccontextmanager
-    async def _transaction(self) -> AsyncIterator[sqlite3.Connection]:
-        """As `_write`, for who has the writer's turn already."""
+    async def _transaction(self, kept: Callable[[], None] | None = None) -> AsyncIterator[sqlite3.Connection]:
+        """As `_write`, for who has the writer's turn already; `kept` is called once it is durable."""
         try:
             self._writer.execute("BEGIN IMMEDIATE")
             yield self._writer
-            await self._commit()
+            await self._commit(kept)
         except BaseException as failure:
             if self._writer.in_transaction:
                 with suppress(sqlite3.Error):
@@ -176,8 +176,10 @@ class Database:
                 raise told(failure) from None
             raise
 
-    async def _commit(self) -> None:
-        """Commit in the thread. Who is cancelled waits all the same: the writer is not free before the commit ended."""
+    async def _commit(self, kept: Callable[[], None] | None) -> None:
+        """Commit in the thread. Who is cancelled waits all the same: the writer is not free before the commit ended,
+        and what was kept is known before anyone reads again.
+        """
         ending = asyncio.get_running_loop().run_in_executor(self._committer, self._writer.execute, "COMMIT")
         cancelled: asyncio.CancelledError | None = None
         while not ending.done():
@@ -186,6 +188,8 @@ class Database:
             except asyncio.CancelledError as error:
                 cancelled = error
         ending.result()
+        if kept:
+            kept()
         if cancelled:
             raise cancelled
 

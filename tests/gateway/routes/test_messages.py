@@ -10,7 +10,7 @@ import pytest
 from gateway import replays
 from gateway.routes import messages
 from gateway.routes.rules import KINDS
-from gateway.store.protocol import Unavailable
+from gateway.store.protocol import Job, Unavailable
 from tests.gateway.routes.conftest import Gate
 from tests.gateway.routes.said import admission, booking, merge, pid
 
@@ -203,6 +203,43 @@ async def test_an_interrupted_replay_goes_on(gate: Gate) -> None:
     job = await gate.finished(f"/v1/jobs/{begun['id']}")
 
     assert ("completed", 4) == (job["state"], job["done"])
+
+
+async def test_a_message_that_cannot_be_read_is_one_that_failed(gate: Gate) -> None:
+    """A replay counts it and goes on."""
+    await gate.hear(*(booking(n) for n in range(1, 5)))
+    broken = (await gate.get("/v1/messages"))["items"][1]["id"]
+    async with gate.store._write() as writer:
+        writer.execute("UPDATE messages SET raw = x'01FF' WHERE id = ?", (broken,))
+    begun = await gate.post("/v1/messages/_replay", {"type": "SIU"})
+    job = await gate.finished(begun.headers["location"])
+
+    assert ("completed", 3, 1) == (job["state"], job["done"], job["failed"])
+
+
+async def test_a_replay_that_cannot_go_on_has_failed(gate: Gate) -> None:
+    """It says so, with what it had done, and the one behind it has its turn."""
+    await gate.hear(booking(1))
+    begun = (await gate.post("/v1/messages/_replay", {"all": True})).json()
+    done = await gate.finished(f"/v1/jobs/{begun['id']}")
+    broken = Job(
+        id="job_0",
+        tenant="main",
+        client="admin",
+        kind="replay",
+        created_at=0,
+        total=9,
+        done=4,
+        failed=1,
+        body=b"{broken",
+    )
+    await gate.store.put_job(broken)
+    await gate.serve()
+    job = await gate.finished("/v1/jobs/job_0")
+    next_one = await gate.post("/v1/messages/_replay", {"all": True})
+
+    assert ("failed", 4, 1) == (job["state"], job["done"], job["failed"])
+    assert done["state"] == (await gate.finished(next_one.headers["location"]))["state"]
 
 
 async def test_every_kind_of_key(gate: Gate) -> None:

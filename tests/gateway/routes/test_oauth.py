@@ -5,9 +5,11 @@ from typing import Any
 
 import httpx
 import pytest
+from msgspec.structs import replace
 
 from gateway.clock import MICROS
-from tests.gateway.routes.conftest import BASE, SECRET, Gate
+from gateway.store.protocol import StoredClient
+from tests.gateway.routes.conftest import BASE, HASHED, SECRET, Gate
 
 GRANT: dict[str, Any] = {"grant_type": "client_credentials"}
 
@@ -172,3 +174,33 @@ async def test_what_a_client_is_refused_is_recorded(gate: Gate, path: str, form:
 
     (found,) = await gate.audited()
     assert (400, "partner", f"/oauth/{path}", 8) == (answer.status_code, found.actor, found.what, found.outcome)
+
+
+async def test_a_token_does_not_outlive_its_client(gate: Gate) -> None:
+    """Nor the scopes that it is good for: not after a restart with other files, and not for introspection."""
+    partner, path = gate.site.clients["partner"], "/v1/appointments"
+    token = await gate.token("partner")
+    await gate.serve_with(partner=None)
+    gone = await gate.ask("GET", path, "partner")
+    said = await ask(gate, basic("admin"), "introspect", token=token)
+    await gate.serve_with(partner=replace(partner, scopes=("events.read",)))
+    lesser = await gate.ask("GET", path, "partner")
+    await gate.serve_with(partner=replace(partner, tenant="other"))
+    moved = await gate.ask("GET", path, "partner")
+    await gate.serve_with(partner=partner)
+    back = await gate.ask("GET", path, "partner")
+
+    assert [401, 401, 401, 200] == [one.status_code for one in (gone, lesser, moved, back)]
+    assert "invalid_token" == gone.json()["code"]
+    assert {"active": False} == said.json()
+
+
+async def test_a_client_that_the_store_keeps(gate: Gate) -> None:
+    """It has tokens like any other until it is revoked."""
+    kept = StoredClient(client_id="kept", tenant="main", secret_hash=HASHED, scopes=("appointments.read",))
+    await gate.store.put_client(kept)
+    before = await gate.ask("GET", "/v1/appointments", "kept")
+    await gate.store.put_client(replace(kept, revoked_at=1))
+    after = await gate.ask("GET", "/v1/appointments", "kept")
+
+    assert [200, 401] == [before.status_code, after.status_code]

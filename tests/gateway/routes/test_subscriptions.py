@@ -1,6 +1,7 @@
 """Subscriptions and their deliveries, with the worker and a partner who receives."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
@@ -131,11 +132,13 @@ async def test_rotation(gate: Gate) -> None:
     path = f"{OURS}/{made['id']}/rotate"
 
     first = (await gate.post(path, client="partner")).json()["secret"]
-    kept = (await gate.store.subscription("main", made["id"])).secrets  # type: ignore[union-attr]
+    kept = await gate.store.subscription("main", made["id"])
     second = (await gate.post(path, {"overlap": False}, "partner")).json()["secret"]
     last = (await gate.store.subscription("main", made["id"])).secrets  # type: ignore[union-attr]
 
-    assert ((first, made["secret"]), (second,)) == (kept, last)
+    assert kept
+    assert ((first, made["secret"]), (second,)) == (kept.secrets, last)
+    assert kept.created_at < kept.rotated_at <= kept.updated_at
 
 
 @pytest.mark.parametrize(
@@ -270,7 +273,7 @@ async def test_a_job_is_its_clients(gate: Gate) -> None:
     """Who started a job may see it, and an admin of the tenant; another client with the same scope may not."""
     made = await subscribe(gate)
     begun = await gate.post("/v1/deliveries/_resend", {"subscription": made["id"]}, "partner")
-    replayed = await gate.post("/v1/messages/_replay", {})
+    replayed = await gate.post("/v1/messages/_replay", {"all": True})
     job, other = begun.headers["location"], replayed.headers["location"]
 
     seen = [(await gate.ask("GET", job, who)).status_code for who in ("partner", "admin", "rival", "stranger")]
@@ -379,3 +382,71 @@ async def test_the_path_says_which_subscription(gate: Gate) -> None:
     answer = await gate.ask("GET", f"{OURS}/{made['id']}/deliveries", "partner", params={"subscription": other["id"]})
 
     assert (400, "unknown_parameter") == (answer.status_code, answer.json()["errors"][0]["code"])
+
+
+async def test_a_changed_filter_counts_from_the_change_on(working: Gate, partner: Partner) -> None:
+    """What happened before is sent as it was asked for then, also when the gateway was away when it was changed."""
+    made = await subscribe(working, partner.url, types=["patient.*"])
+    await known_to(partner, working, made)
+    await working.worker.stop()
+    await working.hear(booking(1))
+    etag = (await working.ask("GET", f"{OURS}/{made['id']}", "partner")).headers["etag"]
+    changed = await working.ask(
+        "PATCH", f"{OURS}/{made['id']}", "partner", json={"types": ["appointment.*"]}, headers={"if-match": etag}
+    )
+    head = await working.store.head()
+    await working.hear(booking(2, patient=1))
+    working.worker = working.working()
+    running = asyncio.create_task(working.worker.run())
+    sent = await settled(working, made["id"], "delivered", 2)
+    await working.worker.stop()
+    await running
+
+    assert changed.json()["cursor"] == head
+    assert ["appointment.created", "patient.created"] == [one["type"] for one in sent]
+    assert sent[0]["event"] in {one["id"] for one in (await working.get(f"/v1/events?after={head}"))["items"]}
+
+
+@contextlib.asynccontextmanager
+async def at_work(gate: Gate) -> AsyncIterator[None]:
+    """The gate's worker for a while."""
+    running = asyncio.create_task(gate.worker.run())
+    yield
+    await gate.worker.stop()
+    await running
+
+
+@pytest.mark.parametrize(("scopes", "reason"), [(None, "client_unknown"), (("subscriptions.write",), "scope_missing")])
+async def test_nothing_is_sent_for_a_client_that_may_not_have_it(
+    gate: Gate, partner: Partner, scopes: tuple[str, ...] | None, reason: str
+) -> None:
+    """Neither once it is gone nor once it lacks a scope that its full events need; when it is back, it gets all."""
+    declared = gate.site.clients["partner"]
+    made = await subscribe(gate, partner.url, types=["appointment.*"], full=True)
+    await known_to(partner, gate, made)
+    path = f"{OURS}/{made['id']}"
+    async with at_work(gate):
+        await gate.hear(booking(1))
+        await settled(gate, made["id"], "delivered", 1)
+    await gate.hear(booking(2))
+    await gate.serve_with(partner=replace(declared, scopes=scopes) if scopes else None)
+    async with at_work(gate):
+        await until(lambda: tasks(gate, "ready"), 1)
+        shown = await gate.get(path)
+        await gate.post(f"{path}/release")
+        await asyncio.sleep(0.2)
+        still, open_tasks, count = await gate.get(path), await tasks(gate, "ready"), len(partner.received())
+    await gate.serve_with(partner=declared)
+    async with at_work(gate):
+        await settled(gate, made["id"], "delivered", 2)
+        back = await gate.get(path)
+
+    assert [("disabled", reason)] * 2 == [(one["state"], one["reason"]) for one in (shown, still)]
+    assert (["DLV-CLIENT"], 1) == (open_tasks, count)
+    assert ("active", None) == (back["state"], back["reason"])
+    assert (["DLV-CLIENT"], []) == (await tasks(gate, "completed"), await tasks(gate, "ready"))
+
+
+async def tasks(gate: Gate, status: str) -> list[str]:
+    """The codes of the tasks about deliveries."""
+    return [one["code"] for one in (await gate.get(f"/v1/tasks?queue=delivery&status={status}"))["items"]]
