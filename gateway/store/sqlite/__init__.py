@@ -27,8 +27,9 @@ class SqliteStore(Keeping, Messages, Feed, Access, Ledger, Deliveries):
 
     async def _keep(self, batch: Batch) -> list[Event]:
         async with self._transaction() as writer:
-            self._keep_messages(writer, batch.messages, batch.records)
-            self._remap(writer, batch.replayed, batch.records)
+            keys = self._remap(writer, batch.replayed, batch.records)
+            keys |= self._keep_messages(writer, batch.messages, batch.records)
+            self._index_keys(writer, keys)
             self._repeat(writer, batch.repeats)
             courses = self._keep_records(writer, batch.records)
             self._change_tasks(writer, batch.changed_tasks)
@@ -36,6 +37,7 @@ class SqliteStore(Keeping, Messages, Feed, Access, Ledger, Deliveries):
             self._keep_audit(writer, batch.audit)
             told = [one for one in batch.events if one.subject not in known] if known else batch.events
             events = self._keep_events(writer, told)
+        self._newest.learn(keys)
         self._learn(courses)
         return events
 

@@ -20,7 +20,13 @@ class Feed(Database):
 
     async def events(self, tenant: str, after: int, limit: int, types: Sequence[str] = ()) -> list[Event]:
         """The feed after a seq, in order."""
-        return [_event(row) for row in await self._search(*event_search(tenant, after, limit, types))]
+        wanted = None
+        if types and "*" not in types:
+            known = self._all(SQL["types"], (tenant, tenant))
+            wanted = [one for (one,) in known if any(_is_of(one, pattern) for pattern in types)]
+        if wanted == []:
+            return []
+        return [_event(row) for row in await self._search(*event_search(tenant, after, limit, wanted))]
 
     async def head(self) -> int:
         """The seq of the newest event."""
@@ -93,6 +99,11 @@ class Feed(Database):
     def _task(self, row: Row) -> Task:
         task = Task(**dict(zip(TASK.split(", "), row, strict=True)))
         return replace(task, note=self.vault.unseal(row[-1], f"{task.id}/note").decode()) if row[-1] else task
+
+
+def _is_of(kind: str, pattern: str) -> bool:
+    """Whether a type is the one that is meant, or of its family (`appointment.*`)."""
+    return kind.startswith(pattern[:-1]) if pattern.endswith(".*") else kind == pattern
 
 
 def _event(row: Row) -> Event:
