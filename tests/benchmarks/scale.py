@@ -63,24 +63,64 @@ def _draw(number: int, among: int) -> int:
     return (number >> 33) % among
 
 
+class Course:
+    """Messages kept one group after the other, and what they cost since the last look."""
+
+    def __init__(self, store: SqliteStore, first: int) -> None:
+        self._pipe = pipeline(store)
+        self.number = first
+        self._begin()
+
+    def _begin(self) -> None:
+        self._from, self._wall, self._cpu, self._disk = self.number, 0.0, 0.0, 0
+
+    async def keep(self, count: int) -> None:
+        """So many more."""
+        before = _written()
+        for first in range(self.number, self.number + count, GROUP):
+            raws = [message(number) for number in range(first, first + GROUP)]
+            now, wall, cpu = self._pipe.now(), time.perf_counter(), time.process_time()
+            await self._pipe._together([read(feed, raw, now + n) for n, (feed, raw) in enumerate(raws)])
+            self._wall += time.perf_counter() - wall
+            self._cpu += time.process_time() - cpu
+        self._disk += _written() - before
+        self.number += count
+
+    def cost(self) -> str:
+        """What they cost."""
+        count = self.number - self._from
+        rate, cpu, disk = count / self._wall, self._cpu / count * 1e6, self._disk / count / 1000
+        self._begin()
+        return f"{rate:6,.0f}/s, {cpu:4.0f} us of CPU and {disk:3.0f} kB written a message"
+
+
 async def fill(store: SqliteStore, messages: int, database: Path) -> None:
     """Keep so many messages; each line is of those since the last."""
-    pipe = pipeline(store)
-    settle_memory()
-    wall, cpu, written = 0.0, 0.0, _written()
-    for first in range(0, messages, GROUP):
-        raws = [message(number) for number in range(first, first + GROUP)]
-        now, began = pipe.now(), (time.perf_counter(), time.process_time())
-        await pipe._together([read(feed, raw, now + n) for n, (feed, raw) in enumerate(raws)])
-        wall, cpu = wall + time.perf_counter() - began[0], cpu + time.process_time() - began[1]
-        if (first // GROUP + 1) % (STEP // GROUP) == 0:
-            print(
-                f"{first + GROUP:>9,} kept: {STEP / wall:6,.0f}/s, {cpu / STEP * 1e6:4.0f} us of CPU and "
-                f"{(_written() - written) / STEP / 1000:3.0f} kB written a message, {_anonymous():4.0f} MiB anonymous, "
-                f"database {database.stat().st_size / 2**30:5.2f} GiB",
-                flush=True,
-            )
-            wall, cpu, written = 0.0, 0.0, _written()
+    course = Course(store, 0)
+    while course.number < messages:
+        await course.keep(min(STEP, messages - course.number))
+        size = database.stat().st_size / 2**30
+        print(
+            f"{course.number:>9,} kept: {course.cost()}, {_anonymous():.0f} MiB anonymous, {size:.2f} GiB", flush=True
+        )
+
+
+async def compare(store: SqliteStore, kept: int) -> None:
+    """Keep more in turn with a store that has next to nothing: what else the machine does weighs on both."""
+    with tempfile.TemporaryDirectory() as folder:
+        other = SqliteStore(Path(folder), KEY)
+        await other.open()
+        small, large = Course(other, 0), Course(store, kept)
+        await small.keep(STEP)
+        await large.keep(GROUP)
+        for course in (small, large):
+            course.cost()
+        for _ in range(8):
+            for course in (small, large):
+                await course.keep(STEP // 8)
+        await other.close()
+    print(f"in turn, after {STEP:,}: {small.cost()}")
+    print(f"         after {kept:,}: {large.cost()}", flush=True)
 
 
 def _written() -> int:
@@ -238,8 +278,10 @@ async def main(messages: int, directory: Path) -> None:
     """Fill what is not filled, then search."""
     store = SqliteStore(directory, KEY)
     await store.open()
+    settle_memory()
     if not await store.head():
         await fill(store, messages, directory / "isthmus.db")
+        await compare(store, messages)
     await measure(store, messages)
     await store.close()
 
