@@ -96,7 +96,8 @@ def _merged(query: RecordQuery, arms: Sequence[Select], columns: str, merge: str
 
 def _arm(query: RecordQuery, place: int | None, digest: int, others: list[list[int]], position: str) -> Select:
     beside = query.statuses or query.updated_since is not None or query.order == "updated"
-    rows = Select("record_keys k CROSS JOIN records r ON r.n = k.record" if beside else "record_keys k")
+    now = "record_keys k CROSS JOIN records r INDEXED BY records_now ON r.n = k.record"
+    rows = Select(now if beside else "record_keys k")
     rows.where("k.digest = ?", digest)
     _narrow(rows, query, "k.start")
     if query.statuses:
