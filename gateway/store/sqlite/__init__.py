@@ -31,9 +31,16 @@ class SqliteStore(Keeping, Messages, Feed, Access, Ledger, Deliveries):
 
     async def _keep(self, batch: Batch) -> list[Event]:
         courses: list[Course] = []
-        async with self._transaction(lambda: self._learn(courses)) as writer:
-            self._keep_messages(writer, batch.messages, batch.records)
-            self._remap(writer, batch.replayed, batch.records)
+        keys: dict[int, frozenset[int]] = {}
+
+        def learn() -> None:
+            self._newest.learn(keys)
+            self._learn(courses)
+
+        async with self._transaction(learn) as writer:
+            keys |= self._remap(writer, batch.replayed, batch.records)
+            keys |= self._keep_messages(writer, batch.messages, batch.records)
+            self._index_keys(writer, keys)
             self._repeat(writer, batch.repeats)
             courses += self._keep_records(writer, batch.records)
             self._change_tasks(writer, batch.changed_tasks)

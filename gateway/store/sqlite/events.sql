@@ -4,6 +4,15 @@
 -- The seq of the newest event, also when it was deleted since.
 SELECT seq FROM sqlite_sequence WHERE name = 'events'
 
+-- name: types
+-- The types of a tenant's events: from each one on to the next greater one.
+WITH RECURSIVE had (type) AS (
+    SELECT min(type) FROM events WHERE tenant = ?
+    UNION ALL
+    SELECT (SELECT min(type) FROM events WHERE tenant = ? AND type > had.type) FROM had WHERE had.type IS NOT NULL
+)
+SELECT type FROM had WHERE type IS NOT NULL
+
 -- name: add
 -- An event in its place.
 INSERT INTO events (seq, id, tenant, type, subject, at, patient, version, message, feed, traceparent)

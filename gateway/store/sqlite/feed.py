@@ -21,7 +21,13 @@ class Feed(Database):
 
     async def events(self, tenant: str, after: int, limit: int, types: Sequence[str] = ()) -> list[Event]:
         """The feed after a seq, in order."""
-        return [_event(row) for row in await self._search(*event_search(tenant, after, limit, types))]
+        wanted = None
+        if types and "*" not in types:
+            known = self._all(SQL["types"], (tenant, tenant))
+            wanted = [one for (one,) in known if any(_is_of(one, pattern) for pattern in types)]
+        if wanted == []:
+            return []
+        return [_event(row) for row in await self._search(*event_search(tenant, after, limit, wanted))]
 
     async def head(self) -> int:
         """The seq of the newest event."""
@@ -97,6 +103,11 @@ class Feed(Database):
         kept = zip(WRITTEN, row[-len(WRITTEN) :], strict=True)
         texts = {name: self.vault.unseal(body, f"{task.id}/{name}").decode() for name, body in kept if body}
         return replace(task, **texts) if texts else task
+
+
+def _is_of(kind: str, pattern: str) -> bool:
+    """Whether a type is the one that is meant, or of its family (`appointment.*`)."""
+    return kind.startswith(pattern[:-1]) if pattern.endswith(".*") else kind == pattern
 
 
 def _event(row: Row) -> Event:

@@ -50,7 +50,17 @@ class Keeping(Records):
     def _record_row(self, course: Course) -> tuple[object, ...]:
         one = course.after
         start, updated = start_of(one), one.updated_at
-        head = (course.n, one.id, one.tenant, course.kind, one.status, start, updated, one.created_at, one.version)
+        head = (
+            course.n,
+            one.id,
+            one.tenant,
+            course.kind,
+            one.status or "",
+            start,
+            updated,
+            one.created_at,
+            one.version,
+        )
         return (*head, survivor_link(one), self._seal_record(one))
 
     def _renew(self, writer: sqlite3.Connection, courses: list[Course]) -> None:
@@ -60,7 +70,14 @@ class Keeping(Records):
 
     def _renewal(self, course: Course) -> tuple[object, ...]:
         one, known = course.after, course.before.version if course.before else 0
-        state = (one.status, start_of(one), one.updated_at, one.version, survivor_link(one), self._seal_record(one))
+        state = (
+            one.status or "",
+            start_of(one),
+            one.updated_at,
+            one.version,
+            survivor_link(one),
+            self._seal_record(one),
+        )
         return (*state, course.n, known)
 
     def _touch(self, writer: sqlite3.Connection, records: list[tuple[int, Record]]) -> None:
