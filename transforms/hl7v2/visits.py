@@ -49,7 +49,9 @@ VACATES: Final = {
     "A38": ("pending",),
 }
 IMPLIES: Final = {"A06": ("I", "Inpatient"), "A07": ("O", "Outpatient")}
-CALLED_OFF: Final = {"A26": ("pending",)}  # a cancel may name the place that is pending no more: it goes all the same
+# A cancel may name the date or place that is expected no more: it goes all the same. PV1-11 of an A32 or A33 is none of
+# these: it is where the patient was, and is (2.5.1 ch. 3.3.32 and 33).
+CALLED_OFF: Final = {"A25": ("planned_end",), "A26": ("pending",), "A33": ("pending",)}
 
 # What a cancel can undo: it has no effect on a visit that has come to its state by another event (DOMAIN 2.2).
 CANCELS: Final = {
@@ -178,14 +180,14 @@ def follows(event: str) -> frozenset[str]:
 
 def _follow(action: Action, fields: dict[str, object], edits: list[Edit], reading: Reading) -> None:
     """What follows from the event itself, unless the message says otherwise."""
+    gone = CALLED_OFF.get(action.code, ())
     for field in EMPTIES.get(action.code, ()):
-        fields.setdefault(field, None)
+        fields[field] = None if field in gone else fields.get(field)
     if action.code in IMPLIES and not fields.get("class_"):
         fields["class_"] = encounter.event_class(*IMPLIES[action.code])
         if reading.trace is not None:
             by_event = decided("class_", action.code, reading.message)
             reading.instead(by_event.field, by_event.path, by_event.by)
-    gone = CALLED_OFF.get(action.code, ())
     edits[:] = [replace(edit, value=None) if edit.key in gone else edit for edit in edits] if gone else edits
     spoken = {edit.key for edit in edits}
     edits += [

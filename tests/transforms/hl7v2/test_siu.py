@@ -251,6 +251,22 @@ def test_events_are_told_in_the_senders_word(event: str, expected: str) -> None:
     assert ["appointment.created", expected] == events(tell(siu("S12", PID), after)[1])
 
 
+@pytest.mark.parametrize(
+    ("start", "end", "word"),
+    [
+        ("", "", "updated"),
+        ("20261202093000", "20261202100000", "updated"),
+        ("20261202093000", "20261202110000", "rescheduled"),
+        ("20261203093000", "20261203100000", "rescheduled"),
+    ],
+)
+def test_a_reschedule_is_told_where_the_time_changed(start: str, end: str, word: str) -> None:
+    """S13 without a time, or with the one that is known, changes what it says and tells of no other time."""
+    first = siu("S12", PID, start="20261202093000", end="20261202100000")
+    other = siu("S13", PID, "NTE|1||bring the papers", at="20261122090000-0500", start=start, end=end)
+    assert ["appointment.created", f"appointment.{word}"] == events(tell(first, other)[1], "appointment")
+
+
 def test_an_update_that_moves_the_time_is_a_reschedule() -> None:
     """S14 with another start."""
     moved = siu("S14", PID, start="20261203093000", end="20261203100000", at="20261122090000-0500")
