@@ -1,7 +1,7 @@
 """What other processes on the same store have changed, as far as this one must know: that there are events, what is
 held, and which tokens were taken back.
 
-Events are told at once where the store can (PostgreSQL's notifications); all else is looked up every second.
+Events are told at once where the store can (PostgreSQL's notifications); all else is looked up twice a second.
 """
 
 import asyncio
@@ -10,9 +10,9 @@ from gateway.clock import MICROS
 from gateway.pipeline import Pipeline
 from gateway.store.protocol import Store
 from policies.redact import log
-from policies.tokens import Revocations
+from policies.tokens import LEEWAY, Revocations
 
-EVERY = 1.0
+EVERY = 0.5
 TOKEN = "token:"  # noqa: S105 - the kind of a switch
 
 
@@ -47,5 +47,10 @@ class Neighbours:
             self.pipeline.switches = switches
         now = self.pipeline.clock() / MICROS
         for name, until in switches.items():
-            if name.startswith(TOKEN) and float(until) > now:
+            if not name.startswith(TOKEN):
+                continue
+            if float(until) > now:
                 self.revocations.revoke_token(name.removeprefix(TOKEN), float(until))
+            elif float(until) + LEEWAY < now:
+                await self.store.set_switch(name, None)  # else each look would read more
+        self.revocations.forget_expired(now)

@@ -13,6 +13,7 @@ from policies.tracing import Tracer
 
 if TYPE_CHECKING:
     from gateway.pipeline import Pipeline
+    from gateway.replays import Replays
     from gateway.trail import Trail
     from gateway.worker import Worker
 
@@ -27,5 +28,6 @@ class Services(Struct, frozen=True, kw_only=True, gc=False):
     trail: "Trail"
     metrics: Metrics
     revocations: Revocations
+    replays: "Replays"
     tracer: Tracer
     clock: Clock
