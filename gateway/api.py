@@ -144,7 +144,7 @@ async def _api(services: Services, base_url: str, leaving: asyncio.Event) -> Api
         base_url=base_url,
         bell=Bell(leaving),
         cursors=Cursors(await store.secret("cursor-key", os.urandom(32))),
-        replays=Replays(store, services.pipeline, services.site.feeds, services.clock, leaving),
+        replays=services.replays,
         bodies=Bodies(),
         rereading=Rereading(store, services.site),
         keys=keys,

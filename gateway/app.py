@@ -9,12 +9,13 @@ import contextlib
 import gc
 import os
 import random
+import re
 import secrets
 import signal
 import sys
 import time
-from collections.abc import Collection
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Collection, Coroutine
+from typing import TYPE_CHECKING, Any
 
 import uvloop
 from granian.constants import HTTPModes, Interfaces
@@ -27,6 +28,7 @@ from gateway.clock import micros
 from gateway.doors import doors
 from gateway.neighbours import Neighbours
 from gateway.pipeline import Pipeline
+from gateway.replays import Replays
 from gateway.services import Services
 from gateway.settings import ROLES, Role, Site
 from gateway.store.choice import store_of
@@ -71,6 +73,9 @@ class Gateway:
         self.doors = doors(site.feeds, self.pipeline, main.store.is_shared) if "feeds" in self.roles else []
         self.watch = Watch(site.feeds, self.doors, self.pipeline, self.store, self.metrics, main.store.is_shared)
         self.leaving = asyncio.Event()
+        self.replays = Replays(self.store, self.pipeline, site.feeds, micros, self.leaving)
+        self.on_failure: list[Callable[[], object]] = []
+        self.has_failed = False
         self.http = ""
         self._server: Server | None = None
         self._tasks: list[asyncio.Task[None]] = []
@@ -87,7 +92,7 @@ class Gateway:
         await self.pipeline.start()
         self.pipeline.on_events.append(lambda events: self.worker.wake())
         if "worker" in self.roles:
-            self._tasks.append(asyncio.create_task(self.worker.run()))
+            self._keep(self.worker.run())
         if self.site.main.store.is_shared:
             self._looking = asyncio.create_task(self.neighbours.run())
         await self.watch.start()
@@ -118,7 +123,26 @@ class Gateway:
             ssl_cert=server.certificate,
             ssl_key=server.private_key,
         )
-        self._tasks.append(asyncio.create_task(self._server.serve()))
+        serving = self._keep(self._server.serve())
+        await asyncio.sleep(0)  # its first step is to listen
+        if serving.done():
+            self._ended(serving)  # before we leave on that account
+            raise _refused(serving.exception(), self.address)
+
+    def _keep(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """What works for as long as the process does: one that lacks it must not look alive."""
+        task = asyncio.create_task(work)
+        task.add_done_callback(self._ended)
+        self._tasks.append(task)
+        return task
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        if self.leaving.is_set() or task.cancelled():
+            return
+        self.has_failed = True
+        log("gateway.failed", level="error", error=task.exception())
+        for tell in self.on_failure:
+            tell()
 
     def _url(self, address: str) -> str:
         host, port = split(address)
@@ -137,6 +161,7 @@ class Gateway:
             watch=self.watch,
             metrics=self.metrics,
             revocations=self.revocations,
+            replays=self.replays,
             tracer=self.tracer,
             clock=micros,
         )
@@ -153,6 +178,7 @@ class Gateway:
         await self.watch.stop()
         if self._looking:
             self._looking.cancel()
+        await self.replays.stop(max(0.0, until - loop.time()))
         await self.pipeline.stop()
         timeout = max(0.0, until - loop.time())
         _, late = await asyncio.wait(self._tasks, timeout=timeout) if self._tasks else (set(), set())
@@ -174,6 +200,13 @@ def _exporter(endpoint: str | None) -> "Export | None":
     return otlp(endpoint)
 
 
+def _refused(failure: BaseException | None, address: str) -> OSError:
+    """Why the server does not listen, as the system says it; it says so in a text that goes on with our own calls."""
+    found = re.search(r"\(os error (\d+)\)", str(failure))
+    number = int(found[1]) if found else 0
+    return OSError(number, os.strerror(number) if number else "the HTTP server did not start", address)
+
+
 def settle_memory() -> None:
     """What is loaded stays; messages and requests come and go without cycles, so the collector may look rarely."""
     gc.collect()
@@ -182,18 +215,21 @@ def settle_memory() -> None:
 
 
 async def serve(site: Site, roles: Collection[Role] = ROLES, http: str | None = None) -> int:
-    """Run one gateway until it is told to stop."""
+    """Run one gateway until it is told to stop, or cannot go on: then the status is not 0."""
     gateway = Gateway(site, roles, http)
     told = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, told.set)
+    gateway.on_failure.append(told.set)
     await gateway.open()
-    await gateway.start()
-    await told.wait()
-    with contextlib.suppress(asyncio.CancelledError):
-        await gateway.stop()
-    return 0
+    try:
+        await gateway.start()
+        await told.wait()
+    finally:
+        with contextlib.suppress(asyncio.CancelledError):
+            await gateway.stop()
+    return int(gateway.has_failed)
 
 
 def run(site: Site, roles: Collection[Role] = ROLES, http: str | None = None) -> int:

@@ -1,19 +1,19 @@
 """What other processes on the same store have changed, as far as this one must know: that there are events, what is
 held, and which tokens were taken back.
 
-Events are told at once where the store can (PostgreSQL's notifications); all else is looked up every second.
+Events are told at once where the store can (PostgreSQL's notifications); all else is looked up twice a second.
 """
 
 import asyncio
 
 from gateway.clock import MICROS
 from gateway.pipeline import Pipeline
-from gateway.revoking import learn
+from gateway.revoking import forget_expired, learn
 from gateway.store.protocol import Store
 from policies.redact import log
 from policies.tokens import Revocations
 
-EVERY = 1.0
+EVERY = 0.5
 
 
 class Neighbours:
@@ -45,4 +45,6 @@ class Neighbours:
         switches = await self.store.switches()
         if changes == self.pipeline.changes:  # else what was read may be older than what we did meanwhile
             self.pipeline.switches = switches
-        learn(self.revocations, switches, self.pipeline.clock() / MICROS)
+        now = self.pipeline.clock() / MICROS
+        learn(self.revocations, switches, now)
+        await forget_expired(self.store, self.revocations, now)  # else each look would read more

@@ -128,6 +128,7 @@ class Pipeline:
 
         The answer is since when and by whom it is held: what was held before stays in the name of who did it.
         """
+        self._learn(await self.store.switches())  # another process may have held or released it just now
         if name not in self.switches:
             await self.store.set_switch(name, by)
             self._learn(self.switches | {name: by})

@@ -8,6 +8,7 @@ import asyncio
 import os
 import secrets
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from functools import partial
 from typing import TypeVar
 
@@ -25,8 +26,9 @@ from policies.redact import log
 
 Place = tuple[int, str]  # when a message was received, and its id
 PAGE = 500
-LOOK_SECONDS = 10.0
-LEASE = 60 * MICROS
+LOOK_SECONDS = 5.0
+LEASE = 15 * MICROS
+RENEWED_EVERY = 4.0
 NOTED_EVERY = 50
 PAUSE_SECONDS = 1.0  # while the database cannot take a write
 Done = TypeVar("Done")
@@ -70,8 +72,21 @@ class Replays:
 
     async def _look_after(self) -> None:
         while not self.leaving.is_set():
-            await asyncio.sleep(LOOK_SECONDS)
+            await self._rest(LOOK_SECONDS)
             await self._once_it_can(self.resume)
+
+    async def _rest(self, seconds: float) -> None:
+        """So long, unless we leave before."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self.leaving.wait(), seconds)
+
+    async def stop(self, within: float) -> None:
+        """Note how far each job is, and let it go; a job that does not get there in time is left where it was noted."""
+        if self._tasks:
+            _, late = await asyncio.wait(self._tasks, timeout=within)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
 
     async def count(self, query: MessageQuery, limit: int | None = None) -> int:
         """How many messages a job would replay."""
@@ -109,38 +124,65 @@ class Replays:
         try:
             async with self._turn:
                 if await self._once_it_can(partial(self._hold, job)):
-                    await self._work(await self.store.job(job.tenant, job.id) or job)
+                    await self._as_its_holder(job)
         finally:
             self._under_way.discard(job.id)
+
+    async def _as_its_holder(self, job: Job) -> None:
+        """Work on a job as it stands now, while the lease is renewed beside that; then let it go."""
+        holding = asyncio.get_running_loop().create_task(self._keep_holding(job))
+        try:
+            now = await self._once_it_can(partial(self.store.job, job.tenant, job.id))
+            if now and now.state == "running":
+                await self._work(now, holding)
+        finally:
+            holding.cancel()
+            with suppress(Unavailable):
+                await self.store.lease(_lease(job), self.name, 0, self.clock())
 
     async def _hold(self, job: Job) -> bool:
         """Have the job to ourselves; False while another process does it."""
         now = self.clock()
-        return await self.store.lease(f"job:{job.id}", self.name, now + LEASE, now)
+        return await self.store.lease(_lease(job), self.name, now + LEASE, now)
 
-    async def _work(self, job: Job) -> None:
+    async def _keep_holding(self, job: Job) -> None:
+        """Ends when another process has taken the job, because we could not renew the lease in time."""
+        while not self.leaving.is_set() and await self._once_it_can(partial(self._hold, job)):
+            await self._rest(RENEWED_EVERY)
+
+    async def _work(self, job: Job, holding: asyncio.Task[None]) -> None:
         """Do what is left of a job; one that cannot go on ends as failed, with what it had done."""
         try:
-            wanted = msgspec.json.decode(job.body, type=Wanted)
-            upto = wanted.upto or (job.created_at, "")
-            places = await self._once_it_can(partial(self._places, wanted.query)) or []
-            left = [place for place in places if wanted.reached < place <= upto]
-            for number, place in enumerate(left, 1):
-                ok = await self._once_it_can(partial(self._replay, job.tenant, place[1], wanted))
-                if ok is None:
-                    return
-                job = replace(job, done=job.done + ok, failed=job.failed + (not ok))
-                if number % NOTED_EVERY == 0:
-                    job = replace(job, body=msgspec.json.encode(replace(wanted, reached=place)))
-                    await self._once_it_can(partial(self.store.put_job, job))
-                    await self._once_it_can(partial(self._hold, job))
-            job = replace(job, state="completed")
+            done = await self._worked(job, holding)
         except Exception as error:
             if self.leaving.is_set():  # nothing is wrong with it: the next process goes on
                 return
             log("replay.ended", level="error", error=error)
-            job = replace(job, state="failed")
-        await self._once_it_can(partial(self.store.put_job, job))
+            done = replace(await self.store.job(job.tenant, job.id) or job, state="failed")
+        if done is None:
+            return
+        if self.leaving.is_set():
+            with suppress(Unavailable):
+                await self.store.put_job(done)
+        else:
+            await self._once_it_can(partial(self.store.put_job, done))
+
+    async def _worked(self, job: Job, holding: asyncio.Task[None]) -> Job | None:
+        """The job as far as it came; None where another process has it now."""
+        wanted = msgspec.json.decode(job.body, type=Wanted)
+        upto = wanted.upto or (job.created_at, "")
+        places = await self._once_it_can(partial(self._places, wanted.query)) or []
+        for number, place in enumerate([place for place in places if wanted.reached < place <= upto], 1):
+            ok = await self._once_it_can(partial(self._replay, job.tenant, place[1], wanted))
+            if holding.done() and not self.leaving.is_set():
+                return None  # it is another's
+            if ok is None:
+                return job
+            reached = msgspec.json.encode(replace(wanted, reached=place))
+            job = replace(job, done=job.done + ok, failed=job.failed + (not ok), body=reached)
+            if number % NOTED_EVERY == 0:
+                await self._once_it_can(partial(self.store.put_job, job))
+        return job if self.leaving.is_set() else replace(job, state="completed")
 
     async def _once_it_can(self, work: Callable[[], Awaitable[Done]]) -> Done | None:
         """Do it, as often as the database cannot take it; None when we are leaving, and the next process goes on."""
@@ -179,3 +221,7 @@ class Replays:
             log("replay.failed", level="error", error=error, message=identity)
             return False
         return True
+
+
+def _lease(job: Job) -> str:
+    return f"job:{job.id}"

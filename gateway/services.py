@@ -13,6 +13,7 @@ from policies.tracing import Tracer
 
 if TYPE_CHECKING:
     from gateway.pipeline import Pipeline
+    from gateway.replays import Replays
     from gateway.trail import Trail
     from gateway.watch import Watch
     from gateway.worker import Worker
@@ -29,5 +30,6 @@ class Services(Struct, frozen=True, kw_only=True, gc=False):
     watch: "Watch"
     metrics: Metrics
     revocations: Revocations
+    replays: "Replays"
     tracer: Tracer
     clock: Clock

@@ -50,6 +50,7 @@ class Watch:
         self.silences = {feed.name: Silence(Pace(ceiling=feed.settings.silent_after_seconds)) for feed in feeds}
         self.shared = shared  # whether other processes hear these feeds too
         self.name = secrets.token_hex(8)
+        self._looked_at = pipeline.clock()
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -99,9 +100,10 @@ class Watch:
     async def _hear_others(self, now: int) -> None:
         """What came in by other processes since the last rounds."""
         for tenant in {feed.tenant for feed in self.feeds.values()}:
-            for name, at in (await self.store.heard(tenant, now - OVERLAP)).items():
+            for name, at in (await self.store.heard(tenant, self._looked_at - OVERLAP)).items():
                 if name in self.silences and at / MICROS > (self.silences[name].memory.heard or 0):
                     self.heard(name, at)
+        self._looked_at = now
 
     async def _safely(self, work: Coroutine[None, None, None]) -> None:
         """A round that fails costs itself, never the watch."""
@@ -123,15 +125,15 @@ class Watch:
         elif change := silence.check(now / MICROS):
             kind = "feed.silent" if change == "silent" else "feed.resumed"
             try:
-                await self._tell(kind, name, silence.memory.heard, now)
+                await self._tell(kind, name, now)
             except Exception:
                 silence.unsaid(change)
                 raise
         self._show(name)
 
-    async def _tell(self, kind: str, name: str, heard: float | None, now: int) -> None:
+    async def _tell(self, kind: str, name: str, now: int) -> None:
         """Put it into the feed of events, unless another process that noticed it too is doing that or has done it."""
-        alarm = f"{kind}:{name}:{heard}"
+        alarm = f"{kind}:{name}:{self.silences[name].memory.missed}"
         if await self.store.lease(alarm, self.name, now + TELLING, now):
             await self.pipeline.announce([self.pipeline.event(kind, self.feeds[name].tenant, name, name)])
             log(kind, level="warning" if kind == "feed.silent" else "info", feed=name)

@@ -71,6 +71,7 @@ class Worker:
         self._close: Callable[[], Awaitable[None]] | None = None
         self.name = secrets.token_hex(8)
         self._jobs: list[Job] = []
+        self._held: set[str] = set()  # the leases of jobs
         self._looked_at = 0
         self._flights: set[asyncio.Task[None]] = set()
         self._results: list[Result] = []
@@ -147,6 +148,7 @@ class Worker:
         await asyncio.gather(concluding, return_exceptions=True)
         await self._safely(self._conclude)
         await self._safely(self._note)
+        await self._safely(self._let_go)
 
     async def _note(self) -> bool:
         await self._receivers.note()
@@ -261,13 +263,10 @@ class Worker:
     async def _resend(self) -> bool:
         """Give each job a page, as long as fresh deliveries do not wait for it."""
         due = [job for job in self._jobs if self._receivers.are_at_ease(job.tenant)]
-        for job in due:
-            self._jobs.remove(job)
-            if not await self.store.lease(f"job:{job.id}", self.name, self.clock() + JOB_LEASE, self.clock()):
-                continue  # another process does it
-            advanced = await self._advanced(job)
-            if advanced.state == "running":
-                self._jobs.append(advanced)
+        for known in due:
+            self._jobs.remove(known)
+            if (job := await self._taken(known)) is not None:
+                self._jobs.append(await self._advanced(job))
         return bool(due)
 
     async def _advanced(self, job: Job) -> Job:
@@ -281,6 +280,25 @@ class Worker:
             failed = replace(job, state="failed")
             await self.store.put_job(failed)
             return failed
+
+    async def _taken(self, known: Job) -> Job | None:
+        """A job as it stands, ours for a while; None where another process does it, or it is done."""
+        lease = f"job:{known.id}"
+        if not await self.store.lease(lease, self.name, self.clock() + JOB_LEASE, self.clock()):
+            return None
+        self._held.add(lease)
+        job = await self.store.job(known.tenant, known.id)
+        if job is not None and job.state == "running":
+            return job
+        await self.store.lease(lease, self.name, 0, self.clock())
+        self._held.discard(lease)
+        return None
+
+    async def _let_go(self) -> bool:
+        """Another process may go on with the jobs at once."""
+        for lease in self._held:
+            await self.store.lease(lease, self.name, 0, self.clock())
+        return True
 
     # -- conclude
 

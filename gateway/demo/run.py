@@ -126,6 +126,7 @@ async def _demo(options: Options, clients: dict[str, Credentials], lines: TextIO
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, told.set)
     gateway = Gateway(site_of(options))
+    gateway.on_failure.append(told.set)
     tally = Tally()
     await gateway.open()
     withdraw(options.data)  # not before the data is ours: until then demo.json may be that of a running demo
@@ -148,7 +149,7 @@ async def _demo(options: Options, clients: dict[str, Credentials], lines: TextIO
     finally:
         await asyncio.gather(*(peer.stop() for peer in peers))
         await gateway.stop()
-    return 0
+    return int(gateway.has_failed)
 
 
 async def ready(url: str) -> None:

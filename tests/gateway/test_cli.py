@@ -14,6 +14,7 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
+from granian.server.embed import Server
 
 from connectors.mllp.listener import Listener
 from connectors.mllp.seam import Answer, Peer
@@ -139,6 +140,64 @@ def test_serve_says_that_a_port_is_taken(site: Path, capsys: pytest.CaptureFixtu
     assert address in lines[0]
     assert "server.http" in lines[0]
     assert not (site / "data").exists()
+
+
+def test_serve_ends_where_its_port_is_taken_meanwhile(
+    site: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process without its API must not look alive: a line in the log, a sentence, a status that is not 0."""
+    monkeypatch.setattr("gateway.cli._must_be_free", lambda *addresses: None)
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        (site / "isthmus.toml").write_text(f'[server]\nhttp = "{address}"\n')
+
+        assert 1 == main(["serve", str(site)])
+
+    *_, failed, stopped, sentence = capsys.readouterr().err.splitlines()
+    assert "gateway.failed" in failed
+    assert "gateway.stopped" in stopped
+    assert f"isthmus: {address}: Address already in use" == sentence
+
+
+def test_serve_ends_with_its_http_server(
+    site: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the server ends though nobody told it to, so does the process."""
+    (site / "isthmus.toml").write_text('[server]\nhttp = "127.0.0.1:0"\n')
+    (site / "peers" / "east.toml").write_text(f'[feed]\nmllp = "127.0.0.1:{free_port()}"\n')
+    serving = Server.serve
+
+    async def for_a_while(server: Server) -> None:
+        asyncio.get_running_loop().call_later(0.2, server.stop)
+        await serving(server)
+
+    monkeypatch.setattr(Server, "serve", for_a_while)
+
+    assert 1 == main(["serve", str(site)])
+    logged = [json.loads(line)["event"] for line in capsys.readouterr().err.splitlines()]
+    assert ["gateway.started", "gateway.failed", "gateway.stopped"] == logged
+
+
+@pytest.mark.parametrize("role", ["api", "feeds", "worker"])
+def test_serve_by_role_wants_a_store_that_is_shared(role: str, site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The embedded store is one process's, which does all of it; the sentence says what to choose instead."""
+    assert 1 == main(["serve", str(site), "--role", role])
+
+    (sentence,) = capsys.readouterr().err.splitlines()
+    assert sentence.startswith("isthmus: --role: ")
+    assert "store.database" in sentence
+    assert not (site / "data").exists()
+
+
+def test_serve_with_all_roles_is_serve(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Who names every role names none: what is said is about something else."""
+    (site / "data" / "lock").mkdir(parents=True)
+    (site / "isthmus.toml").write_text('[server]\nhttp = "127.0.0.1:0"\n')
+
+    assert 1 == main(["serve", str(site), "--role", "api", "--role", "feeds", "--role", "worker"])
+    assert "--role" not in capsys.readouterr().err
 
 
 def test_serve_says_that_two_of_its_addresses_are_one(site: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -321,6 +321,31 @@ async def test_resend_in_bulk(house: House, partner: Partner) -> None:
     assert ("completed", 250, 250) == (done.state, done.done, done.total)
 
 
+async def test_a_job_of_another_worker_is_left_to_it(house: House, partner: Partner) -> None:
+    """While another holds it nothing is sent; let go it is taken up, done once, and free again."""
+    subscription = await house.subscribe(partner.url, types=("appointment.*",))
+    await house.happen(*"abc")
+    await house.idle()
+    now = micros()
+    assert await house.store.lease("job:job_1", "another", now + 60_000_000, now)
+    await resend(house.store, query(subscription), "job_1", micros(), client="admin")
+    house.worker.refresh()
+    await asyncio.sleep(0.3)
+    held = await house.store.job("main", "job_1")
+    assert held is not None
+    assert ("running", 0) == (held.state, held.done)
+
+    await house.store.lease("job:job_1", "another", 0, micros())
+    house.worker.refresh()
+    await house.until(lambda: partner.counts().get("duplicates") == 3)
+    await house.idle()
+    await house.stop()
+    done = await house.store.job("main", "job_1")
+    assert done is not None
+    assert ("completed", 3) == (done.state, done.done)
+    assert await house.store.lease("job:job_1", "another", micros() + 1, micros())
+
+
 async def test_a_job_goes_on_after_a_restart(house: House, partner: Partner) -> None:
     """A job that was begun is taken up by the next worker."""
     subscription = await house.subscribe(partner.url, types=("appointment.*",))

@@ -179,6 +179,7 @@ CREATE TABLE leases (
     holder TEXT NOT NULL,
     until BIGINT NOT NULL
 );
+CREATE INDEX leases_until ON leases (until);
 
 -- The chains of the audit, one for each process that ever ran: a link for every group of rows, over their digests.
 CREATE TABLE audit_links (

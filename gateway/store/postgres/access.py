@@ -51,4 +51,8 @@ class Access(Database):
 
     async def lease(self, name: str, holder: str, until: int, now: int) -> bool:
         """Hold what one process does for all."""
-        return await self._do(SQL["lease"], name, holder, until, now) == 1
+        async with self._write() as connection:
+            is_held = await count(connection, SQL["lease"], name, holder, until, now) == 1
+            if is_held:
+                await connection.execute(SQL["forget_leases"], now)
+        return is_held

@@ -38,3 +38,8 @@ DELETE FROM switches WHERE name = $1
 INSERT INTO leases (name, holder, until) VALUES ($1, $2, $3)
 ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, until = excluded.until
 WHERE leases.holder = excluded.holder OR leases.until < $4
+
+-- name: forget_leases
+-- Some of the leases whose time is over; nobody is waited for.
+DELETE FROM leases WHERE name = ANY (ARRAY (
+    SELECT name FROM leases WHERE until < $1 ORDER BY until LIMIT 100 FOR UPDATE SKIP LOCKED))

@@ -276,13 +276,17 @@ class Transaction:
             raise cancelled
 
     async def undo(self, failure: BaseException | None = None) -> None:
-        """Roll back, or drop the connection where that cannot be said: then the server does."""
+        """Roll back, or drop the connection where that cannot be said: then the server does.
+
+        Who is cancelled may have been so in the middle of a statement, even of the one that begins.
+        """
         connection = self._connection
+        if connection is None:
+            return
         with suppress(Exception):  # a connection that is lost has no state to be asked about
-            if connection is None or not connection.is_in_transaction():
-                return
             if failure is None or isinstance(failure, Exception):
-                await connection.execute("ROLLBACK", timeout=CONNECT_SECONDS)
+                if connection.is_in_transaction():
+                    await connection.execute("ROLLBACK", timeout=CONNECT_SECONDS)
                 return
         with suppress(Exception):
             connection.terminate()

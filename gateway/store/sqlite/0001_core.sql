@@ -152,6 +152,7 @@ CREATE TABLE leases (
     holder TEXT NOT NULL,
     until INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX leases_until ON leases (until);
 
 -- The chain of the audit: one link for every group of rows, over their digests.
 CREATE TABLE audit_links (

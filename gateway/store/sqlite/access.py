@@ -75,4 +75,6 @@ class Access(Database):
     async def lease(self, name: str, holder: str, until: int, now: int) -> bool:
         """Hold what one process does for all; here there is one process, whose parts may take turns."""
         async with self._write() as writer:
-            return writer.execute(SQL["lease"], (name, holder, until, now)).rowcount == 1
+            is_held = writer.execute(SQL["lease"], (name, holder, until, now)).rowcount == 1
+            writer.execute(SQL["forget_ended"], (now,))
+            return is_held

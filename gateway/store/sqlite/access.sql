@@ -51,3 +51,7 @@ WHERE holder = excluded.holder OR until < ?4
 -- name: forget_leases
 -- This process owns the database, so every lease found at its start belonged to one that is gone.
 DELETE FROM leases
+
+-- name: forget_ended
+-- Leases whose time is over.
+DELETE FROM leases WHERE until < ?

@@ -15,6 +15,7 @@ from connectors.mllp.seam import Answer
 from gateway.api import build
 from gateway.clients import Clients
 from gateway.pipeline import Pipeline
+from gateway.replays import Replays
 from gateway.services import Services
 from gateway.settings import ClientSettings, Feed, FeedSettings, Intake, Main, Peer, Server, Site, Webhooks, feed_of
 from gateway.store.sqlite import SqliteStore
@@ -93,6 +94,7 @@ class Gate:
             watch=self.watch,
             metrics=self.metrics,
             revocations=Revocations(),
+            replays=self._replays(),
             tracer=self.tracer,
             clock=lambda: self.clock(),
         )
@@ -106,6 +108,7 @@ class Gate:
 
     async def serve(self) -> None:
         """Wire the API anew, as after a restart."""
+        self.services = replace(self.services, replays=self._replays())
         self.app = await build(self.services, BASE, self.leaving)
         self.http = httpx.AsyncClient(transport=httpx.ASGITransport(self.app), base_url=BASE)
 
@@ -117,8 +120,12 @@ class Gate:
         self.services = replace(self.services, site=self.site, worker=self.worker)
         await self.serve()
 
+    def _replays(self) -> Replays:
+        return Replays(self.store, self.pipeline, self.site.feeds, lambda: self.clock(), self.leaving)
+
     async def close(self) -> None:
         self.leaving.set()
+        await self.services.replays.stop(5)
         await self.http.aclose()
         await self.pipeline.stop()
         await self.worker.stop()

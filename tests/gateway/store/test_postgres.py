@@ -4,6 +4,7 @@ import asyncio
 import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import pytest
@@ -327,3 +328,20 @@ async def test_a_commit_whose_answer_is_lost(cuttable: tuple[Store, Proxy], hear
 
     assert kept == await made.found(store)
     assert len(kept) == len(await store.audit_links()) == await store.head()
+
+
+async def test_who_is_cancelled_leaves_no_transaction(another: Opened) -> None:
+    """At whatever moment: the connection is not given back in the middle of one, and the next write is as any other."""
+    store = await another()
+    complaints: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda loop, complaint: complaints.append(complaint))
+    for moment in range(60):
+        writing = asyncio.create_task(store.set_switch("intake", str(moment)))
+        for _ in range(moment % 12):
+            await asyncio.sleep(moment / 60 * 0.0005)
+        writing.cancel()
+        await asyncio.gather(writing, return_exceptions=True)
+    await store.set_switch("intake", "held")
+
+    assert [] == [complaint["message"] for complaint in complaints]
+    assert {"intake": "held"} == await store.switches()
