@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 READY = $(VENV)/.ready
 
-.PHONY: setup demo run test check docs bench soak clean
+.PHONY: setup demo run test check docs bench scale soak clean
 
 setup: $(READY) ## a virtual environment with everything in it
 
@@ -33,6 +33,9 @@ docs: $(READY) ## write the generated reference pages again
 
 bench: $(READY) ## ratios against a floor program and peer libraries, in one run
 	$(BIN)/python -m tests.benchmarks
+
+scale: $(READY) ## a million messages in one store: the rate, the memory, and how long searches take
+	$(BIN)/python -m tests.benchmarks.scale
 
 soak: $(READY) ## kill -9 under load, fifty times, and count what is missing
 	$(BIN)/python -m tests.crash

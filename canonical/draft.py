@@ -9,10 +9,10 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
-from canonical import group, starts
+from canonical import group, placing, starts
 from canonical.datatypes import Identifier, Link, Placement
 from canonical.problems import Problem
-from canonical.records import Appointment, Fact, Mention, Record, Stamp, Start
+from canonical.records import Appointment, Encounter, Fact, Mention, Record, Stamp, Start
 from canonical.status import fold, hear, lines
 
 
@@ -239,6 +239,9 @@ class Draft:
             self.values |= {"status": now.status, "status_reason": now.reason, "source_status": now.source}
         if self.named:
             self._lead(self.named)
+        if isinstance(base, Encounter):
+            listed: Any = self.values.get("placements", base.placements)
+            self.values["placements"] = placing.held(listed, self._status())
         changes = {field: value for field, value in self.values.items() if getattr(base, field) != value}
         retold = self.facts is not base.facts and lines(self.facts) != lines(base.facts)
         fresh = bool(changes) or retold or not base.version
@@ -254,6 +257,10 @@ class Draft:
         if self.named is not None:
             changes["named"] = self.named
         return replace(base, newest=self.newest, facts=self.facts, stamps=stamps, clocks=clocks, **changes), fresh
+
+    def _status(self) -> str | None:
+        status: Any = self.values.get("status", self.base.status)
+        return status if status is None else str(status)
 
     def _compare(self) -> Problem | None:
         """The start before this one, and what is wrong with this one."""

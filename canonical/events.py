@@ -66,8 +66,10 @@ OTHER_EVENTS = {
     "slot.opened": "blocked time of a schedule was opened again (S24)",
     "feed.silent": "a feed has been quiet for longer than its usual pace",
     "feed.resumed": "a silent feed is heard again",
-    "task.created": "work waits for a person",
-    "task.completed": "work that waited for a person is done",
+    "task.created": "work waits for a person (again)",
+    "task.updated": "who works on it, or what is said about it, changed",
+    "task.completed": "work that waited for a person is done, by a person or because its reason is gone",
+    "task.cancelled": "work that waited for a person will not be done",
 }
 EVENTS: dict[str, str] = APPOINTMENT_EVENTS | ENCOUNTER_EVENTS | PATIENT_EVENTS | OTHER_EVENTS
 

@@ -20,7 +20,6 @@ PREFIXES = {
     "subscription": "sub",
     "delivery": "dlv",
 }
-TYPES = {prefix: kind for kind, prefix in PREFIXES.items()}
 
 CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _PAIRS = [a + b for a in CROCKFORD for b in CROCKFORD]
@@ -50,8 +49,3 @@ def ulid(micros: int, *seed: object) -> str:
 def new_id(kind: str, micros: int, *seed: object) -> str:
     """`new_id("patient", received, message_id, 0)` -> `pat_01J...`."""
     return f"{PREFIXES[kind]}_{ulid(micros, kind, *seed)}"
-
-
-def kind_of(identity: str) -> str | None:
-    """The kind an id's prefix names, or None."""
-    return TYPES.get(identity.partition("_")[0])

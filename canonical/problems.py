@@ -1,8 +1,10 @@
 """What a sender or a person can mend: a code, a place, and never a value."""
 
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
 
 from msgspec import Struct, field
+
+from canonical.meaning import means
 
 Severity = Literal["error", "warning", "information"]
 
@@ -14,16 +16,16 @@ def _usual() -> Severity:
 class Problem(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """One thing wrong with one place of a message.
 
-    `code` is stable (DOMAIN Annex B, or table 0357 in words); `path` is the place in the sender's own
-    terms (`PID-7`, `AIP[2]-3.1`); `detail` says what to do and never repeats what the field held.
-    `field` is the canonical field that stayed without a value because of it.
+    Codes are stable: those of the domain's own list, or table 0357 in words.
     """
 
-    code: str
-    path: str
-    detail: str = ""
-    severity: Severity = field(default_factory=_usual)  # not left out of JSON, as a plain default would be
-    field: str | None = None
+    code: Annotated[str, means("What is wrong, for programs; codes are only ever added.")]
+    path: Annotated[str, means("The place in the sender's own terms, as `PID-7` or `AIP[2]-3.1`.")]
+    detail: Annotated[str, means("What to do, for people; it never repeats what the field held.")] = ""
+    severity: Annotated[Severity, means("`error` where something could not be used.")] = field(
+        default_factory=_usual  # not left out of JSON, as a plain default would be
+    )
+    field: Annotated[str | None, means("The field that stayed without a value because of it.")] = None
 
 
 # Every code that a message's problems have, and what it says: a public list, which only ever grows (DOMAIN Annex B).
@@ -37,21 +39,23 @@ FIELD_CODES: Final = {
     "DQ-TIME-CONFLICT": "Two places of the message say different times.",
     "DQ-DURATION-CONFLICT": "The duration is not the time from start to end.",
     "DQ-UOM": "A unit is missing or unknown.",
-    "DQ-ESCAPE": "An escape sequence is unknown or never ends; it was kept as sent.",
+    "DQ-ESCAPE": "An escape sequence is unknown or never ends (kept as sent), or is a control character (left out).",
     "DQ-NPI-CHECK": "The check digit of a National Provider Identifier is wrong.",
     "DQ-AUTHORITY-UNREGISTERED": "The authority registry does not know who assigned a number.",
     "DQ-AUTHORITY-DEFAULTED": "A number came without its authority; the sender's own was taken.",
 }
 MESSAGE_CODES: Final = {
     "DQ-MSGSTRUCT": "The message is not built as the standard says.",
-    "DQ-CHARSET": "Bytes do not fit the character set, or it is not known.",
+    "DQ-CHARSET": "Bytes do not fit the character set, it is not supported, or control characters were left out.",
     "DQ-FUTURE-CLOCK": "The sender's clock is ahead of ours; the time of receipt was taken.",
     "DQ-CTRLID-REUSE": "The control id was used before for another message.",
     "required-field-missing": "A field that the standard requires is empty; as an error: the message cannot be used.",
-    "value-too-long": "The message is larger than the feed allows, or has more in it than is read at once.",
+    "value-too-long": "The message or a field is larger than is allowed, or there is more in it than is read at once.",
     "application-internal-error": "A fault of ours; the message is kept, and a task says so.",
     "unsupported-message-type": "The type is outside the model, and the feed refuses what is.",
     "unsupported-event-code": "The event is outside the model, and the feed refuses what is.",
+    "unsupported-processing-id": "MSH-11 is not in table 0103; as an error: the feed does not take such messages.",
+    "unsupported-version-id": "MSH-12 is no known version; the message was read like one of a recent version.",
     "INT-PARSE": "The message cannot be read.",
     "INT-MAP": "The message could not be mapped, which is a fault of ours.",
     "ROUTE": "The feed is not open to this sender.",

@@ -361,8 +361,8 @@ def settle(working: Working, mapped: Mapped, cause: Cause) -> Settled:
     return Settlement(working, mapped, cause).run()
 
 
-def task_for(cause: Cause, queue: str, code: str, title: str, hours: int = 24) -> Task:
-    """A task about a message, with a deadline counted from its receipt."""
+def task_for(cause: Cause, queue: str, code: str, title: str, at: int, hours: int = 24) -> Task:
+    """A task about a message, with a deadline counted from when it is raised; its id is the same on replay."""
     return Task(
         id=new_id("task", cause.received_at, cause.message, queue, code),
         tenant=cause.tenant,
@@ -370,7 +370,7 @@ def task_for(cause: Cause, queue: str, code: str, title: str, hours: int = 24) -
         code=code,
         subject=cause.message,
         title=title,
-        created_at=cause.received_at,
-        updated_at=cause.received_at,
-        due_at=cause.received_at + hours * HOUR,
+        created_at=at,
+        updated_at=at,
+        due_at=at + hours * HOUR,
     )

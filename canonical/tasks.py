@@ -2,6 +2,10 @@
 
 from msgspec import Struct
 
+from canonical.events import Event
+from canonical.ids import new_id
+
+AUTO_RESOLVED = "auto-resolved"  # the resolution of a task whose reason is gone
 QUEUES = ("integration-errors", "patient-identity", "scheduling", "registration", "delivery")
 
 
@@ -23,3 +27,26 @@ class Task(Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"
     owner: str | None = None
     resolution: str | None = None
     note: str | None = None
+
+
+def task_event(
+    task: Task,
+    what: str,
+    at: int,
+    *,
+    message: str | None = None,
+    feed: str | None = None,
+    traceparent: str | None = None,
+) -> Event:
+    """What happened to a task: `created`, `updated`, `completed` or `cancelled`."""
+    return Event(
+        id=new_id("event", at, task.id, what, task.version),
+        type=f"task.{what}",
+        tenant=task.tenant,
+        subject=task.id,
+        at=at,
+        version=task.version,
+        message=message,
+        feed=feed,
+        traceparent=traceparent,
+    )

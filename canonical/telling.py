@@ -44,6 +44,7 @@ FIRST_WORDS = frozenset(
     }
 )
 GENERAL = (".created", ".updated")
+RESCHEDULED = "appointment.rescheduled"  # only told where there is another time
 ENDED = frozenset({"fulfilled", "cancelled", "noshow", "entered-in-error"})
 
 
@@ -52,7 +53,8 @@ def event_type(patch: Patch, before: Record | None, after: Record, cause: Cause,
     kind, said, is_newest = patch.type, patch.event or word, before is None or cause.clock >= before.newest
     if before is None:
         return said if said in FIRST_WORDS else f"{kind}.created"
-    if said and not said.endswith(GENERAL) and is_newest and _took_effect(patch, after, cause):
+    is_so = said != RESCHEDULED or _times(before) != _times(after)
+    if said and not said.endswith(GENERAL) and is_newest and is_so and _took_effect(patch, after, cause):
         return said
     if after.status != before.status and (seen := STATUS_WORDS.get(kind, {}).get(after.status or "")):
         return seen
@@ -64,6 +66,10 @@ def _moved(before: Record, after: Record) -> bool:
     if not isinstance(before, Appointment) or not isinstance(after, Appointment) or after.status in ENDED:
         return False
     return before.start is not None and after.start is not None and before.start != after.start
+
+
+def _times(record: Record) -> tuple[object, ...]:
+    return (record.start, record.end, record.minutes_duration) if isinstance(record, Appointment) else ()
 
 
 def _took_effect(patch: Patch, after: Record, cause: Cause) -> bool:

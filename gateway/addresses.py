@@ -2,11 +2,25 @@
 
 import socket
 
+EVERYWHERE = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared, not listened on
+
 
 def split(address: str) -> tuple[str, int]:
     """Host and port."""
     host, _, port = address.rpartition(":")
     return host.strip("[]") or "0.0.0.0", int(port)  # noqa: S104 - an empty host is the operator's "everywhere"
+
+
+def numeric(host: str) -> str:
+    """The address of a host; a name may have several, of which the first is listened on."""
+    found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    return str(found[0][4][0])
+
+
+def overlap(one: str, other: str) -> bool:
+    """Whether two addresses cannot both be listened on: one port, and one host or everywhere."""
+    (host, port), (another, its_port) = split(one), split(other)
+    return bool(port) and port == its_port and (host == another or bool(EVERYWHERE & {host, another}))
 
 
 def free_port(host: str) -> int:

@@ -1,8 +1,9 @@
 """What the sender hears: DESIGN 2's table, in original and enhanced mode. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
+from canonical.ids import ulid
 from canonical.problems import Problem
 from connectors.mllp.framing import frame
 from connectors.mllp.seam import Answer
@@ -24,13 +25,17 @@ def code_for(verdict: Verdict, settings: FeedSettings, problems: Sequence[Proble
     return {"failed": "AA", "parked": "AE", "refused": "AR"}[verdict]
 
 
-def reply(intent: Intent, code: str, problems: Sequence[Problem], kept: bool = True) -> bytes:
+def reply(
+    intent: Intent, code: str, problems: Sequence[Problem], kept: bool = True, renewed_at: int | None = None
+) -> bytes:
     """The acknowledgement as it goes over the wire: empty when the sender wants none.
 
     In enhanced mode the accept acknowledgement comes first; the application acknowledgement follows it on the same
-    connection only where the feed asks for that.
+    connection only where the feed asks for that. One that is renewed has a time and a control id of its own.
     """
     at, identity = intent.cause.received_at, intent.cause.message
+    if renewed_at is not None:
+        at, identity = renewed_at, ulid(renewed_at, identity)
     now = timestamp(at)
     if intent.header is None:
         return ack.build_minimal(intent.raw, code, identity[-20:], now, problems) or b""
@@ -51,6 +56,14 @@ def _listed(intent: Intent, code: str, problems: Sequence[Problem]) -> Sequence[
     return [problem for problem in problems if problem.severity != "information"]
 
 
+def codes_in(payload: bytes) -> Iterator[str]:
+    """The codes that an answer gives back: one for each acknowledgement in it, none where it is empty."""
+    at = payload.find(b"\rMSA")
+    while at >= 0:
+        yield payload[at + 5 : at + 7].decode("latin-1")
+        at = payload.find(b"\rMSA", at + 7)
+
+
 def _joined(payloads: Sequence[bytes]) -> bytes:
     """Several messages as the content of one frame: only the outermost frame bytes are left to the listener."""
     return b"".join(frame(payload) for payload in payloads)[1:-2]
@@ -61,11 +74,13 @@ def _control_id(identity: str, place: int) -> str:
 
 
 def refusal(intent: Intent) -> Answer:
-    """Nothing was kept: the sender keeps it and tries again (or the connection closes, as the feed says)."""
+    """Nothing was kept: the sender keeps it and tries again.
+
+    The connection closes where the feed says so, and where the sender wants no answer: it would not notice otherwise.
+    """
     how = intent.feed.settings.unavailable
-    if how == "close":
-        return Answer(None, close=True, committed=False)
-    return Answer(reply(intent, how, (NOT_NOW,), kept=False) or None, committed=False)
+    payload = b"" if how == "close" else reply(intent, how, (NOT_NOW,), kept=False)
+    return Answer(payload or None, close=not payload, committed=False)
 
 
 _second = 0

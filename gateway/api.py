@@ -1,37 +1,40 @@
 """The HTTP application, wired on one page: which routes there are, and what every request passes on its way to one.
 
-headed        a fresh state; request id and security headers on every answer
+headed        a fresh state; request id, security headers and what the policies say, on every answer
 observe       one span, one count, one duration
 Litestar      routing; every failure becomes a problem (problems.py)
-authenticate  who asks, by token                         |
+authenticate  who asks, by token, and still may          |
 continued     the caller's own trace, if it is trusted   |
 throttled     how often                                  |  compiled once for each route,
 audited       a record of it: also of what is denied     |  absent where a route is open
 require       the scope that the route names             |
-the handler   with query and body decoded (routes/)
+answering     the handler, with query and body decoded (routes/); its answer or the problem it ended in
 """
 
 import asyncio
 import os
 from collections.abc import Callable
+from functools import partial
 from typing import Any, cast
 
 from joserfc.jwk import KeySet
-from litestar import Litestar
+from litestar import Litestar, Request
 from litestar.enums import HttpMethod
 from litestar.handlers import HTTPRouteHandler
-from litestar.params import RawBody
-from litestar.types import ASGIApp
+from litestar.types import Receive as LitestarReceive
 from litestar.types import Scope as LitestarScope
 from msgspec import Struct
 
 from gateway import problems
 from gateway.bell import Bell
+from gateway.clients import Clients
 from gateway.clock import MICROS, Clock
 from gateway.cursors import Cursors
-from gateway.entrance import audited, headed, throttled
+from gateway.entrance import audited, fixed, throttled
 from gateway.openapi import document
 from gateway.replays import Replays
+from gateway.rereading import Rereading
+from gateway.revoking import forget_expired, recall
 from gateway.routes import (
     appointments,
     deliveries,
@@ -49,13 +52,12 @@ from gateway.routes import (
     tasks,
 )
 from gateway.routes.records import Bodies
-from gateway.routes.serving import Answer, Anyone, Call, Handle, Open, Route, Unaudited
+from gateway.routes.serving import Answer, Anyone, Call, Open, Route, Unaudited
 from gateway.scopes import SCOPES
 from gateway.services import Services
-from gateway.store.protocol import Store
 from policies.auth import Challenges, Secrets
-from policies.call import App, Scope, compose
-from policies.door import Frame, authenticate, continued, observe, require
+from policies.call import App, Receive, Scope, Send, compose
+from policies.door import Frame, authenticate, continued, headed, observe, require
 from policies.throttle import Limit, Throttle
 from policies.tokens import Issuer, Revocations, Verifier, generate_key, key_set, load_key
 
@@ -90,9 +92,11 @@ class Api(Struct, frozen=True, kw_only=True):
     cursors: Cursors
     replays: Replays
     bodies: Bodies
+    rereading: Rereading
     keys: KeySet
     issuer: Issuer
     verifier: Verifier
+    clients: Clients
     revocations: Revocations
     secrets: Secrets
     token_limits: Throttle
@@ -101,15 +105,20 @@ class Api(Struct, frozen=True, kw_only=True):
     document: bytes
 
 
-async def build(services: Services, base_url: str, leaving: asyncio.Event) -> App:
-    """The application. `base_url` is how callers reach it, and the issuer of its tokens."""
+async def build(services: Services, base_url: str, leaving: asyncio.Event, whole: bool = True) -> App:
+    """The application, or only what says how the process is. `base_url` is how callers reach the API, and the issuer of
+    its tokens."""
     api = await _api(services, base_url, leaving)
     services.pipeline.on_events.append(api.bell.ring)
-    await api.replays.resume()
+    services.watch.chores.append(partial(forget_expired, services.store, api.revocations))
+    if whole:
+        await api.replays.resume()
+        if services.site.main.store.is_shared:
+            api.replays.look_after()
     seconds = _seconds(services.clock)
     door = _Door(api, seconds)
     litestar = Litestar(
-        [_handler(route, api, door) for route in ROUTES],
+        [_handler(route, api, door) for route in (ROUTES if whole else system.ROUTES)],
         exception_handlers={Exception: problems.answer},
         request_max_body_size=services.site.main.server.max_body_bytes,
         openapi_config=None,
@@ -121,25 +130,28 @@ async def build(services: Services, base_url: str, leaving: asyncio.Event) -> Ap
         return found
 
     watched = observe(services.tracer, services.metrics, template, seconds)
-    return compose([headed(base_url.startswith("https:")), watched], cast(App, litestar))
+    return compose([headed(fixed(base_url.startswith("https:"))), watched], cast(App, litestar))
 
 
 async def _api(services: Services, base_url: str, leaving: asyncio.Event) -> Api:
     store = services.store
     key = load_key(await store.secret("token-key", generate_key().as_pem(private=True)))
-    revocations = await _revocations(store, services.clock() / MICROS)
+    revocations = services.revocations
+    await recall(store, revocations, services.clock() / MICROS)
     keys = key_set(key)
     return Api(
         services=services,
         base_url=base_url,
         bell=Bell(leaving),
         cursors=Cursors(await store.secret("cursor-key", os.urandom(32))),
-        replays=Replays(store, services.pipeline, services.site.feeds, services.clock, leaving),
+        replays=services.replays,
         bodies=Bodies(),
+        rereading=Rereading(store, services.site),
         keys=keys,
         issuer=Issuer(base_url, base_url, key, services.site.main.server.token_seconds),
         verifier=Verifier("api", base_url, base_url, keys, revocations),
         revocations=revocations,
+        clients=Clients(services.site.clients, store),
         secrets=Secrets(os.urandom(32)),
         token_limits=Throttle([TOKEN_LIMIT]),
         address_limits=Throttle([ADDRESS_LIMIT]),
@@ -148,49 +160,49 @@ async def _api(services: Services, base_url: str, leaving: asyncio.Event) -> Api
     )
 
 
-async def _revocations(store: Store, now: float) -> Revocations:
-    """The tokens that were taken back and have not expired; the others are forgotten."""
-    revocations = Revocations()
-    for name, value in (await store.switches()).items():
-        kind, _, token = name.partition(":")
-        if kind == "token" and float(value) > now:
-            revocations.revoke_token(token, float(value))
-        elif kind == "token":
-            await store.set_switch(name, None)
-    return revocations
-
-
 def _seconds(clock: Clock) -> Callable[[], float]:
     return lambda: clock() / MICROS
 
 
 def _handler(route: Route, api: Api, door: "_Door") -> HTTPRouteHandler:
-    """A route as Litestar takes it, inside its policies."""
-    handle = route.handle
+    """A route as Litestar takes it: its frames, the innermost of which answers."""
     methods = [HttpMethod.GET, HttpMethod.HEAD] if route.method == "GET" else [HttpMethod(route.method)]
-
-    # Litestar's types for ASGI are narrower than ASGI's own, which are ours: hence the two ignores.
-    async def without_body(scope: LitestarScope) -> ASGIApp:
-        return await _answered(handle, Call(api, scope, route), b"")  # type: ignore[return-value,arg-type]
-
-    async def with_body(scope: LitestarScope, body: RawBody) -> ASGIApp:
-        return await _answered(handle, Call(api, scope, route), body)  # type: ignore[return-value,arg-type]
-
-    takes_body = route.body is not None or route.form
-    frames: list[Any] = [*door.frames(route)]
-    return HTTPRouteHandler(route.path, http_method=methods, middleware=frames, name=route.operation, status_code=200)(
-        with_body if takes_body else without_body
-    )
+    frames: list[Any] = [*door.frames(route), answering(route, api)]
+    return HTTPRouteHandler(route.path, http_method=methods, middleware=frames, name=route.operation)(_unreached)
 
 
-async def _answered(handle: Handle, call: Call, body: bytes) -> Answer:
-    """The handler's answer, or the problem it ended in: Litestar's own way to an error costs several times as much."""
-    try:
-        return await handle(call, body)
-    except Exception as error:
-        refusal = problems.refusal_of(error, call.seen.route.template)
-        encoded = problems.encoded(call.scope, refusal)
-        return Answer(encoded, refusal.status, refusal.headers, problems.MEDIA_TYPE.encode())
+async def _unreached() -> None:
+    """What Litestar would call inside the frames, if `answering` went on to it."""
+
+
+def answering(route: Route, api: Api) -> Frame:
+    """Calls the handler and sends its answer, or the problem it ended in.
+
+    It goes on to nothing: Litestar has routed, and its own way through a handler costs as much as all policies do.
+    """
+    handle, takes_body = route.handle, route.body is not None or route.form
+
+    def frame(app: App) -> App:
+        async def answered(scope: Scope, receive: Receive, send: Send) -> None:
+            try:
+                body = await _body(scope, receive) if takes_body else b""
+                answer = await handle(Call(api, scope, route), body)
+            except Exception as error:
+                refusal = problems.refusal_of(error, route.template)
+                answer = Answer(
+                    problems.encoded(scope, refusal), refusal.status, refusal.headers, problems.MEDIA_TYPE.encode()
+                )
+            await answer(scope, receive, send)
+
+        return answered
+
+    return frame
+
+
+async def _body(scope: Scope, receive: Receive) -> bytes:
+    """The body, read by Litestar, which keeps to the limit."""
+    request: Request[Any, Any, Any] = Request(cast(LitestarScope, scope), cast(LitestarReceive, receive))
+    return await request.body()
 
 
 class _Door:
@@ -200,7 +212,7 @@ class _Door:
         services = api.services
         self.trail, self.clock = services.trail, services.clock
         self.challenges = Challenges("isthmus", f"{api.base_url}/.well-known/oauth-protected-resource")
-        self.identified = authenticate(api.verifier, self.challenges, seconds, problems.reply)
+        self.identified = authenticate(api.verifier, api.clients.stands, self.challenges, seconds, problems.reply)
         trusted = frozenset(name for name, client in services.site.clients.items() if client.continues_trace)
         self.continued = [continued(trusted)] if trusted else []
         self.throttled = throttled(services.site, services.metrics, seconds)

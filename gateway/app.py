@@ -7,30 +7,37 @@ the process leave (DESIGN 7).
 import asyncio
 import contextlib
 import gc
+import os
 import random
+import re
 import secrets
 import signal
 import sys
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Collection, Coroutine
+from typing import TYPE_CHECKING, Any
 
 import uvloop
 from granian.constants import HTTPModes, Interfaces
 from granian.server.embed import Server
 
-from gateway.addresses import free_port, split
+from gateway.addresses import free_port, numeric, split
 from gateway.api import build
+from gateway.clients import Clients
 from gateway.clock import micros
 from gateway.doors import doors
+from gateway.neighbours import Neighbours
 from gateway.pipeline import Pipeline
+from gateway.replays import Replays
 from gateway.services import Services
-from gateway.settings import Site
-from gateway.store.sqlite import SqliteStore
+from gateway.settings import ROLES, Role, Site
+from gateway.store.choice import store_of
 from gateway.trail import Trail
 from gateway.watch import Watch
 from gateway.worker import Worker
 from policies.metrics import Metrics
 from policies.redact import log, setup
+from policies.tokens import Revocations
 from policies.tracing import Tracer
 
 if TYPE_CHECKING:
@@ -38,39 +45,56 @@ if TYPE_CHECKING:
 
 
 class Gateway:
-    """One process of Isthmus: doors, pipeline, store, worker and API."""
+    """One process of Isthmus: doors, pipeline, store, worker and API; where several share a store, some of these.
 
-    def __init__(self, site: Site) -> None:
-        self.site = site
+    Every process answers probes, also one without the API; `http` is where, if not where the site says.
+    """
+
+    def __init__(self, site: Site, roles: Collection[Role] = ROLES, http: str | None = None) -> None:
+        self.site, self.roles = site, frozenset(roles)
         main = site.main
-        key = main.store.key_file.read_bytes() if main.store.key_file else None
+        self.address = http or main.server.http
         self.metrics = Metrics()
         self._export = _exporter(main.tracing.otlp)
         # Trace ids are no secrets; asking the system for each would let the interpreter go in the middle of a request.
         dice = random.Random(secrets.randbits(256))  # noqa: S311 - see above
         self.tracer = Tracer(self._export, main.tracing.ratio, time.time_ns, dice.getrandbits)
-        self.store = SqliteStore(main.store.path, key)
+        self.store = store_of(main.store, os.environ)
         self.pipeline = Pipeline(
             self.store, main.intake, micros, self.tracer, self.metrics, site.digest or None, main.store.dedup_days
         )
         self.trail = Trail(self.store, micros, self.metrics)
-        self.worker = Worker.of(self.store, main.webhooks, micros, self.tracer, self.metrics, self.pipeline)
-        self.doors = doors(site.feeds, self.pipeline)
-        self.watch = Watch(site.feeds, self.doors, self.pipeline, self.store, self.metrics)
+        clients = Clients(site.clients, self.store)
+        self.worker = Worker.of(
+            self.store, main.webhooks, micros, self.tracer, self.metrics, self.pipeline, clients=clients
+        )
+        self.revocations = Revocations()
+        self.neighbours = Neighbours(self.store, self.pipeline, self.revocations)
+        self.doors = doors(site.feeds, self.pipeline, main.store.is_shared) if "feeds" in self.roles else []
+        self.watch = Watch(site.feeds, self.doors, self.pipeline, self.store, self.metrics, main.store.is_shared)
         self.leaving = asyncio.Event()
+        self.replays = Replays(self.store, self.pipeline, site.feeds, micros, self.leaving)
+        self.on_failure: list[Callable[[], object]] = []
+        self.has_failed = False
         self.http = ""
         self._server: Server | None = None
         self._tasks: list[asyncio.Task[None]] = []
+        self._looking: asyncio.Task[None] | None = None
+
+    async def open(self) -> None:
+        """Take the data, which one process alone may have."""
+        await self.store.open()
 
     async def start(self) -> None:
-        """Open the store, then what works on it, then the doors: nobody is let in before all can be kept."""
-        await self.store.open()
+        """Start what works on the data, then the doors: nobody is let in before all can be kept."""
         if self.site.digest:
             await self.store.keep_site(self.site.digest, self.site.files)
         await self.pipeline.start()
         self.pipeline.on_events.append(lambda events: self.worker.wake())
-        self.trail.start()
-        self._tasks.append(asyncio.create_task(self.worker.run()))
+        if "worker" in self.roles:
+            self._keep(self.worker.run())
+        if self.site.main.store.is_shared:
+            self._looking = asyncio.create_task(self.neighbours.run())
         await self.watch.start()
         await self._serve_http()
         for door in self.doors:
@@ -80,13 +104,16 @@ class Gateway:
 
     async def _serve_http(self) -> None:
         server = self.site.main.server
-        host, port = split(server.http)
-        port = port or free_port(host)
-        self.http = server.public_url or f"http{'s' if server.certificate else ''}://{host}:{port}"
-        app = await build(self.services, self.http, self.leaving)
+        host, port = split(self.address)
+        at = numeric(host)  # the server takes no names
+        port = port or free_port(at)
+        self.http = self._url(f"{host}:{port}")
+        # Every process of a site issues tokens by one name, or none would take another's.
+        base = server.public_url or (self.http if server.http.endswith(":0") else self._url(server.http))
+        app = await build(self.services, base, self.leaving, whole="api" in self.roles)
         self._server = Server(
             app,
-            address=host,
+            address=at,
             port=port,
             interface=Interfaces.ASGINL,
             http=HTTPModes.auto,
@@ -96,7 +123,31 @@ class Gateway:
             ssl_cert=server.certificate,
             ssl_key=server.private_key,
         )
-        self._tasks.append(asyncio.create_task(self._server.serve()))
+        serving = self._keep(self._server.serve())
+        await asyncio.sleep(0)  # its first step is to listen
+        if serving.done():
+            self._ended(serving)  # before we leave on that account
+            raise _refused(serving.exception(), self.address)
+
+    def _keep(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """What works for as long as the process does: one that lacks it must not look alive."""
+        task = asyncio.create_task(work)
+        task.add_done_callback(self._ended)
+        self._tasks.append(task)
+        return task
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        if self.leaving.is_set() or task.cancelled():
+            return
+        self.has_failed = True
+        log("gateway.failed", level="error", error=task.exception())
+        for tell in self.on_failure:
+            tell()
+
+    def _url(self, address: str) -> str:
+        host, port = split(address)
+        shown = f"[{host}]" if ":" in host else host
+        return f"http{'s' if self.site.main.server.certificate else ''}://{shown}:{port}"
 
     @property
     def services(self) -> Services:
@@ -107,7 +158,10 @@ class Gateway:
             pipeline=self.pipeline,
             worker=self.worker,
             trail=self.trail,
+            watch=self.watch,
             metrics=self.metrics,
+            revocations=self.revocations,
+            replays=self.replays,
             tracer=self.tracer,
             clock=micros,
         )
@@ -122,6 +176,9 @@ class Gateway:
             self._server.stop()  # type: ignore[no-untyped-call] # Granian's own; it ends `serve`
         await asyncio.gather(*(door.listener.drain(drain) for door in self.doors), self.worker.stop(drain))
         await self.watch.stop()
+        if self._looking:
+            self._looking.cancel()
+        await self.replays.stop(max(0.0, until - loop.time()))
         await self.pipeline.stop()
         timeout = max(0.0, until - loop.time())
         _, late = await asyncio.wait(self._tasks, timeout=timeout) if self._tasks else (set(), set())
@@ -143,6 +200,13 @@ def _exporter(endpoint: str | None) -> "Export | None":
     return otlp(endpoint)
 
 
+def _refused(failure: BaseException | None, address: str) -> OSError:
+    """Why the server does not listen, as the system says it; it says so in a text that goes on with our own calls."""
+    found = re.search(r"\(os error (\d+)\)", str(failure))
+    number = int(found[1]) if found else 0
+    return OSError(number, os.strerror(number) if number else "the HTTP server did not start", address)
+
+
 def settle_memory() -> None:
     """What is loaded stays; messages and requests come and go without cycles, so the collector may look rarely."""
     gc.collect()
@@ -150,21 +214,25 @@ def settle_memory() -> None:
     gc.set_threshold(50_000, 50, 50)
 
 
-async def serve(site: Site) -> int:
-    """Run one gateway until it is told to stop."""
-    gateway = Gateway(site)
+async def serve(site: Site, roles: Collection[Role] = ROLES, http: str | None = None) -> int:
+    """Run one gateway until it is told to stop, or cannot go on: then the status is not 0."""
+    gateway = Gateway(site, roles, http)
     told = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, told.set)
-    await gateway.start()
-    await told.wait()
-    with contextlib.suppress(asyncio.CancelledError):
-        await gateway.stop()
-    return 0
+    gateway.on_failure.append(told.set)
+    await gateway.open()
+    try:
+        await gateway.start()
+        await told.wait()
+    finally:
+        with contextlib.suppress(asyncio.CancelledError):
+            await gateway.stop()
+    return int(gateway.has_failed)
 
 
-def run(site: Site) -> int:
+def run(site: Site, roles: Collection[Role] = ROLES, http: str | None = None) -> int:
     """`isthmus serve`: logs go to standard error, one JSON line each."""
     setup(sys.stderr)
-    return uvloop.run(serve(site))
+    return uvloop.run(serve(site, roles, http))

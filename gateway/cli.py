@@ -1,4 +1,4 @@
-"""The command `isthmus`: serve, check, secret, demo, send, translate, explain.
+"""The command `isthmus`: serve, check, migrate, secret, demo, send, translate, explain.
 
 Commands say what they did on standard output and what went wrong on standard error; 0 is success, 1 a finding, 2 a
 command line that cannot be read.
@@ -6,45 +6,56 @@ command line that cannot be read.
 
 import argparse
 import asyncio
-import re
+import io
+import os
 import socket
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
-import msgspec
-
-from gateway.addresses import split
-from gateway.frames import messages
-from gateway.settings import Feed, Peer, Site, feed_of
-from gateway.site import BadSite, load
+from gateway.addresses import overlap, split
+from gateway.cli_messages import explain, seconds, send, translate
+from gateway.forms import is_address
+from gateway.settings import ROLES, Feed, Site
+from gateway.site import BadSite, load, remarks
+from gateway.stop import Stop
 
 Command = Callable[[argparse.Namespace], int]
-ACCEPTED = ("AA", "CA")
-ANY = "-"
-
-
-PLACE = re.compile(r".*:(?:[0-9]{1,4}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])")
-
-
-class Stop(Exception):
-    """What the user has to know, in one sentence; the command ends with 1."""
+INTERRUPTED = 130  # as a shell says it of a process that Ctrl-C ended
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; the number is the process's exit status."""
     arguments = parser().parse_args(argv)
     run: Command = arguments.run
+    if sys.stdout is None:  # started with a closed output
+        sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115 - it stays open as long as the process
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a terminal may not have every character
     try:
-        return run(arguments)
+        status = run(arguments)
+        sys.stdout.flush()
+        return status
     except Stop as stop:
         print(f"isthmus: {stop}", file=sys.stderr)
     except BadSite as bad:
         print(bad, file=sys.stderr)
+    except KeyboardInterrupt:
+        return INTERRUPTED
     except BrokenPipeError:
-        sys.stderr.close()
+        _give_up_output()
+    except OSError as error:
+        _give_up_output()
+        at = f"{error.filename}: " if isinstance(error.filename, str) else ""
+        print(f"isthmus: {at}{error.strerror or type(error).__name__}", file=sys.stderr)
     return 1
+
+
+def _give_up_output() -> None:
+    """Else the interpreter would try again at its end to write what is left, and complain."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def parser() -> argparse.ArgumentParser:
@@ -54,8 +65,13 @@ def parser() -> argparse.ArgumentParser:
 
     one = _command(commands, "serve", serve, "serve a site until told to stop")
     one.add_argument("site", type=Path, help="folder with isthmus.toml")
+    one.add_argument("--role", action="append", choices=ROLES, help="do only this (may be repeated)")
+    one.add_argument("--http", metavar="HOST:PORT", help="listen here, where the site says otherwise")
 
     one = _command(commands, "check", check, "say everything that is wrong with a site, or what it serves")
+    one.add_argument("site", type=Path, help="folder with isthmus.toml")
+
+    one = _command(commands, "migrate", migrate, "bring a site's data to this release, and do nothing else")
     one.add_argument("site", type=Path, help="folder with isthmus.toml")
 
     one = _command(commands, "secret", secret, "make a client's secret, and the hash that goes into its file")
@@ -68,19 +84,21 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("--quiet-peers", action="store_true", help="without the simulated traffic")
 
     one = _command(commands, "send", send, "send messages over MLLP and print their acknowledgements")
-    one.add_argument("files", nargs="+", metavar="FILE", help="one or more messages each; - is standard input")
+    one.add_argument(
+        "files", nargs="+", metavar="FILE", help="one or more messages each, also in a batch; - is standard input"
+    )
     one.add_argument("--to", required=True, metavar="HOST:PORT", help="where the receiver listens")
     one.add_argument("--tls", metavar="CA", type=Path, help="use TLS and trust this CA file")
     one.add_argument("--certificate", metavar="FILE", type=Path, help="the certificate to show (PEM)")
     one.add_argument("--private-key", metavar="FILE", type=Path, help="its key")
-    one.add_argument("--timeout", type=float, default=30.0, metavar="SECONDS", help="wait for each acknowledgement")
+    one.add_argument("--timeout", type=seconds, default=30.0, metavar="SECONDS", help="wait for each acknowledgement")
 
     for name, run, text in (
-        ("translate", translate, "print messages as canonical JSON"),
+        ("translate", translate, "print messages as canonical JSON: an object, or a list where there are several"),
         ("explain", explain, "print messages annotated: each field, its name, what it became or why it did not"),
     ):
         one = _command(commands, name, run, text)
-        one.add_argument("file", metavar="FILE", help="one or more messages; - is standard input")
+        one.add_argument("file", metavar="FILE", help="one or more messages, also in a batch; - is standard input")
         one.add_argument("--site", type=Path, metavar="DIR", help="read them as a feed of this site does")
         one.add_argument("--feed", metavar="NAME", help="which feed, where the site has several")
     return whole
@@ -99,12 +117,18 @@ def _command(
 
 def serve(arguments: argparse.Namespace) -> int:
     """Serve a site."""
-    site = load(arguments.site)
-    _must_be_free(site)
+    site, roles = load(arguments.site), arguments.role or ROLES
+    if set(roles) < set(ROLES) and not site.main.store.is_shared:
+        raise Stop("--role: the data in store.path is one process's, which does all; store.database may be shared")
+    if arguments.http and not is_address(arguments.http):
+        raise Stop("--http is written host:port, as in 127.0.0.1:0 for any free port")
+    http = {arguments.http or site.main.server.http: "--http" if arguments.http else "server.http"}
+    mllp = _mllp(site) if "feeds" in roles else {}
+    _must_be_free(http | mllp, mllp if site.main.store.is_shared else ())
     from gateway.app import run
 
     with _said_of(site):
-        return run(site)
+        return run(site, roles, arguments.http)
 
 
 def check(arguments: argparse.Namespace) -> int:
@@ -116,6 +140,25 @@ def check(arguments: argparse.Namespace) -> int:
         print(f"  feed {feed.name}: {feed.settings.mllp}, {_tls(feed)}, {zone}, tenant {feed.tenant}")
     for name, client in sorted(site.clients.items()):
         print(f"  client {name}: {', '.join(client.scopes)}, tenant {client.tenant}")
+    for remark in remarks(arguments.site, site):
+        print(f"warning: {remark}", file=sys.stderr)
+    return 0
+
+
+def migrate(arguments: argparse.Namespace) -> int:
+    """Bring the data up to date."""
+    site = load(arguments.site)
+
+    async def opened() -> None:
+        from gateway.store.choice import store_of
+
+        store = store_of(site.main.store, os.environ)
+        await store.open()
+        await store.close()
+
+    with _said_of(site):
+        asyncio.run(opened())
+    print(f"{arguments.site}: the data is as this release needs it.")
     return 0
 
 
@@ -130,11 +173,14 @@ def _tls(feed: Feed) -> str:
 def _said_of(site: Site) -> Iterator[None]:
     """What is wrong with the data is said in a sentence."""
     from gateway.store.sqlite.database import DirectoryInUse, NewerSchema, Unwritable
+    from gateway.store.unusable import Unusable
     from gateway.store.vault import WrongKey
 
-    path = site.main.store.path
+    path = "store.database" if site.main.store.database else site.main.store.path
     try:
         yield
+    except Unusable as unusable:
+        raise Stop(f"store.database: {unusable}") from None
     except DirectoryInUse:
         raise Stop(f"{path}: another Isthmus is running on this data") from None
     except Unwritable as barred:
@@ -145,20 +191,31 @@ def _said_of(site: Site) -> Iterator[None]:
         raise Stop(f"{path}: this data was sealed with another site key (store.key-file)") from None
 
 
-def _must_be_free(site: Site, http: str = "server.http", mllp: str = "feed.mllp") -> None:
-    """A port that is taken is said before anything is opened."""
-    wanted = {site.main.server.http: http} | {feed.settings.mllp: mllp for feed in site.feeds}
-    for address, setting in wanted.items():
-        host, port = split(address)
-        try:
-            family, kind, _, _, at = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-            with socket.socket(family, kind) as probe:
-                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+def _must_be_free(wanted: Mapping[str, str], shared: Container[str] = ()) -> None:
+    """A port that is taken, also by one address for another of ours, is said before anything is opened.
+
+    `wanted` are addresses and the settings that they are from; `shared` those that other processes may listen on too.
+    """
+    with ExitStack() as held:
+        for address, setting in wanted.items():
+            host, port = split(address)
+            try:
+                family, kind, _, _, at = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+                probe = held.enter_context(socket.socket(family, kind))
+                probe.setsockopt(
+                    socket.SOL_SOCKET, socket.SO_REUSEPORT if address in shared else socket.SO_REUSEADDR, 1
+                )
                 probe.bind(at)
-        except OSError as error:
-            raise Stop(
-                f"cannot listen on {address} ({error.strerror}); choose another address with {setting}"
-            ) from None
+                if address not in shared:  # or it would take connections that are another process's
+                    probe.listen()
+            except OSError as error:
+                raise Stop(
+                    f"cannot listen on {address} ({error.strerror}); choose another address with {setting}"
+                ) from None
+
+
+def _mllp(site: Site, setting: str = "feed.mllp") -> dict[str, str]:
+    return {feed.settings.mllp: setting for feed in site.feeds}
 
 
 def secret(arguments: argparse.Namespace) -> int:
@@ -182,8 +239,10 @@ def demo(arguments: argparse.Namespace) -> int:
     from gateway.demo.run import Options, run, site_of
 
     for name in ("http", "mllp"):
-        if not PLACE.fullmatch(getattr(arguments, name)):
+        if not is_address(getattr(arguments, name)):
             raise Stop(f"--{name} is written host:port, as in 127.0.0.1:0 for any free port")
+    if overlap(arguments.http, arguments.mllp):
+        raise Stop(f"--mllp is the address of --http ({arguments.http}); choose another")
     options = Options(
         http=arguments.http,
         mllp=arguments.mllp,
@@ -191,93 +250,16 @@ def demo(arguments: argparse.Namespace) -> int:
         headless=arguments.headless,
         quiet_peers=arguments.quiet_peers,
     )
-    prepare(options.data)
+    try:
+        prepare(options.data)
+    except OSError as error:
+        raise Stop(f"{options.data}: the demo's folder cannot be written ({error.strerror})") from None
     site = site_of(options)
-    _must_be_free(site, "--http", "--mllp")
+    if not site.feeds:
+        raise Stop(f"{options.data / 'site'}: no peer has a feed, so there is nowhere to send to")
+    _must_be_free({site.main.server.http: "--http"} | _mllp(site, "--mllp"))
     with _said_of(site):
         return run(options)
-
-
-# -- messages
-
-
-def send(arguments: argparse.Namespace) -> int:
-    """Send messages; 1 unless every one was accepted."""
-    from connectors.mllp.client import MllpError
-
-    batch = [one for name in arguments.files for one in _messages(name)]
-    try:
-        return asyncio.run(_send(arguments, batch))
-    except MllpError as error:
-        raise Stop(f"{error} ({error.outcome}: {_MEANT[error.outcome]})") from None
-
-
-_MEANT = {"transient": "nothing was kept", "ambiguous": "it may have been kept"}
-
-
-async def _send(arguments: argparse.Namespace, batch: Sequence[bytes]) -> int:
-    from connectors.mllp.client import Sender
-    from connectors.mllp.tls import tls_client
-    from transforms.hl7v2.ack import read_ack
-
-    if not PLACE.fullmatch(arguments.to):
-        raise Stop("--to is written host:port, as in 127.0.0.1:2575")
-    if arguments.tls and not arguments.tls.is_file():
-        raise Stop(f"--tls: there is no file {arguments.tls}")
-    host, port = split(arguments.to)
-    ssl = tls_client(arguments.tls, arguments.certificate, arguments.private_key) if arguments.tls else None
-    sender = Sender(host, port, ssl, arguments.timeout)
-    refused = 0
-    try:
-        for one in batch:
-            answer = await sender.send(one)
-            found = read_ack(answer)
-            refused += found is None or found[0] not in ACCEPTED
-            print(answer.decode("utf-8", "replace").replace("\r", "\n").rstrip() + "\n")
-    finally:
-        await sender.close()
-    return 1 if refused else 0
-
-
-def translate(arguments: argparse.Namespace) -> int:
-    """Messages as canonical JSON, one object each."""
-    from gateway.translate import translate as translated
-
-    feed = _feed(arguments)
-    for one in _messages(arguments.file):
-        print(msgspec.json.format(msgspec.json.encode(translated(one, feed)), indent=2).decode())
-    return 0
-
-
-def explain(arguments: argparse.Namespace) -> int:
-    """Messages with a remark beside each field."""
-    from gateway.explain import explain as explained
-
-    feed = _feed(arguments)
-    print("\n".join(explained(one, feed) for one in _messages(arguments.file)), end="")
-    return 0
-
-
-def _feed(arguments: argparse.Namespace) -> Feed:
-    """The feed whose eyes are used: one of a site, or one without any settings."""
-    if arguments.site is None:
-        return feed_of("file", Peer(), {})
-    feeds = {feed.name: feed for feed in load(arguments.site).feeds}
-    names = [arguments.feed] if arguments.feed else list(feeds)
-    if len(names) != 1 or names[0] not in feeds:
-        raise Stop(f"name one feed with --feed: {', '.join(sorted(feeds)) or 'this site has none'}")
-    return feeds[names[0]]
-
-
-def _messages(name: str) -> Iterator[bytes]:
-    try:
-        content = sys.stdin.buffer.read() if name == ANY else Path(name).read_bytes()
-    except OSError as error:
-        raise Stop(f"{name}: {error.strerror}") from None
-    found = messages(content)
-    if not found:
-        raise Stop(f"{name}: there is no message in it")
-    yield from found
 
 
 if __name__ == "__main__":

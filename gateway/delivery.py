@@ -28,6 +28,7 @@ from transforms.api.cloudevent import cloud_event, encode
 Present = Callable[[Record, str | None], object]
 
 AGENT = "Isthmus-Webhook/1"
+OVERLAP = 24 * 3600 * MICROS
 STATES: dict[str, DeliveryState] = {"done": "delivered", "retry": "pending", "park": "parked", "disable": "parked"}
 NOT_MADE = Outcome(kind="transient", code="internal_error", attempted=False)
 CUT_OFF = Outcome(kind="ambiguous", code="cut_off")
@@ -174,9 +175,16 @@ def signed(subscription: Subscription, delivery: Delivery, body: bytes, now: int
         headers["traceparent"] = traceparent
     return Post(
         subscription.url,
-        headers | signing.sign(signers(subscription.secrets), delivery.id, now // MICROS, body),
+        headers | signing.sign(signers(active_secrets(subscription, now)), delivery.id, now // MICROS, body),
         body,
+        subscription.tenant,
     )
+
+
+def active_secrets(subscription: Subscription, now: int) -> tuple[str, ...]:
+    """The newest secret, and for a day after it was made the one before."""
+    is_rotating = now < subscription.rotated_at + OVERLAP
+    return subscription.secrets if is_rotating else subscription.secrets[:1]
 
 
 @lru_cache(maxsize=4096)

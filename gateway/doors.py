@@ -1,7 +1,7 @@
 """The doors in: one MLLP listener per address, and which feed a frame on it belongs to.
 
-A certificate is bound to its feed; on a shared port MSH-3|MSH-4 chooses among those that are left. Address is not
-identity (DOMAIN 2.9).
+A certificate is bound to the feeds that name it and opens no other on its port; MSH-3|MSH-4 chooses among those that
+are left. Address is not identity (DOMAIN 2.9).
 """
 
 import asyncio
@@ -12,6 +12,7 @@ from canonical.problems import Problem
 from connectors.mllp.framing import Fault, Framing
 from connectors.mllp.listener import Answer, Limits, Listener, Peer, tls
 from connectors.mllp.tls import Certificate
+from gateway.addresses import split
 from gateway.answers import timestamp
 from gateway.intake import NO_ROUTE, welcome
 from gateway.pipeline import Pipeline
@@ -26,17 +27,17 @@ TOO_LONG = Problem(code="value-too-long", path="MSH", severity="error", detail="
 class Door:
     """One listening address and the feeds that come in by it."""
 
-    def __init__(self, feeds: Sequence[Feed], pipeline: Pipeline) -> None:
+    def __init__(self, feeds: Sequence[Feed], pipeline: Pipeline, shared: bool = False) -> None:
         self.feeds = tuple(feeds)
         self.pipeline = pipeline
         self.bound = any(feed.settings.certificates for feed in feeds)
         first = feeds[0].settings
-        self.host, _, port = first.mllp.rpartition(":")
-        self.wanted = int(port)
+        self.host, self.wanted = split(first.mllp)
         self.listener = Listener(
             self.accept,
             self.oversize,
             observe=self._observe,
+            unsecured=self._unsecured,
             framing=Framing(
                 max_bytes=max(feed.settings.max_bytes for feed in feeds),
                 strict=first.strict_framing,
@@ -53,58 +54,78 @@ class Door:
             if first.certificate and first.private_key
             else None,
             commit_blocks=first.commit_blocks,
-            reuse_port=False,
+            reuse_port=shared,
         )
 
     async def open(self) -> None:
         """Listen."""
-        await self.listener.start(self.host.strip("[]"), self.wanted)
+        await self.listener.start(self.host, self.wanted)
 
     def accept(self, frame: bytes, peer: Peer) -> asyncio.Future[Answer]:
         """Hand a frame to its feed, or turn it away unkept."""
         feed = self.feeds[0] if len(self.feeds) == 1 and not self.bound else self.choose(frame, peer)
-        if feed is not None:
-            return self.pipeline.accept(feed, frame)
-        future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-        future.set_result(Answer(self._turned_away(frame), committed=False))
-        return future
+        if feed is None:
+            return self._turned_away(self.feeds[0], frame, peer, "turned_away", NO_ROUTE)
+        if len(frame) > feed.settings.max_bytes:  # a neighbour on the port may take more
+            return self._turned_away(feed, frame, peer, "oversize", TOO_LONG)
+        return self.pipeline.accept(feed, frame)
 
     def choose(self, frame: bytes, peer: Peer) -> Feed | None:
-        """The feed of this certificate and sender; of several, the one that names the sender."""
+        """The feed of this certificate and sender; of several, the one that names the sender.
+
+        Whoever shows a certificate that some feed names is for those alone, whatever the message says of its sender.
+        """
         head = header(frame)
-        open_to = [feed for feed in self.feeds if shows(feed, peer.certificate)]
+        bound = [feed for feed in self.feeds if names(feed, peer.certificate)]
+        open_to = bound or [feed for feed in self.feeds if not feed.settings.certificates]
         named = [feed for feed in open_to if feed.settings.senders and head and welcome(feed, head)]
         general = [feed for feed in open_to if not feed.settings.senders]
         return next(iter(named or general), None)
 
-    def _turned_away(self, frame: bytes) -> bytes | None:
-        head, now = header(frame), self.pipeline.clock()
-        kind = head.message_type if head else ""
-        self.pipeline.metrics.messages.child(self.feeds[0].name, kind, "turned_away").inc()
-        return ack.build_minimal(frame, "AR", sha256(frame).hexdigest()[:20], timestamp(now), (NO_ROUTE,))
+    def _turned_away(self, feed: Feed, frame: bytes, peer: Peer, outcome: str, why: Problem) -> asyncio.Future[Answer]:
+        future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        future.set_result(Answer(self._refused(feed, frame, peer, outcome, why), committed=False))
+        return future
 
     def oversize(self, head: bytes, peer: Peer) -> bytes | None:
-        """The last answer of a connection whose frame is too long."""
-        now = self.pipeline.clock()
-        return ack.build_minimal(head, "AR", sha256(head).hexdigest()[:20], timestamp(now), (TOO_LONG,))
+        """The last answer of a connection whose frame is too long. What came of it is not kept: a part of a message
+        must never be taken for the whole, by a replay least of all.
+        """
+        return self._refused(self.choose(head, peer) or self.feeds[0], head, peer, "oversize", TOO_LONG)
+
+    def _refused(self, feed: Feed, raw: bytes, peer: Peer, outcome: str, why: Problem) -> bytes | None:
+        """Count and tell that nothing is kept of a message; the answer to it."""
+        head, now = header(raw), self.pipeline.clock()
+        kind = head.message_type if head else ""
+        answer = ack.build_minimal(raw, "AR", sha256(raw).hexdigest()[:20], timestamp(now), (why,))
+        self.pipeline.count(feed.name, kind, outcome)
+        self.pipeline.answered(feed.name, answer)
+        self.pipeline.journal.turned_away(feed.name, kind, why.code.lower(), peer)
+        return answer
 
     def _observe(self, fault: Fault, peer: Peer) -> None:
-        self.pipeline.metrics.mllp_faults.child(self.feeds[0].name, str(fault)).inc()
+        self._fault(str(fault), peer)
+
+    def _unsecured(self, why: str, peer: Peer) -> None:
+        self._fault("tls", peer, why)
+
+    def _fault(self, fault: str, peer: Peer, why: str | None = None) -> None:
+        feed = self.feeds[0].name
+        self.pipeline.metrics.mllp_faults.child(feed, fault).inc()
+        self.pipeline.journal.fault(feed, fault, peer, why)
 
 
-def shows(feed: Feed, certificate: Certificate | None) -> bool:
-    """Whether the peer's certificate is one of the feed's; a feed that names none takes anyone the listener takes."""
-    allowed = feed.settings.certificates
-    if not allowed:
-        return True
+def names(feed: Feed, certificate: Certificate | None) -> bool:
+    """Whether the peer's certificate is one of those that the feed is bound to."""
     if certificate is None:
         return False
-    return any(one in (certificate.subject, certificate.sha256, *certificate.names) for one in allowed)
+    shown = (certificate.subject, certificate.sha256, *certificate.names)
+    return any(one in shown for one in feed.settings.certificates)
 
 
-def doors(feeds: Sequence[Feed], pipeline: Pipeline) -> list[Door]:
-    """One door for each address."""
-    shared: dict[str, list[Feed]] = {}
+def doors(feeds: Sequence[Feed], pipeline: Pipeline, shared: bool = False) -> list[Door]:
+    """One door for each address; a `shared` one other processes may open beside us."""
+    there: dict[str, list[Feed]] = {}
     for feed in feeds:
-        shared.setdefault(feed.settings.mllp, []).append(feed)
-    return [Door(group, pipeline) for group in shared.values()]
+        there.setdefault(feed.settings.mllp, []).append(feed)
+    return [Door(group, pipeline, shared) for group in there.values()]

@@ -2,22 +2,23 @@
 answer has. Made once for each route; the general ones are in policies/door.py.
 """
 
+import re
 from collections.abc import Callable
 from typing import Any
 
+from canonical.meaning import ULID
 from gateway import problems
 from gateway.clock import Clock
 from gateway.routes.serving import Route, Seen, record_of
 from gateway.settings import Site
 from gateway.store.protocol import Unavailable
 from gateway.trail import Trail
-from policies.audit import AuditRecord
 from policies.call import App, Receive, Scope, Send
-from policies.door import Frame, throttle
+from policies.door import Frame, Headers, throttle
 from policies.metrics import Metrics
 from policies.throttle import Limit, Throttle
 
-UNKEPT = "What is done here cannot be recorded now, so it is not done; try again shortly."
+ID = re.compile(f"[a-z]{{3}}_{ULID}", re.ASCII)
 
 
 def throttled(site: Site, metrics: Metrics, seconds: Callable[[], float]) -> Frame:
@@ -51,65 +52,46 @@ def _limit(rate: float, burst: int) -> Limit:
 
 
 def audited(route: Route, trail: Trail, clock: Clock) -> Frame:
-    """A record of every request that has a name; a change is not answered before its record is kept."""
-    is_change = route.audit != "R"
-
-    async def kept(record: AuditRecord) -> bool:
-        if not is_change:
-            trail.note(record)
-            return True
-        try:
-            await trail.write(record)
-        except Unavailable:
-            return False
-        return True
+    """A record of every request that has a name; a change is not begun before a record of it is kept."""
 
     def frame(app: App) -> App:
-        async def recorded(scope: Scope, receive: Receive, send: Send) -> None:
-            if trail.is_full or (is_change and trail.is_failing):
-                return await problems.reply(scope, send, problems.unavailable(UNKEPT).refusal)
+        async def noted(scope: Scope, receive: Receive, send: Send) -> None:
+            if trail.is_full:
+                return await problems.reply(scope, send, problems.unkept().refusal)
             seen = scope["state"]["seen"] = Seen(route)
-            is_lost = False
 
             async def watched(message: dict[str, Any]) -> None:
-                nonlocal is_lost
                 if message["type"] == "http.response.start":
-                    is_lost = not await kept(record_of(scope, seen, message["status"], clock()))
-                    if is_lost:
-                        await problems.reply(scope, send, problems.unavailable(UNKEPT).refusal)
-                if not is_lost:
-                    await send(message)
+                    trail.note(record_of(scope, seen, message["status"], clock()))
+                await send(message)
 
             return await app(scope, receive, watched)
 
-        return recorded
+        async def begun(scope: Scope, receive: Receive, send: Send) -> None:
+            try:
+                await trail.begin(record_of(scope, _aim(scope, route), None, clock()))
+            except Unavailable:
+                return await problems.reply(scope, send, problems.unkept().refusal)
+            return await noted(scope, receive, send)
+
+        return noted if route.audit == "R" else begun
 
     return frame
 
 
-def headed(is_https: bool) -> Frame:
-    """A state of its own for every request, and on every answer its id and what a browser must know."""
-    fixed = [
+def _aim(scope: Scope, route: Route) -> Seen:
+    """What a request is about before it is looked at: the id in its path, where that is an id."""
+    seen, named = Seen(route), scope.get("path_params", {}).get("id", "")
+    if ID.fullmatch(named):
+        seen.records = (named,)
+    return seen
+
+
+def fixed(is_https: bool) -> Headers:
+    """What a browser must know of every answer."""
+    return (
         (b"x-content-type-options", b"nosniff"),
         (b"referrer-policy", b"no-referrer"),
         (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
-        *([(b"strict-transport-security", b"max-age=31536000")] if is_https else []),
-    ]
-
-    def frame(app: App) -> App:
-        async def dressed(scope: Scope, receive: Receive, send: Send) -> None:
-            state = scope["state"] = {}
-
-            async def sending(message: dict[str, Any]) -> None:
-                if message["type"] == "http.response.start":
-                    headers = [*message["headers"], *fixed, (b"x-request-id", state["trace"].id.encode())]
-                    if "principal" not in state and not any(name == b"cache-control" for name, _ in headers):
-                        headers.append((b"cache-control", b"no-store"))  # where there is a principal, it is there
-                    message["headers"] = headers
-                await send(message)
-
-            await app(scope, receive, sending)
-
-        return dressed
-
-    return frame
+        *(((b"strict-transport-security", b"max-age=31536000"),) if is_https else ()),
+    )

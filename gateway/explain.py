@@ -13,6 +13,9 @@ from gateway.intake import Intent, read
 from gateway.settings import Feed
 from gateway.translate import translation
 from transforms.api.v1 import CALLED
+from transforms.hl7v2.ack import wants_any
+from transforms.hl7v2.bookable import LAYOUTS
+from transforms.hl7v2.converters import field_of
 from transforms.hl7v2.er7 import Message, parse
 from transforms.hl7v2.mapping import map_message
 from transforms.hl7v2.rows import Used
@@ -25,7 +28,7 @@ ENVELOPE = {
     "MSH-4": "the sender: which feed, whose numbers",
     "MSH-5": "given back as sender of the acknowledgement",
     "MSH-6": "given back as sender of the acknowledgement",
-    "MSH-7": "the clock: what a newer message said stays",
+    "MSH-7": "the clock, where EVN does not say it: what a newer message said stays",
     "MSH-9": "the event, which decides what happens",
     "MSH-10": "recognises this message when it is sent again",
     "MSH-11": "given back in the acknowledgement",
@@ -34,6 +37,17 @@ ENVELOPE = {
     "MSH-16": "which application acknowledgements are wanted",
     "MSH-18": "the character set it was read in",
 }
+BESIDE = {  # what is read and becomes no value
+    "EVN-1": "the event, where MSH-9 does not say it",
+    "EVN-2": "the clock, where EVN-6 does not say it: what a newer message said stays",
+    "EVN-6": "the clock: what a newer message said stays",
+    "RGS-2": "what becomes of the entries of the group that do not say it",
+    **{f"{name}-2": "what becomes of the entry: added, changed or removed" for name in LAYOUTS},
+    **{f"SCH-{index}": "a number by which the blocked time is found" for index in (1, 2, 5)},
+    "DG1-21": "D takes the diagnosis away",
+}
+UNASKED = "MSH-15 and MSH-16 ask for no answer"
+GAVE_WAY = "gave way to SCH-9, which says the duration"
 NOT_MAPPED = "not mapped; kept in the message"
 SET_ID, NUMBERS = "Set ID", "numbers the segments of its kind"
 NULL = '""'
@@ -61,8 +75,11 @@ def explain(raw: bytes, feed: Feed, received_at: int | None = None) -> str:
 def _summary(intent: Intent) -> Iterator[str]:
     """One paragraph: what the message is, what would be answered, what it would do."""
     found = translation(intent)
-    name, control = found.type or "not HL7", found.control_id or "-"
-    yield f"{name}  control id {control}  would be {found.state}, answered {found.ack}"
+    name, control = found.type or ("no type" if intent.header else "not HL7"), found.control_id or "-"
+    answer = f"answered {found.ack}" if found.ack else "not answered"
+    if intent.header and not wants_any(intent.header):
+        answer += f": {UNASKED}"
+    yield f"{name}  control id {control}  would be {found.state}, {answer}"
     for record in found.records:
         status = getattr(record, "status", None)
         yield f"  {record.__struct_config__.tag} {record.id}{f'  {status}' if status else ''}"
@@ -91,6 +108,8 @@ def _body(intent: Intent, raw: bytes, feed: Feed) -> Iterator[str]:
 def _became(mapped: Mapped, trace: list[Used], problems: list[Problem]) -> Became:
     fields: defaultdict[str, list[str]] = defaultdict(list)
     for used in trace:
+        if "/" in used.field:  # an entry by itself, which the list is told of as well
+            continue
         fields[field_path(used.path)].append(named(used.field, mapped))
     wrong: defaultdict[str, list[Problem]] = defaultdict(list)
     for problem in problems:
@@ -125,7 +144,7 @@ def named(field: str, mapped: Mapped) -> str:
 def _field(field: FieldNode, message: Message, became: Became) -> Iterator[str]:
     """A line for the field, one for each further remark, and its components where it has several."""
     text = _text(field, message)
-    remarks = became.of(field.path) or [_unsaid(field)]
+    remarks = became.of(field.path) or [_unsaid(field, message)]
     if text == NULL:
         remarks = [f"{one} (deleted)" if one.startswith("->") else one for one in remarks]
     yield f"  {field.path:<11} {field.name:<38} {text}".rstrip()
@@ -135,9 +154,12 @@ def _field(field: FieldNode, message: Message, became: Became) -> Iterator[str]:
         yield from _part(part, field.path)
 
 
-def _unsaid(field: FieldNode) -> str:
+def _unsaid(field: FieldNode, message: Message) -> str:
     """Why a field has become nothing, where nothing was wrong with it."""
-    return ENVELOPE.get(field.path) or (NUMBERS if field.name.startswith(SET_ID) else NOT_MAPPED)
+    if field_of(field.path) == "TQ1-6" and message.value("SCH-9"):
+        return GAVE_WAY
+    read = ENVELOPE.get(field.path) or BESIDE.get(field_of(field.path))
+    return read or (NUMBERS if field.name.startswith(SET_ID) else NOT_MAPPED)
 
 
 def _text(field: FieldNode, message: Message) -> str:

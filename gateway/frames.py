@@ -11,10 +11,10 @@ _BOM = b"\xef\xbb\xbf"
 
 
 def messages(content: bytes) -> list[bytes]:
-    """The messages of a file, without frames, batch envelopes and blank lines; what holds none is one unreadable."""
+    """The messages of a file, without frames, batch envelopes and blank lines; none where no line begins with MSH."""
     text = content.replace(b"\r\n", b"\n")
     content = content if b"\r" in text else text.replace(b"\n", b"\r")
     bare = content.removeprefix(_BOM).replace(b"\x0b", b"\r").replace(b"\x1c\r", b"\r").replace(b"\x1c", b"\r")
     bare = ENVELOPE.sub(b"", b"\r" + bare)
     found = [part.strip(b"\r\n ") for part in START.split(bare)]
-    return [part + b"\r" for part in found if part.startswith(b"MSH")] or ([content] if content.strip() else [])
+    return [part + b"\r" for part in found if part.startswith(b"MSH")]

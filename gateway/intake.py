@@ -27,6 +27,9 @@ NOT_HL7 = Problem(code="INT-PARSE", path="MSH", severity="error", detail="this i
 NO_TYPE = Problem(code="unsupported-message-type", path="MSH-9.1", severity="error", detail="not applied; it is kept")
 NO_EVENT = Problem(code="unsupported-event-code", path="MSH-9.2", severity="error", detail="not applied; it is kept")
 UNTYPED = Problem(code="required-field-missing", path="MSH-9", severity="error", detail="the message has no type")
+NOT_PROCESSED = Problem(
+    code="unsupported-processing-id", path="MSH-11.1", severity="error", detail="the feed does not take such messages"
+)
 NO_ROUTE = Problem(code="ROUTE", path="MSH-3", severity="error", detail="this door is not open to this sender")
 
 
@@ -83,6 +86,8 @@ def _map(feed: Feed, raw: bytes, head: Header | None, received_at: int) -> tuple
         return "refused", nothing, NO_ROUTE
     if not head.message_type.strip():
         return "refused", nothing, UNTYPED
+    if not processed(feed, head):
+        return "refused", nothing, NOT_PROCESSED
     try:
         message = parse(raw, feed.profile.charset)
         mapped = map_message(message, head, feed.profile, received_at)
@@ -107,6 +112,12 @@ def welcome(feed: Feed, head: Header) -> bool:
     """Whether MSH-3|MSH-4 may come through this door; a feed without a list is open to all."""
     senders = feed.settings.senders
     return not senders or f"{head.sending_application}|{head.sending_facility}" in senders
+
+
+def processed(feed: Feed, head: Header) -> bool:
+    """Whether the feed takes production (P), test (T) or debugging (D) messages; without a list it takes all."""
+    wanted = feed.settings.processing_ids
+    return not wanted or head.processing_id.strip().upper() in wanted
 
 
 def content_hash(raw: bytes) -> bytes:

@@ -1,5 +1,6 @@
 """The outbound call: what stands between a delivery and a receiver, and what a new receiver is asked first."""
 
+from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from ipaddress import ip_network
 from typing import TypeAlias
@@ -14,6 +15,7 @@ from policies.circuit import Circuit, CircuitConfig, circuit_policy
 
 Send: TypeAlias = Call[Post, Outcome]
 Seconds = Callable[[], float]
+CIRCUITS = 1024
 
 
 def client(allowed: AllowList, timeout: float, connections: int, clock: Seconds) -> WebhookClient:
@@ -33,15 +35,21 @@ def outbound(send: Send, circuits: CircuitConfig | None, clock: Seconds, dice: S
 
 
 def by_destination(config: CircuitConfig, clock: Seconds, dice: Seconds) -> Callable[[Send], Send]:
-    """The policy that keeps a circuit for every destination: a host with its port."""
+    """The policy that keeps a circuit for every destination (a host with its port) of every tenant.
+
+    No tenant can close a destination to another. Of more than are remembered, the one of longest ago begins anew.
+    """
 
     def policy(call: Send) -> Send:
-        guarded: dict[str, Send] = {}
+        guarded: OrderedDict[tuple[str, str], Send] = OrderedDict()
 
         async def chosen(post: Post) -> Outcome:
-            destination = urlsplit(post.url).netloc
+            destination = (post.tenant, urlsplit(post.url).netloc)
             if destination not in guarded:
                 guarded[destination] = circuit_policy(Circuit(config), clock, dice)(call)
+                if len(guarded) > CIRCUITS:
+                    guarded.popitem(last=False)
+            guarded.move_to_end(destination)
             return await guarded[destination](post)
 
         return chosen

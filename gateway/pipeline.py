@@ -10,40 +10,29 @@ was kept before.
 """
 
 import asyncio
-import re
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
-from msgspec.structs import replace
-
-from canonical.apply import identifiers_of
-from canonical.datatypes import Identifier
 from canonical.events import Event
 from canonical.ids import new_id
-from canonical.problems import Problem
-from canonical.settle import Refused, Settled, Working, settle, task_for
+from canonical.settle import Working
+from canonical.tasks import Task
 from connectors.mllp.seam import Answer
-from gateway.answers import code_for, refusal, reply
+from gateway.answers import codes_in, refusal
 from gateway.clock import MICROS, Clock
-from gateway.intake import OUR_FAULT, Intent, Verdict, read
+from gateway.intake import Intent, read
+from gateway.journal import Journal
 from gateway.settings import Feed, Intake
-from gateway.store.protocol import Batch, Conflict, Kept, MessageState, Seen, Store, Unavailable, Unit, Written
+from gateway.settling import lookups, settled_into
+from gateway.store.protocol import Batch, Conflict, MessageState, Seen, Store, Unavailable, Unit
 from gateway.witness import group_rows
 from policies.metrics import Metrics
 from policies.redact import log
-from policies.tracing import Trace, Tracer, parse
+from policies.tracing import Trace, Tracer
 
 DAY = 86_400_000_000
 PROBE = "." * (1 << 16)  # as much as a large message: a few bytes find room on a disk that is full
-REUSED = Problem(code="DQ-CTRLID-REUSE", path="MSH-10", detail="this control id was used before for another message")
-CODE = re.compile("[A-Z][A-Z0-9]{2}", re.ASCII)
-STATES: dict[str, MessageState] = {
-    "mapped": "applied",
-    "unmapped": "unmapped",
-    "parked": "parked",
-    "failed": "parked",
-    "refused": "refused",
-}
 
 
 class Pipeline:
@@ -64,12 +53,16 @@ class Pipeline:
         self.clock = clock
         self.tracer = tracer
         self.metrics = metrics
+        self.journal = Journal(clock)
         self.site = site
         self.window = dedup_days * DAY
         self.switches: dict[str, str] = {}
+        self.changes = 0  # of the switches, by this process
         self.is_failing = False
+        self._tried_at = 0
         self.on_events: list[Callable[[Sequence[Event]], None]] = []
         self.on_message: list[Callable[[str, int], None]] = []
+        self.counts: defaultdict[str, Counter[str]] = defaultdict(Counter)  # messages of each feed, by outcome
         self._queue: list[Intent] = []
         self._awake = asyncio.Event()
         self._last = 0
@@ -93,9 +86,8 @@ class Pipeline:
     def accept(self, feed: Feed, raw: bytes, parent: str | None = None) -> asyncio.Future[Answer]:
         """Map a frame and queue it for the next commit; the future is its answer."""
         trace = self.tracer.start("message", parent, kind="consumer")
-        intent = read(feed, raw, self._received(), trace)
-        if trace.sampled or intent.verdict == "failed":
-            self._mapped(intent, trace)
+        intent = read(feed, raw, self.now(), trace)
+        self.note_mapping(intent, trace)
         intent.answer = asyncio.get_running_loop().create_future()
         for heard in self.on_message:
             heard(feed.name, intent.cause.received_at)
@@ -106,13 +98,15 @@ class Pipeline:
             self._awake.set()
         return intent.answer
 
-    def _received(self) -> int:
+    def now(self) -> int:
         """Our clock, never the same twice: the order of receipt can be read from it."""
         self._last = max(self.clock(), self._last + 1)
         return self._last
 
-    def _mapped(self, intent: Intent, trace: Trace) -> None:
+    def note_mapping(self, intent: Intent, trace: Trace) -> None:
         """The span of the mapping, which began with its message's."""
+        if not trace.sampled and intent.verdict != "failed":
+            return
         code = "mapping_failed" if intent.verdict == "failed" else None
         kind, problems = intent.header.message_type if intent.header else None, len(intent.mapped.problems)
         end = "error" if code else "ok"
@@ -129,15 +123,29 @@ class Pipeline:
     def _is_held(self, feed: Feed) -> bool:
         return bool(self.switches) and ("intake" in self.switches or f"feed:{feed.name}" in self.switches)
 
-    async def pause(self, name: str, by: str) -> None:
-        """Hold `intake` or `feed:NAME`: its senders are told to try again, and nothing of theirs is kept."""
-        await self.store.set_switch(name, by)
-        self.switches[name] = by
+    async def pause(self, name: str, by: str) -> str:
+        """Hold `intake` or `feed:NAME`: its senders are told to try again, and nothing of theirs is kept.
+
+        The answer is since when and by whom it is held: what was held before stays in the name of who did it.
+        """
+        self._learn(await self.store.switches())  # another process may have held or released it just now
+        if name not in self.switches:
+            await self.store.set_switch(name, by)
+            self._learn(self.switches | {name: by})
+            _log_switch("held", name, by)
+        return self.switches[name]
 
     async def release(self, name: str) -> None:
         """Take up again what was held."""
         await self.store.set_switch(name, None)
-        self.switches.pop(name, None)
+        was_held = name in self.switches
+        self._learn({held: by for held, by in self.switches.items() if held != name})
+        if was_held:
+            _log_switch("released", name)
+
+    def _learn(self, switches: dict[str, str]) -> None:
+        self.switches = switches
+        self.changes += 1
 
     @property
     def waiting(self) -> int:
@@ -145,8 +153,15 @@ class Pipeline:
         return len(self._queue)
 
     async def can_keep(self) -> bool:
-        """Whether what comes now would be kept: after a commit that the store refused, a write must succeed again."""
+        """Whether what comes now would be kept: after a commit that the store refused, a write must succeed again.
+
+        However many ask, and nobody knows who, one write a second is tried.
+        """
+        now = self.clock()
+        if self.is_failing and now - self._tried_at < MICROS:
+            return False
         if self.is_failing:
+            self._tried_at = now
             try:
                 await self.store.set_switch("probe", PROBE)
                 await self.store.set_switch("probe", None)
@@ -193,26 +208,32 @@ class Pipeline:
 
     async def _together(self, group: list[Intent]) -> None:
         began = self.clock()
-        with self._timed(group):
+        with self.timed(group):
             async with self.store.unit() as unit:
                 working = await self._load(unit, group)
                 seen = await self._seen(unit, group)
                 batch = Batch()
-                answers = [self._settle(intent, working[intent.cause.tenant], seen, batch) for intent in group]
+                answers = [
+                    settled_into(batch, intent, working[intent.cause.tenant], seen, self.site) for intent in group
+                ]
                 batch.audit = group_rows(batch.messages, began)
                 events = await unit.commit(batch)
         self.is_failing = False
         ended = self.clock()
         self.metrics.commit_group.observe(len(group))
         self.metrics.commit_seconds.observe((ended - began) / MICROS)
-        for intent, (payload, state, code) in zip(group, answers, strict=True):
-            self._answer(intent, payload, state, code, ended)
+        self.journal.slow((ended - began) / MICROS, len(group))
+        for message in batch.messages:
+            if message.state != "applied":
+                self.journal.kept(message)
+        for intent, (payload, state) in zip(group, answers, strict=True):
+            self._answer(intent, payload, state, ended)
         if events:
             for hear in self.on_events:
                 hear(events)
 
     @contextmanager
-    def _timed(self, group: Sequence[Intent]) -> Iterator[None]:
+    def timed(self, group: Sequence[Intent]) -> Iterator[None]:
         """A commit as each sampled message of the group sees it: a span of its own, with the begin and end of all."""
         traces = [intent.trace for intent in group if intent.trace and intent.trace.sampled]
         start = self.tracer.now() if traces else 0
@@ -227,9 +248,10 @@ class Pipeline:
                 self.tracer.record("commit", trace, start, end, how, group=len(group), code=code)
 
     async def _load(self, unit: Unit, group: list[Intent]) -> dict[str, Working]:
-        """A working set for each tenant: none ever meets another's records."""
+        """A working set for each tenant: none ever meets another's records. Tenants have an order, for what is loaded
+        may be locked, and two processes must not wait for each other."""
         working: dict[str, Working] = {}
-        for tenant in {intent.cause.tenant for intent in group}:
+        for tenant in sorted({intent.cause.tenant for intent in group}):
             working[tenant] = Working()
             wanted = lookups([intent for intent in group if intent.cause.tenant == tenant])
             await unit.load(tenant, working[tenant], wanted)
@@ -243,96 +265,19 @@ class Pipeline:
             seen |= await unit.seen(tenant, sent, since)
         return seen
 
-    def _settle(
-        self, intent: Intent, working: Working, seen: dict[str, list[Seen]], batch: Batch
-    ) -> tuple[bytes, MessageState, str]:
-        """What one message adds to the batch, and what its sender will hear."""
-        before = seen.setdefault(intent.dedup, [])
-        for known in before:
-            if known.hash == intent.hash:
-                batch.repeats.append(known.id)
-                return known.ack, "duplicate", ""
-        problems = [*intent.mapped.problems, REUSED] if before else list(intent.mapped.problems)
-        verdict, settled = self._apply(intent, working, batch, problems)
-        code = code_for(verdict, intent.feed.settings, problems)
-        payload = reply(intent, code, problems)
-        batch.messages.append(self._kept(intent, verdict, settled, problems, payload, code))
-        cause = intent.cause
-        before.append(Seen(id=cause.message, hash=intent.hash, received_at=cause.received_at, ack=payload))
-        return payload, STATES[verdict], code
-
-    def _apply(
-        self, intent: Intent, working: Working, batch: Batch, problems: list[Problem]
-    ) -> tuple[Verdict, Settled | None]:
-        """Settle a mapped message into the batch; a message that cannot be is parked, and a task says so.
-
-        What it finds is of this try alone: a group that fails is tried again, and then others may stand beside it.
-        """
-        verdict, problem = intent.verdict, intent.problem
-        if verdict == "mapped":
-            try:
-                settled = settle(working, intent.mapped, intent.cause)
-            except Refused as refused:
-                verdict, problem = "parked", refused.problem
-            except Exception as error:
-                log("message.settling_failed", level="error", error=error, message=intent.cause.message)
-                verdict, problem = "failed", OUR_FAULT
-            else:
-                batch.records += written(settled)
-                batch.events += settled.events
-                batch.tasks += settled.tasks
-                problems += settled.problems[len(intent.mapped.problems) :]
-                return verdict, settled
-        if problem and problem not in problems:
-            problems.append(problem)
-        if verdict in ("parked", "failed") and problem:
-            queue = "patient-identity" if problem.code.startswith("PAT-") else "integration-errors"
-            batch.tasks.append(task_for(intent.cause, queue, problem.code, "A message could not be applied"))
-        return verdict, None
-
-    def _kept(
-        self,
-        intent: Intent,
-        verdict: Verdict,
-        settled: Settled | None,
-        problems: Sequence[Problem],
-        payload: bytes,
-        code: str,
-    ) -> Kept:
-        head, cause = intent.header, intent.cause
-        return Kept(
-            id=cause.message,
-            tenant=cause.tenant,
-            feed=cause.feed,
-            received_at=cause.received_at,
-            state=STATES[verdict],
-            raw=intent.raw,
-            hash=intent.hash,
-            dedup=intent.dedup,
-            type=_code(head.message_type) if head else "",
-            event=_code(cause.event),
-            version=head.version if head else "",
-            control_id=head.control_id if head else "",
-            sender=f"{head.sending_application}|{head.sending_facility}" if head else "",
-            ack=payload,
-            ack_code=code,
-            clock=cause.clock,
-            problems=tuple(problems),
-            records=tuple(settled.records) if settled else (),
-            keys=tuple(intent.mapped.keys),
-            traceparent=cause.traceparent,
-            site=self.site,
-        )
-
     # -- the answer
 
-    def _answer(self, intent: Intent, payload: bytes, state: MessageState, code: str, at: int) -> None:
+    def answered(self, feed: str, payload: bytes | None) -> None:
+        """Count an answer that goes out, by each code in it."""
+        for code in codes_in(payload or b""):
+            self.metrics.acks.child(feed, code).inc()
+
+    def _answer(self, intent: Intent, payload: bytes, state: MessageState, at: int) -> None:
         kind = intent.header.message_type if intent.header else ""
         took = max(0, at - intent.cause.received_at) / MICROS
         self.metrics.ack_latency.child(intent.feed.name).observe(took)
-        self.metrics.messages.child(intent.feed.name, kind, state).inc()
-        if code:
-            self.metrics.acks.child(intent.feed.name, code).inc()
+        self.count(intent.feed.name, kind, state)
+        self.answered(intent.feed.name, payload)
         if intent.trace:
             message = intent.cause.message
             self.tracer.finish(intent.trace, feed=intent.feed.name, message=message, type=kind, state=state)
@@ -342,53 +287,30 @@ class Pipeline:
     def _decline(self, intent: Intent, why: str) -> None:
         """Nothing of it was kept, and the sender is told so."""
         kind = intent.header.message_type if intent.header else ""
-        self.metrics.messages.child(intent.feed.name, kind, "declined").inc()
+        self.count(intent.feed.name, kind, "declined")
         self.metrics.declined.child(intent.feed.name, why).inc()
+        self.journal.declined(intent, why)
         if intent.trace:
             self.tracer.finish(intent.trace, "error", feed=intent.feed.name, code=why)
+        answer = refusal(intent)
+        self.answered(intent.feed.name, answer.payload)
         if intent.answer and not intent.answer.done():
-            intent.answer.set_result(refusal(intent))
+            intent.answer.set_result(answer)
 
-    # -- again
+    def count(self, feed: str, kind: str, outcome: str) -> None:
+        """One more message of a feed, and what became of it."""
+        self.counts[feed][outcome] += 1
+        self.metrics.messages.child(feed, kind, outcome).inc()
 
-    async def replay(self, kept: Kept, feed: Feed, emit: bool = False, parent: str | None = None) -> Kept:
-        """Map a kept message again, as of when it came: same ids, no acknowledgement, events only when asked for.
+    # -- what is the gateway's own
 
-        What follows is of the trace of who asked; the message stays of its own, which is linked.
+    async def announce(self, events: Sequence[Event], tasks: Sequence[Task] = ()) -> None:
+        """Put events of the gateway's own into the feed (a silent feed), and with them tasks that people changed.
+
+        Conflict means that someone else was faster with one of the tasks.
         """
-        first = parse(kept.traceparent or "")
-        trace = self.tracer.start("replay", parent, links=(first,) if first else ())
-        try:
-            again, events = await self._again(kept, feed, emit, trace)
-        except BaseException:
-            self.tracer.finish(trace, "error", feed=feed.name, message=kept.id, code="replay_failed")
-            raise
-        self.tracer.finish(trace, feed=feed.name, message=kept.id, type=again.type, state=again.state)
-        for hear in self.on_events:
-            hear(events)
-        return again
-
-    async def _again(self, kept: Kept, feed: Feed, emit: bool, trace: Trace) -> tuple[Kept, Sequence[Event]]:
-        intent = read(feed, kept.raw, kept.received_at, trace, kept.id)
-        if trace.sampled or intent.verdict == "failed":
-            self._mapped(intent, trace)
-        batch = Batch()
-        with self._timed([intent]):
-            async with self.store.unit() as unit:
-                working = Working()
-                await unit.load(feed.tenant, working, lookups([intent]))
-                problems = list(intent.mapped.problems)
-                verdict, settled = self._apply(intent, working, batch, problems)
-                again = self._kept(intent, verdict, settled, problems, kept.ack, kept.ack_code)
-                again = replace(again, traceparent=kept.traceparent)
-                batch.replayed.append(again)
-                batch.events = batch.events if emit else []
-                return again, await unit.commit(batch)
-
-    async def announce(self, events: Sequence[Event]) -> None:
-        """Put events of the gateway's own into the feed (a silent feed, a finished task)."""
         async with self.store.unit() as unit:
-            kept = await unit.commit(Batch(events=list(events)))
+            kept = await unit.commit(Batch(events=list(events), changed_tasks=list(tasks)))
         for hear in self.on_events:
             hear(kept)
 
@@ -396,33 +318,12 @@ class Pipeline:
         self, kind: str, tenant: str, subject: str, feed: str | None = None, traceparent: str | None = None
     ) -> Event:
         """An event of the gateway's own, now."""
-        at = self._received()
+        at = self.now()
         identity = new_id("event", at, kind, subject)
         return Event(id=identity, type=kind, tenant=tenant, subject=subject, at=at, feed=feed, traceparent=traceparent)
 
 
-def _code(text: str) -> str:
-    """A message code or trigger event. What does not look like one may be anything, and these are kept in the clear."""
-    return text if CODE.fullmatch(text) else ""
-
-
-def lookups(group: Sequence[Intent]) -> list[tuple[str, Identifier]]:
-    """Every record that a group may speak about, as the store finds it."""
-    wanted: list[tuple[str, Identifier]] = []
-    for intent in group:
-        if intent.verdict == "mapped":
-            wanted += identifiers_of(intent.mapped.patches, intent.mapped.merges)
-    return wanted
-
-
-def written(settled: Settled) -> list[Written]:
-    """The records of a settled message as the store takes them."""
-    return [
-        Written(
-            kind=settled.kinds[identity],
-            before=settled.before.get(identity),
-            after=record,
-            fresh=identity in settled.fresh,
-        )
-        for identity, record in settled.after.items()
-    ]
+def _log_switch(what: str, name: str, by: str | None = None) -> None:
+    """`intake.held`, `feed.released`."""
+    kind, _, feed = name.partition(":")
+    log(f"{kind}.{what}", feed=feed or None, client=by.rpartition(" ")[2] if by else None)

@@ -4,15 +4,17 @@ A problem says what to do and where (`/url`, `dateFrom`), never what was sent; i
 Handlers raise `Stop`, policies hand over a `Refusal`, and what nobody expected becomes a 500 that says nothing.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from http import HTTPStatus
-from typing import Any, cast
+from typing import Annotated, Any, cast
 
 import msgspec
 from litestar import Request, Response
 from litestar.exceptions import HTTPException
 from msgspec import Struct
 
+from canonical.meaning import codes, means
+from gateway.refusals import STATUSES, WRONGS
 from gateway.store.protocol import Conflict, Unavailable
 from policies.call import Refusal, Scope, Send
 from policies.redact import log
@@ -41,25 +43,28 @@ DETAILS = {
 class Wrong(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One thing wrong with a request, and its place: a body's JSON pointer, a parameter, or a header."""
 
-    code: str
-    detail: str
-    pointer: str | None = None
-    parameter: str | None = None
-    header: str | None = None
+    code: Annotated[str, codes("What is wrong with it.", *WRONGS)]
+    detail: Annotated[str, means("What to do, for people.")]
+    pointer: Annotated[str | None, means("A place in the body (RFC 6901).", format="json-pointer")] = None
+    parameter: Annotated[str | None, means("A query parameter; `*` is all of them.")] = None
+    header: Annotated[str | None, means("A header.")] = None
 
 
 class ProblemDetails(Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):
     """RFC 9457, with the members that this house adds. Consumers must ignore members that they do not know."""
 
-    type: str = "about:blank"
-    status: int = 500
-    title: str = ""
-    detail: str = ""
-    instance: str = ""
-    code: str = ""
-    request_id: str = ""
-    retryable: bool = False
-    errors: list[Wrong] = []
+    type: Annotated[
+        str, means("The kind as a URI; `about:blank` where the status says it all.", format="uri-reference")
+    ]
+    status: Annotated[int, means("The status of the answer.")]
+    title: Annotated[str, means("The kind in words.")]
+    detail: Annotated[str, means("What to do, for people: never read it by program.")]
+    instance: Annotated[str, means("This very occurrence, by the id of the request.", format="uri")]
+    code: Annotated[str, codes("What it is, for programs: decide by this.", *STATUSES)]
+    request_id: Annotated[str, means("Finds the request in the operator's traces; also the header X-Request-Id.")]
+    retryable: Annotated[bool, means("Whether the same request may succeed later.")]
+    errors: Annotated[list[Wrong], means("All that is wrong with the request, each with its place.")] = []
+    allowed: Annotated[list[str], means("What the thing can become instead; only where it cannot become this.")] = []
 
 
 class Stop(Exception):
@@ -70,16 +75,25 @@ class Stop(Exception):
         self.refusal = refusal
 
 
-def stop(status: int, code: str, detail: str, errors: Iterable[Wrong] = (), **headers: str) -> Stop:
+def stop(
+    status: int,
+    code: str,
+    detail: str,
+    errors: Iterable[Wrong] = (),
+    *,
+    allowed: Sequence[str] | None = None,
+    **headers: str,
+) -> Stop:
     """`raise stop(409, "already_completed", "...", Retry_After="3")`."""
     listed = list(errors)
+    members: dict[str, object] = {"errors": listed} if listed else {}
     return Stop(
         Refusal(
             status=status,
             code=code,
             detail=detail,
             headers=tuple((name.replace("_", "-").lower().encode(), text.encode()) for name, text in headers.items()),
-            members={"errors": listed} if listed else {},
+            members=members if allowed is None else {**members, "allowed": list(allowed)},
         )
     )
 
@@ -110,6 +124,11 @@ def unavailable(detail: str = "The store cannot be reached now; try again shortl
         members={"violated-policies": ["capacity"], **members},
     )
     return Stop(refusal)
+
+
+def unkept() -> Stop:
+    """A change that is not made because the trail cannot take its record."""
+    return unavailable("What is done here cannot be recorded now, so it is not done; try again shortly.")
 
 
 def encoded(scope: Scope, refusal: Refusal) -> bytes:

@@ -6,21 +6,25 @@ from collections.abc import Iterable, Sequence
 from msgspec.structs import replace
 
 from canonical.events import Event
+from gateway.clients import LACKS, Clients
 from gateway.fanout import deliveries_of
 from gateway.store.protocol import Move, Store, Subscription
 
 EVENTS_AT_ONCE = 500
 CURSOR_LAG = 1000  # a cursor that only passes what its subscription does not want is written this seldom
 PATIENCE = 20_000
-EVERYTHING = "deliveries"
 
 
 class Receiver:
-    """A subscription at work: its place in the feed, what is under way, and until when it asked to be left alone."""
+    """A subscription at work: its place in the feed, what is under way, and until when it asked to be left alone.
+
+    It is `overtaken` when another process moved its cursor: then it waits for the next look at where that stands.
+    """
 
     def __init__(self, subscription: Subscription) -> None:
         self.subscription = subscription
         self.position = subscription.cursor
+        self.overtaken = False
         self.flying = 0
         self.rests_until = 0
         self.asked_at = 0
@@ -31,25 +35,35 @@ class Receivers:
     where it is in the feed and goes on from there when it is made active.
     """
 
-    def __init__(self, store: Store, most: int) -> None:
+    def __init__(self, store: Store, most: int, clients: Clients | None = None) -> None:
         self._store, self._most, self._turn = store, most, 0
-        self._switches: dict[str, str] = {}
+        self._clients = clients
         self._by_id: dict[str, Receiver] = {}
 
     def __getitem__(self, subscription: str) -> Receiver:
         return self._by_id[subscription]
 
-    async def refresh(self) -> list[Subscription]:
-        """Read what people decide; what is known of each receiver stays."""
-        self._switches = await self._store.switches()
-        subscriptions = await self._store.subscriptions()
+    async def refresh(self) -> list[tuple[Subscription, Subscription]]:
+        """Read what people decide; what is known of each receiver stays. Each as it is kept, and as it is now."""
+        kept = await self._store.subscriptions()
+        subscriptions = [await self._as_allowed(one) for one in kept]
         known, self._by_id = self._by_id, {}
         for subscription in subscriptions:
             receiver = known.get(subscription.id) or Receiver(subscription)
             receiver.subscription = subscription
-            receiver.position = max(receiver.position, subscription.cursor)
+            known_to = subscription.cursor if receiver.overtaken else receiver.position
+            receiver.position, receiver.overtaken = max(known_to, subscription.cursor), False
             self._by_id[subscription.id] = receiver
-        return subscriptions
+        return list(zip(kept, subscriptions, strict=True))
+
+    async def _as_allowed(self, subscription: Subscription) -> Subscription:
+        """Nothing is sent for a client that is gone or may no longer have it, whoever made the subscription active."""
+        lack = await self._clients.lack(subscription) if self._clients else None
+        if lack and subscription.state == "active":
+            return replace(subscription, state="disabled", reason=lack)
+        if not lack and subscription.state == "disabled" and subscription.reason in LACKS:
+            return replace(subscription, state="active", reason=None)
+        return subscription
 
     # -- from events to deliveries
 
@@ -68,10 +82,20 @@ class Receivers:
             self._by_id[move.subscription].position = move.upto
         return bool(moves)
 
+    async def note(self) -> None:
+        """Keep how far each has come, also where there was nothing for it to receive."""
+        behind = [
+            Move(subscription=one.subscription.id, cursor=one.subscription.cursor, upto=one.position)
+            for one in self._by_id.values()
+            if one.position > one.subscription.cursor and not one.overtaken
+        ]
+        if behind:
+            self._moved(behind, await self._store.derive(behind))
+
     def _places(self) -> dict[tuple[str, int], list[Receiver]]:
         places: defaultdict[tuple[str, int], list[Receiver]] = defaultdict(list)
         for receiver in self._by_id.values():
-            if receiver.subscription.state != "disabled":
+            if receiver.subscription.state != "disabled" and not receiver.overtaken:
                 places[receiver.subscription.tenant, receiver.position].append(receiver)
         return places
 
@@ -87,16 +111,15 @@ class Receivers:
     def _moved(self, moves: Sequence[Move], done: Iterable[bool]) -> None:
         """Remember where the cursors stand; one that was elsewhere was moved or deleted, which the next look shows."""
         for move, was_moved in zip(moves, done, strict=True):
+            receiver = self._by_id[move.subscription]
+            receiver.overtaken = not was_moved
             if was_moved:
-                receiver = self._by_id[move.subscription]
                 receiver.subscription = replace(receiver.subscription, cursor=move.upto)
 
     # -- from deliveries to receivers
 
     def rooms(self, now: int) -> dict[str, int]:
         """How many more may go to whom; receivers take turns at being first."""
-        if EVERYTHING in self._switches:
-            return {}
         self._turn += 1
         receivers = list(self._by_id.values())
         first = self._turn % len(receivers) if receivers else 0
@@ -106,8 +129,7 @@ class Receivers:
     def _room(self, receiver: Receiver, now: int) -> int:
         """How many more; a little room waits a moment for more of it, since each claim is a commit."""
         subscription = receiver.subscription
-        is_held = subscription.state != "active" or f"subscription:{subscription.id}" in self._switches
-        free = 0 if is_held or receiver.rests_until > now else self._most - receiver.flying
+        free = 0 if subscription.state != "active" or receiver.rests_until > now else self._most - receiver.flying
         if free * 2 < self._most and now - receiver.asked_at < PATIENCE:
             return 0
         receiver.asked_at = now
@@ -117,3 +139,18 @@ class Receivers:
         """Whether every receiver of a tenant has had what was due and could take more."""
         mine = (one for one in self._by_id.values() if one.subscription.tenant == tenant)
         return all(one.flying * 2 <= self._most for one in mine)
+
+
+async def caught_up(store: Store, subscription: Subscription, now: int) -> Subscription:
+    """A subscription that has followed the feed as it is now to its end: how it is changed for what comes after."""
+    while events := await store.events(subscription.tenant, subscription.cursor, EVENTS_AT_ONCE):
+        upto, made = events[-1].seq, deliveries_of(subscription, events, now)
+        move = Move(subscription=subscription.id, cursor=subscription.cursor, upto=upto, deliveries=made)
+        if all(await store.derive([move])):
+            subscription = replace(subscription, cursor=upto)
+            continue
+        there = await store.subscription(subscription.tenant, subscription.id)  # the worker went on with it
+        if there is None or there.version != subscription.version:
+            break
+        subscription = there
+    return subscription

@@ -12,10 +12,15 @@ import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 from msgspec.structs import FieldInfo, fields
 
+from canonical.meaning import OPEN
 from gateway.api import ROUTES
+from gateway.problems import ProblemDetails
+from gateway.refusals import CODES, WRONGS
+from gateway.routes.oauth import OAuthError
 from gateway.routes.paging import Page
-from gateway.routes.reading import Moment
+from gateway.routes.reading import LARGEST, Moment
 from gateway.routes.serving import Anyone, Open, Route, Unaudited
+from gateway.schemas import SHOWN, structs
 from gateway.scopes import SCOPES
 
 PATH = "docs/reference/api.md"
@@ -35,43 +40,11 @@ WORDS: dict[object, str] = {
     float: "number",
     bool: "true or false",
     Moment: "instant or date",
+    object: "anything",
+    Any: "anything",
+    type(None): "null",
 }
 NOTHING = (None, type(None), UnsetType)
-
-# The codes that a problem of the API can have, by status. A test finds them in the code.
-CODES: dict[int, dict[str, str]] = {
-    400: {
-        "bad_request": "The request cannot be read.",
-        "invalid_request": "Parameters, body or token cannot be read; `errors` lists every place of the first two.",
-    },
-    401: {
-        "unauthenticated": "There is no access token.",
-        "invalid_token": "The token is expired, revoked, or not one of ours; ask for a new one.",
-    },
-    403: {
-        "insufficient_scope": "The token lacks the scope that WWW-Authenticate names.",
-        "not_the_operator": "Only a client of the site's first tenant may do that.",
-    },
-    404: {"not_found": "There is nothing here, or nothing that you may see."},
-    405: {"method_not_allowed": "Allow lists the methods there are."},
-    409: {
-        "conflict": "Someone else changed it at the same moment; read it and try again.",
-        "feed_unknown": "The feed that the message came by is no longer in the site.",
-        "invalid_transition": "A task of this status cannot take that one.",
-        "not_decodable": "The message cannot be decoded; it can be read as raw bytes.",
-        "still_under_way": "The delivery is not finished yet, so there is nothing to send again.",
-        "too_many": "The client has as many subscriptions as it may.",
-    },
-    410: {"cursor_expired": "The cursor is too old; begin the search again."},
-    412: {"precondition_failed": "It was changed since you read it; read it again."},
-    413: {"content_too_large": "The body is larger than this server takes."},
-    415: {"unsupported_media_type": "The body must be JSON and say so."},
-    422: {"invalid_value": "The request can be read, but holds values that cannot be; `errors` lists every place."},
-    428: {"precondition_required": "Send the ETag that you read as If-Match."},
-    429: {"quota_exceeded": "Wait for the seconds of Retry-After."},
-    500: {"internal_error": "A fault of ours; the `requestId` finds it."},
-    503: {"unavailable": "It cannot be done now; wait for the seconds of Retry-After."},
-}
 
 
 def render() -> str:
@@ -111,9 +84,9 @@ def _audit(route: Route) -> str:
 def _takes(route: Route) -> str:
     parts = [f"{where} {_linked(kind)}" for where, kind in (("query", route.query), ("body", route.body)) if kind]
     if route.form:
-        parts.append("a form, as its standard says")
-    if 412 in route.fails:
-        parts.append("If-Match" if 428 in route.fails else "If-Match, where given")
+        parts.append(f"form {_linked(route.form)}")
+    if "precondition_failed" in route.fails:
+        parts.append("If-Match" if "precondition_required" in route.fails else "If-Match, where given")
     return ", ".join(parts)
 
 
@@ -143,13 +116,13 @@ def _linked(kind: type) -> str:
 
 def sent() -> list[type[Struct]]:
     """The searches and bodies of all routes, each once."""
-    return list(dict.fromkeys(kind for route in ROUTES for kind in (route.query, route.body) if kind))
+    return list(dict.fromkeys(kind for route in ROUTES for kind in (route.query, route.body, route.form) if kind))
 
 
 def given() -> list[type[Struct]]:
-    """What the routes give, each once."""
-    kinds = [kind for route in ROUTES for kind in (*(get_args(route.gives) or (route.gives,)), route.trial)]
-    return [kind for kind in dict.fromkeys(kinds) if isinstance(kind, type) and issubclass(kind, Struct)]
+    """What the routes give and what that consists of, each once."""
+    kinds = [kind for route in ROUTES for kind in (route.gives, route.trial) if kind not in (None, str, bytes)]
+    return [kind for kind in structs([*kinds, ProblemDetails, OAuthError]) if get_origin(kind) is not Page]
 
 
 def _taken() -> Iterator[str]:
@@ -191,27 +164,50 @@ def wanted(hint: Any) -> str:
     """A type in a reader's words, with its bounds."""
     origin, inner = get_origin(hint), get_args(hint)
     if origin is Annotated:
-        return wanted(inner[0]) + "".join(map(_bounds, inner[1:]))
+        return wanted(inner[0]) + "".join(_bounds(one) for one in inner[1:] if isinstance(one, Meta))
     if origin is Literal:
         return ", ".join(f"`{one}`" for one in inner)
     if origin in (Union, types.UnionType):
         return " or ".join(wanted(one) for one in inner if one not in NOTHING)
-    return f"list of {wanted(inner[0])}" if origin is tuple else WORDS[hint]
+    if origin in (tuple, list):
+        return f"list of {wanted(inner[0])}"
+    if origin is dict:
+        return f"{wanted(inner[1])} by name"
+    return _linked(hint) if isinstance(hint, type) and issubclass(hint, Struct) else WORDS[hint]
 
 
 def _bounds(meta: Meta) -> str:
     least, most = (meta.ge, meta.le) if meta.ge is not None else (meta.min_length, meta.max_length)
     if least is not None:
-        return f", {least} to {most}" if most is not None else f", {least} or more"
+        return f", {least} to {most}" if most is not None and most < LARGEST else f", {least} or more"
     return f", up to {most}" if most is not None else ""
 
 
 def _given() -> Iterator[str]:
     yield "## What is given\n"
+    yield "What is empty is left out, unless a type says of a field that it is null. Lists of codes are open: tolerate"
+    yield "what you do not know.\n"
     for kind in given():
         yield f"### {kind.__name__}\n"
         yield f"{_sentence(kind)}\n"
-        yield ", ".join(f"`{field.encode_name.rstrip('_')}`" for field in fields(kind)) + "\n"
+        yield "| field | type | |"
+        yield "|---|---|---|"
+        hints = get_type_hints(kind, include_extras=True)
+        yield from (_given_field(field, hints[field.name]) for field in fields(kind))
+        yield ""
+
+
+def _given_field(field: FieldInfo, hint: object) -> str:
+    said: list[str] = []
+    form: dict[str, Any] = {}
+    for one in metas(hint):
+        said += [one.description] if one.description else []
+        form |= one.extra_json_schema or {}
+    known = form.get(OPEN, ())
+    if known and len(known) <= SHOWN:
+        said.append(f"Known: {', '.join(f'`{one}`' for one in known)}.")
+    kind = "instant" if form.get("format") == "date-time" else wanted(hint)
+    return f"| `{field.encode_name}` | {_cell(kind)} | {_cell(' '.join(said))} |"
 
 
 def _sentence(kind: type) -> str:
@@ -228,11 +224,16 @@ def _scopes() -> Iterator[str]:
 
 def _problems() -> Iterator[str]:
     yield "## Problems\n"
-    yield "The `code` of a refusal; codes are only ever added. Of the calls under OAuth only a 429 is one of these:"
-    yield "their other errors are those of RFC 6749 section 5.2.\n"
+    yield f"A refusal is {_linked(ProblemDetails)}; its codes are only ever added. Under OAuth 400 and 401 are"
+    yield f"{_linked(OAuthError)} instead, as RFC 6749 section 5.2 has it.\n"
     yield "| status | code | what it says |"
     yield "|---|---|---|"
     yield from (f"| {status} | `{code}` | {says} |" for status, codes in CODES.items() for code, says in codes.items())
+    yield ""
+    yield "And the `code` of each of its `errors`:\n"
+    yield "| code | what it says |"
+    yield "|---|---|"
+    yield from (f"| `{code}` | {says} |" for code, says in WRONGS.items())
     yield ""
 
 

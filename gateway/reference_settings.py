@@ -1,13 +1,13 @@
 """The reference page of settings: every table of every settings file, made from the structs and their sentences."""
 
-import types
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal, Union, get_args, get_origin, get_type_hints
+from typing import get_type_hints
 
 import msgspec
 from msgspec.structs import FieldInfo, fields
 
+from gateway.forms import worded
 from gateway.settings import (
     SENTENCES,
     AuthoritySettings,
@@ -39,7 +39,6 @@ PAGES: tuple[tuple[str, tuple[tuple[str, type[Setting]], ...]], ...] = (
     ("peers/NAME.toml", (("", Peer), ("[feed]", FeedSettings), ("[authorities.NAME]", AuthoritySettings))),
     ("clients/NAME.toml", (("", ClientSettings),)),
 )
-WORDS = {str: "text", int: "number", float: "number", bool: "true or false", Path: "path"}
 HEAD = """\
 # Settings
 
@@ -63,30 +62,20 @@ def _file(name: str, tables: tuple[tuple[str, type[Setting]], ...]) -> Iterator[
 
 
 def _table(table: type[Setting]) -> Iterator[str]:
-    hints = get_type_hints(table)
+    hints = get_type_hints(table, include_extras=True)
     yield "| setting | type | default | |"
     yield "|---|---|---|---|"
     for field in fields(table):
         if field.name in SENTENCES[table]:
             yield (
-                f"| `{field.encode_name}` | {wanted(hints[field.name])} | {_default(field)} "
-                f"| {SENTENCES[table][field.name].replace('|', chr(92) + '|')} |"
+                f"| `{field.encode_name}` | {_cell(worded(hints[field.name]))} | {_default(field)} "
+                f"| {_cell(SENTENCES[table][field.name])} |"
             )
     yield ""
 
 
-def wanted(kind: object) -> str:
-    """A type in a reader's words."""
-    origin, inner = get_origin(kind), get_args(kind)
-    if origin is Literal:
-        return ", ".join(f"`{one}`" for one in inner)
-    if origin in (Union, types.UnionType):
-        return " or ".join(wanted(one) for one in inner if one is not type(None))
-    if origin is tuple:
-        return f"list of {wanted(inner[0])}"
-    if origin is dict:
-        return f"table of {wanted(inner[1])}"
-    return WORDS[kind] if isinstance(kind, type) else str(kind)
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
 
 
 def _default(field: FieldInfo) -> str:

@@ -8,11 +8,14 @@ from gateway.clock import Clock
 from gateway.settings import Site
 from gateway.store.protocol import Store
 from policies.metrics import Metrics
+from policies.tokens import Revocations
 from policies.tracing import Tracer
 
 if TYPE_CHECKING:
     from gateway.pipeline import Pipeline
+    from gateway.replays import Replays
     from gateway.trail import Trail
+    from gateway.watch import Watch
     from gateway.worker import Worker
 
 
@@ -24,6 +27,9 @@ class Services(Struct, frozen=True, kw_only=True, gc=False):
     pipeline: "Pipeline"
     worker: "Worker"
     trail: "Trail"
+    watch: "Watch"
     metrics: Metrics
+    revocations: Revocations
+    replays: "Replays"
     tracer: Tracer
     clock: Clock

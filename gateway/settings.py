@@ -1,18 +1,46 @@
 """A site is a folder of files; here it becomes one frozen object, read once and passed down.
 
-`load` reports every problem of every file at once. Each setting is a field with its default here and its sentence in
-`SENTENCES`; the reference page is generated from both, and a test counts them.
+`load` reports every problem of every file at once. Each setting is a field here, with its form (its type, `forms`), its
+default, and its sentence in `SENTENCES`; the reference page is generated from them, and a test counts them.
 """
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from canonical.datatypes import Coding
+from gateway.forms import (
+    Address,
+    Bytes,
+    Certificate,
+    Charset,
+    ClientId,
+    Count,
+    Days,
+    MessageType,
+    Rank,
+    Rate,
+    Ratio,
+    Reachable,
+    ScopeName,
+    Seconds,
+    SecretHash,
+    Sender,
+    Tenant,
+    Uri,
+    Url,
+    Zone,
+)
+from policies.retry import DEFAULT
 from transforms.hl7v2.profile import ListMode, OffsetPolicy, Profile, Registered
 
 Codes = dict[str, dict[str, Coding]]
+Wait = Annotated[float, Meta(ge=0, le=DEFAULT.horizon)]
+
+
+Role = Literal["api", "feeds", "worker"]
+ROLES: tuple[Role, ...] = ("api", "feeds", "worker")
 
 
 class Setting(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="kebab"):
@@ -22,59 +50,77 @@ class Setting(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, ren
 class Server(Setting, frozen=True):
     """[server] of isthmus.toml."""
 
-    http: str = "127.0.0.1:8080"
-    public_url: str | None = None
+    http: Address = "127.0.0.1:8080"
+    public_url: Url | None = None
     certificate: Path | None = None
     private_key: Path | None = None
-    drain_seconds: float = 20.0
-    max_body_bytes: int = 1_048_576
-    requests_per_second: float = 200.0
-    burst: int = 400
-    token_seconds: int = 300
+    drain_seconds: Annotated[float, Meta(ge=0, le=3600)] = 20.0
+    max_body_bytes: Bytes = 1_048_576
+    requests_per_second: Rate = 200.0
+    burst: Count = 400
+    token_seconds: Annotated[int, Meta(ge=1, le=86_400)] = 300
 
 
 class StoreSettings(Setting, frozen=True):
     """[store] of isthmus.toml."""
 
     path: Path = Path("data")
+    database: str | None = None
     key_file: Path | None = None
-    dedup_days: int = 7
+    dedup_days: Days = 7
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether other processes may work on the same data."""
+        return self.database is not None
 
 
 class Tracing(Setting, frozen=True):
     """[tracing] of isthmus.toml."""
 
-    otlp: str | None = None
-    ratio: float = 1.0
+    otlp: Url | None = None
+    ratio: Ratio = 1.0
 
 
 class Webhooks(Setting, frozen=True):
     """[webhooks] of isthmus.toml."""
 
-    allow: tuple[str, ...] = ()
-    timeout_seconds: float = 20.0
-    concurrency: int = 64
-    per_subscription: int = 16
-    retry_seconds: tuple[float, ...] = (0, 5, 300, 1800, 7200, 18000, 36000, 50400, 72000, 86400)
+    allow: tuple[Reachable, ...] = ()
+    timeout_seconds: Annotated[float, Meta(ge=0.1, le=3600)] = 20.0
+    concurrency: Count = 64
+    per_subscription: Count = 16
+    retry_seconds: Annotated[tuple[Wait, ...], Meta(min_length=1)] = (
+        0,
+        5,
+        300,
+        1800,
+        7200,
+        18000,
+        36000,
+        50400,
+        72000,
+        86400,
+    )
 
 
 class Intake(Setting, frozen=True):
     """[intake] of isthmus.toml: what all feeds share."""
 
-    queue: int = 4096
-    group: int = 256
+    queue: Count = 4096
+    group: Annotated[int, Meta(ge=1, le=10_000)] = 256
 
 
 class FeedSettings(Setting, frozen=True):
     """[feed] of a peer's file: its door in."""
 
-    mllp: str = "127.0.0.1:2575"
-    senders: tuple[str, ...] = ()
-    certificates: tuple[str, ...] = ()
+    mllp: Address = "127.0.0.1:2575"
+    senders: tuple[Sender, ...] = ()
+    processing_ids: tuple[Literal["P", "T", "D"], ...] = ()
+    certificates: tuple[Certificate, ...] = ()
     certificate: Path | None = None
     private_key: Path | None = None
     client_ca: Path | None = None
-    charset: str | None = None
+    charset: Charset | None = None
     offset_policy: OffsetPolicy = "zone"
     list_mode: ListMode = "auto"
     siu_creates_encounter: bool = False
@@ -84,21 +130,21 @@ class FeedSettings(Setting, frozen=True):
     unmapped: Literal["AA", "AR"] = "AA"
     unavailable: Literal["AR", "AE", "close"] = "AR"
     application_acks: Literal["connection", "off"] = "off"
-    max_bytes: int = 10_485_760
-    max_connections: int = 256
-    max_in_flight: int = 64
-    frame_seconds: float = 60.0
-    idle_seconds: float = 3600.0
+    max_bytes: Bytes = 10_485_760
+    max_connections: Count = 256
+    max_in_flight: Count = 64
+    frame_seconds: Seconds = 60.0
+    idle_seconds: Seconds = 3600.0
     strict_framing: bool = False
     commit_blocks: bool = False
-    silent_after_seconds: float | None = None
-    ranks: dict[str, int] = {}
+    silent_after_seconds: Seconds | None = None
+    ranks: dict[MessageType, Rank] = {}
 
 
 class AuthoritySettings(Setting, frozen=True):
     """[authorities.NAME] of a peer's file: what one assigning authority stands for."""
 
-    system: str
+    system: Uri
     enterprise: bool = False
     volatile: bool = False
 
@@ -106,22 +152,22 @@ class AuthoritySettings(Setting, frozen=True):
 class Peer(Setting, frozen=True):
     """peers/NAME.toml: one outside system."""
 
-    tenant: str = "main"
-    zone: str | None = None
+    tenant: Tenant = "main"
+    zone: Zone | None = None
     feed: FeedSettings | None = None
     authorities: dict[str, AuthoritySettings] = {}
-    location_zones: dict[str, str] = {}
+    location_zones: dict[str, Zone] = {}
 
 
 class ClientSettings(Setting, frozen=True):
     """clients/NAME.toml: one API consumer. The secret itself never stands in a file, only its hash."""
 
-    client_id: str
-    secret_hash: str
-    scopes: tuple[str, ...]
-    tenant: str = "main"
-    requests_per_second: float | None = None
-    burst: int | None = None
+    client_id: ClientId
+    secret_hash: SecretHash
+    scopes: Annotated[tuple[ScopeName, ...], Meta(min_length=1)]
+    tenant: Tenant = "main"
+    requests_per_second: Rate | None = None
+    burst: Count | None = None
     continues_trace: bool = False
 
     def __repr__(self) -> str:
@@ -136,7 +182,7 @@ class Main(Setting, frozen=True):
     intake: Intake = Intake()
     tracing: Tracing = Tracing()
     webhooks: Webhooks = Webhooks()
-    tenants: tuple[str, ...] = ("main",)
+    tenants: Annotated[tuple[Tenant, ...], Meta(min_length=1)] = ("main",)
 
 
 class Feed(Struct, frozen=True, kw_only=True):
@@ -156,6 +202,10 @@ class Site(Struct, frozen=True, kw_only=True):
     clients: dict[str, ClientSettings] = {}
     digest: str = ""
     files: bytes = b""
+
+    def feed(self, name: str, tenant: str) -> Feed | None:
+        """The feed of this name, if it is this tenant's."""
+        return next((one for one in self.feeds if (one.name, one.tenant) == (name, tenant)), None)
 
 
 def feed_of(name: str, peer: Peer, codes: Codes) -> Feed:
@@ -202,15 +252,16 @@ SENTENCES: dict[type[Setting], dict[str, str]] = {
     },
     StoreSettings: {
         "path": "The folder of the data, from the site folder where it is not absolute.",
+        "database": "PostgreSQL instead of the folder: env:NAME or file:PATH that hold a postgresql:// address.",
         "key_file": "32 random bytes that encrypt message bodies and records at rest; without them nothing is.",
-        "dedup_days": "How long a message is remembered in order to recognise it when it is sent again.",
+        "dedup_days": "For how long a control id that comes again is remarked on; a repeat is recognised for ever.",
     },
     Intake: {
         "queue": "How many messages may wait for a commit; further ones are declined, and their senders keep them.",
         "group": "The most messages in one commit.",
     },
     Tracing: {
-        "otlp": "The OTLP/HTTP endpoint that spans are sent to; without it none are.",
+        "otlp": "OTLP/HTTP's base URL (http://host:4318) that spans go to, at /v1/traces; without it none do.",
         "ratio": "The share of traces that are sent; those with an error are always sent.",
     },
     Webhooks: {
@@ -233,6 +284,7 @@ SENTENCES: dict[type[Setting], dict[str, str]] = {
     FeedSettings: {
         "mllp": "Where the feed listens, as host:port; feeds may share one.",
         "senders": "Who may send here, as MSH-3|MSH-4; on a shared address this is how feeds are told apart.",
+        "processing_ids": "Which messages the feed takes, by MSH-11 (P, T, D): others are refused; empty takes all.",
         "certificates": "Client certificates bound to the feed: a subject, a SHA-256, or a name (DNS:his.example.org).",
         "certificate": "The listener's TLS certificate chain (PEM); together with private-key it turns TLS on.",
         "private_key": "The key of that certificate (PEM).",
@@ -247,7 +299,7 @@ SENTENCES: dict[type[Setting], dict[str, str]] = {
         "unmapped": "What a message is answered that is kept but outside the model.",
         "unavailable": "What a sender hears while nothing can be kept: a refusal, an error, or a closed connection.",
         "application_acks": "Whether enhanced mode's application acknowledgement follows on the same connection.",
-        "max_bytes": "The largest message; a larger one is refused and its connection closed.",
+        "max_bytes": "The largest message; a larger one is refused and, where no feed there takes it, its line closed.",
         "max_connections": "How many connections may be open at once.",
         "max_in_flight": "How many messages of one connection may wait for an acknowledgement; then reading stops.",
         "frame_seconds": "How long a message may take to arrive whole.",

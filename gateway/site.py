@@ -9,41 +9,42 @@ A code file holds rows of `local,code,system,display` under that header; its nam
 import csv
 import io
 import re
+import stat
 import tarfile
 import tomllib
 from collections.abc import Iterator
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TypeVar
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 from msgspec.structs import replace
 
 from canonical.datatypes import Coding
-from gateway.scopes import SCOPES
-from gateway.settings import ClientSettings, Codes, Feed, FeedSettings, Main, Peer, Setting, Site, feed_of
+from gateway import checks
+from gateway.references import beside
+from gateway.settings import ClientSettings, Codes, Feed, Main, Peer, Setting, Site, feed_of
+from gateway.tables import TableReader, line_of, lines, meant
 
 Table = TypeVar("Table", bound=Setting)
 COLUMNS = ["local", "code", "system", "display"]
-SECRET_HASH = re.compile(r"scrypt(\$\d{1,2}){3}(\$[A-Za-z0-9+/]+=*){2}", re.ASCII)
-SHARED = (
-    *("certificate", "private_key", "client_ca", "strict_framing", "commit_blocks"),
-    *("max_connections", "max_in_flight", "frame_seconds", "idle_seconds"),
-)
+PARTS = ("peers", "clients", "codes")
+CODE_FILE = re.compile(r"HL7\d{4}|[A-Z][A-Z0-9]{2}-\d{1,3}", re.ASCII)
 FIRST_TIME = 315_532_800  # 1980: archives hold no earlier time, and ours must not depend on the clock
 
 
 class SiteProblem(msgspec.Struct, frozen=True):
-    """One thing to mend: the file, the place in it, what to do."""
+    """One thing to mend: the file, the line where it is known, the place in it, what to do."""
 
     file: str
     place: str
     detail: str
+    line: int | None = None
 
     def __str__(self) -> str:
-        return f"{self.file}: {self.place}: {self.detail}" if self.place else f"{self.file}: {self.detail}"
+        at = f"{self.file}:{self.line}" if self.line else self.file
+        return f"{at}: {self.place}: {self.detail}" if self.place else f"{at}: {self.detail}"
 
 
 class BadSite(Exception):
@@ -60,85 +61,160 @@ class _Reader:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.problems: list[SiteProblem] = []
+        self._lines: dict[Path, dict[str, int]] = {}
 
-    def complain(self, path: Path, place: str, detail: str) -> None:
-        self.problems.append(SiteProblem(str(path.relative_to(self.folder)), place, detail))
+    def complain(self, path: Path, place: str, detail: str, line: int | None = None) -> None:
+        line = line or line_of(place, self._lines.get(path, {}))
+        self.problems.append(SiteProblem(str(path.relative_to(self.folder)), place, detail, line))
+
+    def text(self, path: Path) -> str:
+        return path.read_text(encoding="utf-8-sig")
 
     def table(self, path: Path, kind: type[Table]) -> Table | None:
-        """A settings file as its struct, paths taken from the site folder."""
+        """A settings file as its struct; of what is wrong in it the defaults take the place."""
         try:
-            found = tomllib.loads(path.read_text(encoding="utf-8"))
-            return msgspec.convert(found, kind, dec_hook=self._decode, strict=False)
+            text = self.text(path)
+            found = tomllib.loads(text)
         except tomllib.TOMLDecodeError as error:
             self.complain(path, "", f"not TOML: {error}")
-        except msgspec.ValidationError as error:
-            text, _, place = str(error).partition(" - at ")
-            self.complain(path, place.strip("`").removeprefix("$."), text)
-        except (OSError, UnicodeDecodeError) as error:
-            self.complain(path, "", f"cannot be read: {type(error).__name__}")
+        except (OSError, ValueError) as error:
+            self.complain(path, "", _unreadable(error))
+        else:
+            self._lines[path] = lines(text)
+            return TableReader(self.folder, partial(self.complain, path)).table(found, kind)
         return None
 
-    def _decode(self, kind: type, value: object) -> object:
-        """Paths are the only type of ours that TOML does not know."""
-        if not isinstance(value, str):
-            raise msgspec.ValidationError("Expected a path")
-        return self.folder / Path(value).expanduser()
-
     def each(self, part: str, kind: type[Table]) -> Iterator[tuple[str, Path, Table]]:
-        for path in sorted((self.folder / part).glob("*.toml")):
+        for path in self.within(self.folder / part, ".toml"):
             if table := self.table(path, kind):
                 yield path.stem, path, table
 
     def codes(self, folder: Path) -> Codes:
-        return {path.stem: self._code_file(path) for path in sorted(folder.glob("*.csv"))}
+        return {path.stem: self._code_file(path) for path in self.within(folder, ".csv")}
+
+    def within(self, folder: Path, suffix: str) -> list[Path]:
+        """The files of a folder that are read; none where there is no such folder."""
+        try:
+            return sorted(path for path in folder.iterdir() if path.suffix == suffix)
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            self.complain(folder, "", _unreadable(error))
+            return []
 
     def _code_file(self, path: Path) -> dict[str, Coding]:
+        if not CODE_FILE.fullmatch(path.stem):
+            self.complain(path, "", "is named neither for a table (HL70278.csv) nor for a field (AIP-4.csv)")
         try:
-            rows = csv.DictReader(io.StringIO(path.read_text(encoding="utf-8-sig")), restval="")
-        except (OSError, UnicodeDecodeError) as error:
-            self.complain(path, "", f"cannot be read: {type(error).__name__}")
-            return {}
+            rows = csv.DictReader(io.StringIO(self.text(path), newline=""), restval="", strict=True)
+            return self._codings(path, rows)
+        except (OSError, ValueError, csv.Error) as error:
+            self.complain(path, "", _unreadable(error))
+        return {}
+
+    def _codings(self, path: Path, rows: "csv.DictReader[str]") -> dict[str, Coding]:
         if rows.fieldnames != COLUMNS:
-            self.complain(path, "line 1", f"the header must be {','.join(COLUMNS)}")
+            self.complain(path, "", f"the header must be {','.join(COLUMNS)}", 1)
             return {}
-        found = {}
+        found: dict[str, Coding] = {}
         for row in rows:
             local, code = row["local"].strip(), row["code"].strip()
             if not local or not code:
-                self.complain(path, f"line {rows.line_num}", "local and code must both be there")
+                self.complain(path, "", "local and code must both be there", rows.line_num)
+            elif local in found:
+                self.complain(path, "", "this local code stands here twice", rows.line_num)
+            if None in row:
+                self.complain(path, "", "has more than four columns; text with a comma stands in quotes", rows.line_num)
             found[local] = Coding(code=code, system=row["system"] or None, display=row["display"] or None)
         return found
+
+    def strays(self, peers: list[str]) -> None:
+        """Folders that look like settings and are not read."""
+        for path in sorted(self.folder.glob("*/")):
+            hint = "" if path.name in PARTS else meant(path.name, PARTS)
+            if hint and any([*path.glob("*.toml"), *path.glob("*.csv")]):
+                self.complain(path, "", f"this folder is not read{hint}")
+        for path in sorted((self.folder / "codes").glob("*/")):
+            if path.suffix != ".csv" and path.name not in peers:
+                self.complain(path, "", f"there is no peer of this name{meant(path.name, peers)}")
+
+
+class _Unpacking(_Reader):
+    """The same over an archive of `pack`, in memory: of the peers and their codes one alone."""
+
+    def __init__(self, files: bytes, name: str) -> None:
+        super().__init__(Path())
+        wanted = {Path("peers"): f"{name}.toml", Path("codes"): None, Path("codes", name): None}
+        self._files: dict[Path, bytes] = {}
+        with tarfile.open(fileobj=io.BytesIO(files)) as archive:
+            for entry in archive:
+                path = Path(entry.name)
+                if path.parent in wanted and wanted[path.parent] in (None, path.name):
+                    body = archive.extractfile(entry)
+                    self._files[path] = body.read() if body else b""
+
+    def text(self, path: Path) -> str:
+        return io.TextIOWrapper(io.BytesIO(self._files[path]), encoding="utf-8-sig").read()
+
+    def within(self, folder: Path, suffix: str) -> list[Path]:
+        return sorted(path for path in self._files if path.parent == folder and path.suffix == suffix)
+
+
+def _unreadable(error: Exception) -> str:
+    if isinstance(error, OSError):
+        return f"cannot be read ({error.strerror})"
+    return "is not UTF-8 text" if isinstance(error, UnicodeDecodeError) else f"cannot be read ({error})"
 
 
 def load(folder: Path) -> Site:
     """The site in a folder; BadSite with every problem when it cannot be served."""
-    reader = _Reader(folder.resolve())
-    if not reader.folder.is_dir():
+    if not folder.is_dir():
         raise BadSite([SiteProblem(str(folder), "", "is not a folder")])
+    reader = _Reader(folder.resolve())
+    try:
+        site = _read(reader)
+    except OSError as error:  # of the folders; what can be said of a file was said
+        raise BadSite([*reader.problems, SiteProblem(str(folder), "", _unreadable(error))]) from None
+    if reader.problems:
+        raise BadSite(sorted(reader.problems, key=lambda one: (one.file, one.line or 0)))
+    files = pack(reader.folder)
+    return replace(site, digest=sha256(files).hexdigest(), files=files)
+
+
+def remarks(folder: Path, site: Site) -> Iterator[str]:
+    """What is worth a look in a site that can be served: keys that everyone can read, folders that nobody does."""
+    main = site.main
+    keys = [main.store.key_file, main.server.private_key, *(feed.settings.private_key for feed in site.feeds)]
+    for key in dict.fromkeys(keys):
+        if key and key.stat().st_mode & stat.S_IROTH:
+            yield f"{key}: everyone on this machine can read this key; chmod o-r takes that away"
+    for part, suffix in (("peers", ".toml"), ("clients", ".toml")):
+        for path in sorted((folder / part).glob("*/")):
+            if any(path.rglob(f"*{suffix}")):
+                yield f"{path}: this folder is not read; the files of {part} stand in {part}/ itself"
+
+
+def _read(reader: _Reader) -> Site:
+    """What the files say, with the complaints at the reader."""
     path = reader.folder / "isthmus.toml"
-    main = reader.table(path, Main) if path.exists() else None
+    said = reader.table(path, Main) if path.exists() else None
     if not path.exists():
         reader.complain(path, "", "is missing")
+    tenants = said.tenants if said else None
     peers = list(reader.each("peers", Peer))
     clients = list(reader.each("clients", ClientSettings))
     feeds = _feeds(reader, peers)
-    if main:
-        _check_main(reader, path, main)
-        for name, at, peer in peers:
-            _check_peer(reader, at, name, peer, main)
-        _check_clients(reader, clients, main)
-    _check_doors(reader, feeds)
-    if reader.problems or main is None:
-        raise BadSite(reader.problems)
-    files = pack(reader.folder)
-    store = replace(main.store, path=reader.folder / main.store.path)
-    return Site(
-        main=replace(main, store=store),
-        feeds=tuple(feeds),
-        clients={client.client_id: client for _, _, client in clients},
-        digest=sha256(files).hexdigest(),
-        files=files,
-    )
+    reader.strays([one.stem for one in (reader.folder / "peers").glob("*.toml")])
+    main = said or Main()
+    database = beside(reader.folder, main.store.database)
+    store = replace(main.store, path=reader.folder / main.store.path, database=database)
+    main = replace(main, store=store)
+    checks.main_alone(main, path, reader.complain)
+    for _, at, peer in peers:
+        checks.peer_alone(peer, at, tenants, reader.complain)
+    checks.clients(clients, tenants, reader.complain)
+    checks.doors(main, feeds, reader.folder, reader.complain)
+    return Site(main=main, feeds=tuple(feeds), clients={one.client_id: one for _, _, one in clients})
 
 
 def _feeds(reader: _Reader, peers: list[tuple[str, Path, Peer]]) -> list[Feed]:
@@ -148,93 +224,6 @@ def _feeds(reader: _Reader, peers: list[tuple[str, Path, Peer]]) -> list[Feed]:
         for name, _, peer in peers
         if peer.feed
     ]
-
-
-def _check_main(reader: _Reader, path: Path, main: Main) -> None:
-    key = main.store.key_file
-    if key and not key.is_file():
-        reader.complain(path, "store.key-file", "there is no such file")
-    elif key and key.stat().st_size != 32:
-        reader.complain(path, "store.key-file", "a site key is 32 random bytes")
-    server = main.server
-    for name, file in (("certificate", server.certificate), ("private-key", server.private_key)):
-        if file and not file.is_file():
-            reader.complain(path, f"server.{name}", "there is no such file")
-    if bool(server.certificate) != bool(server.private_key):
-        reader.complain(path, "server", "certificate and private-key go together")
-    if not _is_address(server.http):
-        reader.complain(path, "server.http", "write it as host:port")
-
-
-def _check_peer(reader: _Reader, path: Path, name: str, peer: Peer, main: Main) -> None:
-    if peer.tenant not in main.tenants:
-        reader.complain(path, "tenant", "is not one of isthmus.toml's tenants")
-    for place, zone in (("zone", peer.zone), *((f"location-zones.{k}", z) for k, z in peer.location_zones.items())):
-        if zone and not _is_zone(zone):
-            reader.complain(path, place, "is not an IANA time zone")
-    if peer.feed:
-        _check_feed(reader, path, peer.feed)
-
-
-def _check_feed(reader: _Reader, path: Path, feed: FeedSettings) -> None:
-    if not _is_address(feed.mllp):
-        reader.complain(path, "feed.mllp", "write it as host:port")
-    for place in ("certificate", "private_key", "client_ca"):
-        file: Path | None = getattr(feed, place)
-        if file and not file.is_file():
-            reader.complain(path, f"feed.{place.replace('_', '-')}", "there is no such file")
-    if bool(feed.certificate) != bool(feed.private_key):
-        reader.complain(path, "feed", "certificate and private-key go together")
-    if feed.client_ca and not feed.certificate:
-        reader.complain(path, "feed.client-ca", "without certificate and private-key there is no TLS to ask in")
-    if feed.certificates and not feed.client_ca:
-        reader.complain(path, "feed.certificates", "certificates are only asked for where client-ca is set")
-
-
-def _check_clients(reader: _Reader, clients: list[tuple[str, Path, ClientSettings]], main: Main) -> None:
-    seen: set[str] = set()
-    for _, path, client in clients:
-        if client.client_id in seen:
-            reader.complain(path, "client-id", "is used by another client")
-        if client.tenant not in main.tenants:
-            reader.complain(path, "tenant", "is not one of isthmus.toml's tenants")
-        for scope in sorted(set(client.scopes) - set(SCOPES)):
-            reader.complain(path, "scopes", f"there is no scope {scope}")
-        if not SECRET_HASH.fullmatch(client.secret_hash):
-            reader.complain(path, "secret-hash", "is not a hash that `isthmus secret` prints")
-        seen.add(client.client_id)
-
-
-def _check_doors(reader: _Reader, feeds: list[Feed]) -> None:
-    """On a shared address each feed must be told apart, and transport settings must agree."""
-    shared: dict[str, list[Feed]] = {}
-    for feed in feeds:
-        if not feed.settings.mllp.endswith(":0"):
-            shared.setdefault(feed.settings.mllp, []).append(feed)
-    for address, group in shared.items():
-        vague = [feed for feed in group if not feed.settings.senders and not feed.settings.certificates]
-        if len(group) > 1 and len(vague) > 1:
-            path = reader.folder / "peers" / f"{vague[1].name}.toml"
-            reader.complain(path, "feed", f"shares {address}: name its senders or certificates")
-        for feed in group[1:]:
-            path = reader.folder / "peers" / f"{feed.name}.toml"
-            for place in SHARED:
-                if getattr(feed.settings, place) != getattr(group[0].settings, place):
-                    place = place.replace("_", "-")
-                    reader.complain(path, f"feed.{place}", f"shares {address}: must be as in {group[0].name}.toml")
-
-
-def _is_zone(name: str) -> bool:
-    try:
-        ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        return False
-    return True
-
-
-def _is_address(text: str) -> bool:
-    _, colon, port = text.rpartition(":")
-    return bool(colon) and port.isdecimal() and int(port) < 65536
 
 
 def pack(folder: Path) -> bytes:
@@ -249,9 +238,7 @@ def pack(folder: Path) -> bytes:
     return packed.getvalue()
 
 
-def unpacked(files: bytes) -> tuple[Feed, ...]:
-    """The feeds of a packed site as they were then: a kept message is read again by the files it was mapped with."""
-    with TemporaryDirectory() as folder, tarfile.open(fileobj=io.BytesIO(files)) as archive:
-        archive.extractall(folder, filter="data")
-        reader = _Reader(Path(folder))
-        return tuple(_feeds(reader, list(reader.each("peers", Peer))))
+def unpacked(files: bytes, name: str) -> Feed | None:
+    """A feed of a packed site as it was then: a kept message is read again by the files it was mapped with."""
+    reader = _Unpacking(files, name)
+    return next(iter(_feeds(reader, list(reader.each("peers", Peer)))), None)

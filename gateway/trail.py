@@ -1,15 +1,20 @@
-"""The trail of who did what: reads leave a record that is kept within 50 ms, changes wait until theirs is.
+"""The trail of who did what: reads leave a record that is kept within 50 ms, changes begin when theirs is.
 
-When records cannot be kept they wait in memory and every change is refused meanwhile; past a bound reads are refused
-too. So nothing about a person is shown or changed without a trace for longer than the bound takes to fill.
+A change leaves a record before it is made, which is kept first, and one of how it ended, which is kept within 50 ms. So
+what is refused because it cannot be recorded is not done, and what was done is answered as done; after a crash between
+the two the trail still says what was begun. While records cannot be kept they wait in memory and every change is
+refused; past a bound reads are refused too. So nothing is changed without a trace, and nothing about a person is shown
+without one for longer than the bound takes to fill.
 """
 
 import asyncio
 from collections.abc import Callable
 
+from msgspec.structs import replace
+
 from gateway.clock import MICROS
 from gateway.store.protocol import AuditRow, Store, Unavailable
-from policies.audit import AuditRecord, digest, encode
+from policies.audit import AuditOutcome, AuditRecord, digest, encode
 from policies.metrics import Metrics
 from policies.redact import log
 
@@ -17,6 +22,7 @@ FLUSH_AFTER = 0.03
 RETRY_AFTER = 1.0
 MOST_WAITING = 20_000
 MOST_AT_ONCE = 2_000
+NOT_DONE: AuditOutcome = 12  # a major failure: it was not even begun
 
 
 class Trail:
@@ -30,10 +36,7 @@ class Trail:
         self._waiting: list[AuditRecord] = []
         self._turn = asyncio.Lock()
         self._timer: asyncio.TimerHandle | None = None
-        self._flushing: asyncio.Task[None] | None = None
-
-    def start(self) -> None:
-        """Nothing runs until there is something to keep."""
+        self._flushing: asyncio.Task[bool] | None = None
 
     async def stop(self) -> None:
         """Keep what waits."""
@@ -54,15 +57,20 @@ class Trail:
         if self._timer is None:
             self._set(RETRY_AFTER if self.is_failing else FLUSH_AFTER)
 
-    async def write(self, record: AuditRecord) -> None:
-        """Leave a record and wait until it is kept; Unavailable when it cannot be now (it is tried again)."""
+    async def begin(self, record: AuditRecord) -> None:
+        """Leave a record of what is about to be done and wait until it is kept; Unavailable when it cannot be now.
+
+        Then it must not be done: once the trail is kept again, it says so.
+        """
+        if self.is_full or self.is_failing:
+            raise Unavailable("audit")
         self._waiting.append(record)
-        await self.flush()
-        if self.is_failing:
+        if not await self.flush():
+            self.note(replace(record, outcome=NOT_DONE))
             raise Unavailable("audit")
 
-    async def flush(self) -> None:
-        """Keep what waits, in its order; what cannot be kept goes on waiting."""
+    async def flush(self) -> bool:
+        """Keep what waits, in its order, and say whether all is kept; what cannot be goes on waiting."""
         async with self._turn:
             while self._waiting:
                 group = self._waiting[:MOST_AT_ONCE]
@@ -74,6 +82,7 @@ class Trail:
                 del self._waiting[: len(group)]
                 self.is_failing = False
             self.metrics.audit_backlog.set(len(self._waiting))
+            return not self._waiting
 
     def _fail(self, error: Exception) -> None:
         if not self.is_failing:

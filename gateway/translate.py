@@ -6,16 +6,19 @@ from msgspec import Struct
 
 from canonical.problems import Problem
 from canonical.settle import Refused, Working, settle
-from gateway.answers import code_for
+from gateway.answers import code_for, codes_in, reply
 from gateway.intake import Intent, read
 from gateway.settings import Feed
-from transforms.api.v1 import Resource, present
+from transforms.api.v1 import Resource, named, present
 
 STATES = {"mapped": "applied", "failed": "parked"}
 
 
 class Translation(Struct, frozen=True, kw_only=True, rename="camel"):
-    """One message as canonical records in the form of API v1, as if nothing had been heard before it."""
+    """One message as canonical records in the form of API v1, as if nothing had been heard before it.
+
+    `ack` is the code that its sender hears first; empty where it hears none.
+    """
 
     type: str
     control_id: str
@@ -46,12 +49,13 @@ def translation(intent: Intent) -> Translation:
             events = [event.type for event in settled.events]
     if intent.problem and intent.problem not in problems:
         problems.append(intent.problem)
+    code = code_for(intent.verdict, intent.feed.settings, problems)
     return Translation(
-        type=f"{head.message_type}^{head.event}" if head else "",
+        type=f"{head.message_type}^{head.event}".rstrip("^") if head else "",
         control_id=head.control_id if head else "",
         state=STATES.get(intent.verdict, intent.verdict),
-        ack=code_for(intent.verdict, intent.feed.settings, problems),
+        ack=next(codes_in(reply(intent, code, problems)), ""),
         records=records,
         events=events,
-        problems=problems,
+        problems=[named(problem) for problem in problems],
     )

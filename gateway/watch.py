@@ -5,8 +5,9 @@ The pace of a feed takes weeks to learn, so it is kept and survives a restart, a
 
 import asyncio
 import itertools
+import secrets
 from collections import Counter
-from collections.abc import Coroutine, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 
 import msgspec
 
@@ -22,6 +23,9 @@ from policies.silence import Memory, Pace, Silence
 
 EVERY = 2.0
 KEPT_EVERY = 1800  # rounds
+OVERLAP = 10 * MICROS  # what was received before and committed after the last look
+TELLING = 60 * MICROS  # how long a process may take to tell what it noticed
+TOLD = 7 * 86_400 * MICROS  # how long others know that it was told
 SUBSCRIPTION_STATES = ("active", "paused", "disabled")
 
 
@@ -29,14 +33,24 @@ class Watch:
     """The rounds of a watchman, every two seconds."""
 
     def __init__(
-        self, feeds: Sequence[Feed], opened: Sequence[Door], pipeline: Pipeline, store: Store, metrics: Metrics
+        self,
+        feeds: Sequence[Feed],
+        opened: Sequence[Door],
+        pipeline: Pipeline,
+        store: Store,
+        metrics: Metrics,
+        shared: bool = False,
     ) -> None:
         self.feeds = {feed.name: feed for feed in feeds}
         self.doors = opened
         self.pipeline = pipeline
         self.store = store
         self.metrics = metrics
+        self.chores: list[Callable[[float], Coroutine[None, None, None]]] = []  # what others want done in each round
         self.silences = {feed.name: Silence(Pace(ceiling=feed.settings.silent_after_seconds)) for feed in feeds}
+        self.shared = shared  # whether other processes hear these feeds too
+        self.name = secrets.token_hex(8)
+        self._looked_at = pipeline.clock()
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -75,9 +89,21 @@ class Watch:
     async def go_round(self) -> None:
         """Look at every feed, and at everything that waits."""
         now = self.pipeline.clock()
+        if self.shared:
+            await self._safely(self._hear_others(now))
         for name, silence in self.silences.items():
             await self._safely(self._listen(name, silence, now))
         await self._safely(self._measure(now))
+        for chore in self.chores:
+            await self._safely(chore(now / MICROS))
+
+    async def _hear_others(self, now: int) -> None:
+        """What came in by other processes since the last rounds."""
+        for tenant in {feed.tenant for feed in self.feeds.values()}:
+            for name, at in (await self.store.heard(tenant, self._looked_at - OVERLAP)).items():
+                if name in self.silences and at / MICROS > (self.silences[name].memory.heard or 0):
+                    self.heard(name, at)
+        self._looked_at = now
 
     async def _safely(self, work: Coroutine[None, None, None]) -> None:
         """A round that fails costs itself, never the watch."""
@@ -99,12 +125,20 @@ class Watch:
         elif change := silence.check(now / MICROS):
             kind = "feed.silent" if change == "silent" else "feed.resumed"
             try:
-                await self.pipeline.announce([self.pipeline.event(kind, self.feeds[name].tenant, name, name)])
+                await self._tell(kind, name, now)
             except Exception:
                 silence.unsaid(change)
                 raise
-            await self._keep([name])
         self._show(name)
+
+    async def _tell(self, kind: str, name: str, now: int) -> None:
+        """Put it into the feed of events, unless another process that noticed it too is doing that or has done it."""
+        alarm = f"{kind}:{name}:{self.silences[name].memory.missed}"
+        if await self.store.lease(alarm, self.name, now + TELLING, now):
+            await self.pipeline.announce([self.pipeline.event(kind, self.feeds[name].tenant, name, name)])
+            log(kind, level="warning" if kind == "feed.silent" else "info", feed=name)
+            await self.store.lease(alarm, self.name, now + TOLD, now)
+            await self._keep([name])
 
     def _is_held(self, name: str) -> bool:
         return "intake" in self.pipeline.switches or f"feed:{name}" in self.pipeline.switches
@@ -125,7 +159,7 @@ class Watch:
         self.metrics.queue_depth.child("parked").set(backlog.parked)
         oldest = backlog.oldest_since
         self.metrics.queue_age.child("deliveries").set(max(0, now - oldest) / MICROS if oldest else 0)
-        tasks = await self.store.open_tasks()
+        tasks = await self.store.waiting_tasks()
         for queue in QUEUES:
             self.metrics.tasks_open.child(queue).set(tasks.get(queue, 0))
         states = Counter[str](one.state for one in await self.store.subscriptions())

@@ -7,6 +7,7 @@ it is claimed again, and the same webhook-ids go out once more.
 
 import asyncio
 import random
+import secrets
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Self
@@ -15,10 +16,11 @@ from msgspec.structs import replace
 
 from canonical.events import Event
 from canonical.outcome import Outcome
+from gateway.clients import Clients
 from gateway.clock import MICROS, Clock
 from gateway.delivery import Courier, Present, Result
 from gateway.outbound import Send, allow_list, client, outbound
-from gateway.parking import disable, raise_task
+from gateway.parking import LACKING, disable, raise_task, resume
 from gateway.receivers import Receiver, Receivers
 from gateway.resend import advance
 from gateway.settings import Webhooks
@@ -37,6 +39,7 @@ POLL_SECONDS = 0.5  # the net under wake-ups, and what a retry may be late by
 ROUND_SECONDS = 0.004  # under load, rounds and conclusions wait for company: each is a commit
 LOOK_AROUND = MICROS
 LEASE_MARGIN = 20 * MICROS
+JOB_LEASE = 30 * MICROS
 LONGEST_REST = 3600 * MICROS
 FAILING = 120 * 3600 * MICROS
 CODES = {"park": "DLV-PARKED", "disable": "DLV-GONE"}
@@ -56,16 +59,19 @@ class Worker:
         metrics: Metrics | None = None,
         tracer: Tracer | None = None,
         present: Present | None = None,
+        clients: Clients | None = None,
     ) -> None:
         self.store, self.clock, self.settings = store, clock, settings
         self.on_events: list[Callable[[Sequence[Event]], None]] = []
         schedule = Schedule(waits=settings.retry_seconds)
         self._courier = Courier(store, post, clock, dice, schedule, metrics, tracer, present)
-        self._receivers = Receivers(store, settings.per_subscription)
+        self._receivers = Receivers(store, settings.per_subscription, clients)
         self._patience = settings.timeout_seconds + 1
         self._lease = int(settings.timeout_seconds * MICROS) + LEASE_MARGIN
         self._close: Callable[[], Awaitable[None]] | None = None
+        self.name = secrets.token_hex(8)
         self._jobs: list[Job] = []
+        self._held: set[str] = set()  # the leases of jobs
         self._looked_at = 0
         self._flights: set[asyncio.Task[None]] = set()
         self._results: list[Result] = []
@@ -83,6 +89,7 @@ class Worker:
         metrics: Metrics,
         pipeline: "Pipeline | None" = None,
         present: Present = v1.present,
+        clients: Clients | None = None,
     ) -> Self:
         """The worker with its real client; whoever hears the pipeline's events hears the worker's too."""
 
@@ -91,7 +98,17 @@ class Worker:
 
         webhooks = client(allow_list(settings.allow), settings.timeout_seconds, settings.concurrency, seconds)
         post = outbound(webhooks, CircuitConfig(), seconds, random.random)
-        worker = cls(store, post, clock, random.random, settings, metrics=metrics, tracer=tracer, present=present)
+        worker = cls(
+            store,
+            post,
+            clock,
+            random.random,
+            settings,
+            metrics=metrics,
+            tracer=tracer,
+            present=present,
+            clients=clients,
+        )
         worker._close = webhooks.close
         if pipeline is not None:
             worker.on_events = pipeline.on_events
@@ -104,19 +121,9 @@ class Worker:
         self._woken.set()
 
     def refresh(self) -> None:
-        """Subscriptions, switches or jobs have changed: look at them before anything else is claimed."""
+        """Subscriptions or jobs have changed: look at them before anything else is claimed."""
         self._looked_at = 0
         self._woken.set()
-
-    async def pause(self, name: str, by: str) -> None:
-        """Hold `deliveries` or `subscription:ID`; what is under way is finished."""
-        await self.store.set_switch(name, by)
-        self.refresh()
-
-    async def release(self, name: str) -> None:
-        """Take up again what was held."""
-        await self.store.set_switch(name, None)
-        self.refresh()
 
     async def test(self, subscription: Subscription, event: Event) -> Outcome:
         """Send one event now, whatever the subscription's state, and keep nothing of it."""
@@ -140,6 +147,12 @@ class Worker:
         concluding.cancel()
         await asyncio.gather(concluding, return_exceptions=True)
         await self._safely(self._conclude)
+        await self._safely(self._note)
+        await self._safely(self._let_go)
+
+    async def _note(self) -> bool:
+        await self._receivers.note()
+        return True
 
     async def stop(self, within: float = float("inf")) -> None:
         """Claim nothing more, finish and keep what is under way; what does not end within that time is cut off."""
@@ -186,12 +199,23 @@ class Worker:
     async def _look_around(self, now: int) -> None:
         """Read what people decide; what has failed for too long is disabled."""
         self._looked_at = now
+        await self._receivers.note()
         self._jobs = [job for job in await self.store.jobs() if job.kind == "resend"]
-        for subscription in await self._receivers.refresh():
+        for kept, subscription in await self._receivers.refresh():
+            if kept.state != subscription.state:
+                await self._follow_client(subscription, now)
             since = subscription.failing_since
             if since is not None and now - since > FAILING and subscription.state == "active":
                 await self._tell(subscription, "DLV-FAILING", now)
                 await self._disable(subscription, "failing", now)
+
+    async def _follow_client(self, subscription: Subscription, now: int) -> None:
+        """Keep what became of a subscription whose client is gone, or is back."""
+        if subscription.state == "disabled":
+            await self._tell(subscription, LACKING, now)
+            await disable(self.store, subscription, subscription.reason or "", now)
+        else:
+            self._hear(await resume(self.store, subscription, now))
 
     # -- claim and deliver
 
@@ -239,12 +263,42 @@ class Worker:
     async def _resend(self) -> bool:
         """Give each job a page, as long as fresh deliveries do not wait for it."""
         due = [job for job in self._jobs if self._receivers.are_at_ease(job.tenant)]
-        for job in due:
-            self._jobs.remove(job)
-            advanced = await advance(self.store, job)
-            if advanced.state == "running":
-                self._jobs.append(advanced)
+        for known in due:
+            self._jobs.remove(known)
+            if (job := await self._taken(known)) is not None:
+                self._jobs.append(await self._advanced(job))
         return bool(due)
+
+    async def _advanced(self, job: Job) -> Job:
+        """The job a page further; one that cannot go on ends as failed, and no other waits for it."""
+        try:
+            return await advance(self.store, job)
+        except Unavailable:
+            raise
+        except Exception as error:
+            log("resend.ended", level="error", error=error)
+            failed = replace(job, state="failed")
+            await self.store.put_job(failed)
+            return failed
+
+    async def _taken(self, known: Job) -> Job | None:
+        """A job as it stands, ours for a while; None where another process does it, or it is done."""
+        lease = f"job:{known.id}"
+        if not await self.store.lease(lease, self.name, self.clock() + JOB_LEASE, self.clock()):
+            return None
+        self._held.add(lease)
+        job = await self.store.job(known.tenant, known.id)
+        if job is not None and job.state == "running":
+            return job
+        await self.store.lease(lease, self.name, 0, self.clock())
+        self._held.discard(lease)
+        return None
+
+    async def _let_go(self) -> bool:
+        """Another process may go on with the jobs at once."""
+        for lease in self._held:
+            await self.store.lease(lease, self.name, 0, self.clock())
+        return True
 
     # -- conclude
 
@@ -275,7 +329,9 @@ class Worker:
         return True
 
     async def _tell(self, subscription: Subscription, code: str, now: int, traceparent: str | None = None) -> None:
-        events = await raise_task(self.store, subscription, code, now, traceparent)
+        self._hear(await raise_task(self.store, subscription, code, now, traceparent))
+
+    def _hear(self, events: Sequence[Event]) -> None:
         for hear in self.on_events if events else ():
             hear(events)
 

@@ -20,7 +20,8 @@ class AuditRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     """One access, also a denied one.
 
     `action` and `outcome` are FHIR's (create, read, update, delete, execute; 0 success, 4 minor, 8 serious, 12 major
-    failure); `what` is a route template or a command; `patients` are named whenever they are known;
+    failure). A change leaves two: one without an outcome before it is made, one with it afterwards; they have the same
+    `trace`. `what` is a route template or a command; `patients` are named whenever they are known;
     `query` is a search's parameters in base64 and is for the audit's readers only. `content` is the hash of what came
     in or went out.
     """
@@ -30,7 +31,7 @@ class AuditRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     tenant: str
     action: Action
     what: str
-    outcome: AuditOutcome
+    outcome: AuditOutcome | None
     records: tuple[str, ...] = ()
     patients: tuple[str, ...] = ()
     purpose: str | None = None

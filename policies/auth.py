@@ -49,13 +49,18 @@ def allows(principal: Principal, scope: str) -> bool:
     return scope in principal.scopes or ADMIN in principal.scopes
 
 
+def has(client: Client, scopes: frozenset[str]) -> bool:
+    """Whether a client may have all of these scopes; an admin may have any."""
+    return scopes <= client.scopes or ADMIN in client.scopes
+
+
 def granted(client: Client, requested: str | None) -> frozenset[str] | None:
     """The scopes a token gets (RFC 6749 section 3.3): what was asked for, else all; None for `invalid_scope`."""
     if requested is None:
         return client.scopes
     asked = frozenset(requested.split(" "))
     well_formed = all(scope and set(scope) <= SCOPE_CHARACTERS for scope in asked)
-    return asked if well_formed and (asked <= client.scopes or ADMIN in client.scopes) else None
+    return asked if well_formed and has(client, asked) else None
 
 
 def hash_secret(secret: str, salt: bytes) -> str:

@@ -1,10 +1,13 @@
 """The policies as ASGI frames: each is a closure made once when the app is wired, and asks a pure neighbour.
 
 They know no route and write no body: a refusal goes to the app's one `reply`. Litestar takes each as a
-middleware (`app` is the keyword it uses), and `compose` takes them round any other ASGI app.
+middleware (`app` is the keyword it uses), and `compose` takes them round any other ASGI app. What a frame says in the
+headers of the answer it lays down in `scope["state"]["headers"]`; `headed`, the outermost, sends them: one look at
+what is sent instead of one for each frame.
 """
 
-from collections.abc import Callable, Container
+from collections.abc import Awaitable, Callable, Container, Sequence
+from typing import Any
 
 from policies.auth import Challenges, Principal, allows, bearer_token
 from policies.call import App, Receive, Reply, Scope, Send
@@ -14,15 +17,50 @@ from policies.tokens import TokenRefused, Verifier
 from policies.tracing import Trace, Tracer
 
 Clock = Callable[[], float]
+Stands = Callable[[Principal], Awaitable[bool]]
 Frame = Callable[[App], App]
-PRIVATE = [(b"cache-control", b"no-store"), (b"vary", b"Authorization")]
+Headers = Sequence[tuple[bytes, bytes]]
+PRIVATE = ((b"cache-control", b"no-store"), (b"vary", b"Authorization"))
 
 
-def authenticate(verifier: Verifier, challenges: Challenges, clock: Clock, reply: Reply) -> Frame:
-    """Let in who bears a valid token, as `scope["state"]["principal"]`; answers are never kept by a cache."""
+def headed(fixed: Headers) -> Frame:
+    """A state of its own for every request, and on every answer what is fixed, its id and what the frames laid down.
+
+    An answer that says nothing of caches is kept by none.
+    """
+
+    def frame(app: App) -> App:
+        async def dressed(scope: Scope, receive: Receive, send: Send) -> None:
+            headers = [*fixed]
+            state = scope["state"] = {"headers": headers}
+
+            async def sending(message: dict[str, Any]) -> None:
+                if message["type"] == "http.response.start":
+                    state["status"] = message["status"]
+                    if trace := state.get("trace"):
+                        headers.append((b"x-request-id", trace.id.encode()))
+                    headers.extend(message["headers"])
+                    if PRIVATE[0] not in headers and not any(name == b"cache-control" for name, _ in headers):
+                        headers.append(PRIVATE[0])
+                    message["headers"] = headers
+                await send(message)
+
+            await app(scope, receive, sending)
+
+        return dressed
+
+    return frame
+
+
+def authenticate(verifier: Verifier, stands: Stands, challenges: Challenges, clock: Clock, reply: Reply) -> Frame:
+    """Let in who bears a valid token, as `scope["state"]["principal"]`; answers are never kept by a cache.
+
+    `stands` says whether its client may still have it: a token does not outlive the client or its scopes.
+    """
 
     def frame(app: App) -> App:
         async def authenticated(scope: Scope, receive: Receive, send: Send) -> None:
+            state = scope["state"]
             try:
                 token = bearer_token(scope["headers"])
             except ValueError:
@@ -30,10 +68,14 @@ def authenticate(verifier: Verifier, challenges: Challenges, clock: Clock, reply
             if token is None:
                 return await reply(scope, send, challenges.missing())
             try:
-                scope.setdefault("state", {})["principal"] = verifier.verify(token, clock())
+                principal = verifier.verify(token, clock())
+                if not await stands(principal):
+                    raise TokenRefused("The access token's client may no longer have it.")
             except TokenRefused as refused:
                 return await reply(scope, send, challenges.invalid(refused.reason))
-            return await app(scope, receive, adding(PRIVATE, send))
+            state["principal"] = principal
+            state["headers"] += PRIVATE
+            return await app(scope, receive, send)
 
         return authenticated
 
@@ -82,7 +124,8 @@ def throttle(
             if not verdict.allowed:
                 metrics.throttled.child(verdict.limit).inc()
                 return await reply(scope, send, limits.refusal(verdict))
-            return await app(scope, receive, adding(limits.headers(verdict), send))
+            scope["state"]["headers"] += limits.headers(verdict)
+            return await app(scope, receive, send)
 
         return throttled
 
@@ -94,7 +137,7 @@ def observe(tracer: Tracer, metrics: Metrics, route: Callable[[Scope], str], clo
 
     The caller is unknown yet, so its own trace is kept as a link only (W3C Trace Context, section on restarts); who
     turns out to be trusted with that goes on in it (`continued`).
-    `route` gives the template, never the path, once the app has routed.
+    `route` gives the template, never the path, once the app has routed. Stands inside `headed`.
     """
 
     def frame(app: App) -> App:
@@ -103,20 +146,11 @@ def observe(tracer: Tracer, metrics: Metrics, route: Callable[[Scope], str], clo
                 return await app(scope, receive, send)
             started = clock()
             theirs = tracer.link(scope["headers"])
-            trace = tracer.start("http.request", kind="server", links=theirs)
-            scope.setdefault("state", {})["trace"] = trace
-            status = 500
-
-            async def watched(message: dict[str, object]) -> None:
-                nonlocal status
-                if message["type"] == "http.response.start":
-                    status = int(str(message["status"]))
-                await send(message)
-
+            trace = scope["state"]["trace"] = tracer.start("http.request", kind="server", links=theirs)
             try:
-                return await app(scope, receive, watched)
+                return await app(scope, receive, send)
             finally:
-                template, method = route(scope), scope["method"]
+                template, method, status = route(scope), scope["method"], scope["state"].get("status", 500)
                 metrics.request(template, method, status, clock() - started)
                 outcome = "error" if status >= 500 else "ok"
                 code = f"http_{status}" if status >= 500 else None
@@ -125,14 +159,3 @@ def observe(tracer: Tracer, metrics: Metrics, route: Callable[[Scope], str], clo
         return observed
 
     return frame
-
-
-def adding(headers: list[tuple[bytes, bytes]], send: Send) -> Send:
-    """A send that adds headers to the answer."""
-
-    async def sending(message: dict[str, object]) -> None:
-        if message["type"] == "http.response.start":
-            message["headers"] = [*message.get("headers", ()), *headers]  # type: ignore[misc]  # ASGI: a list of pairs
-        await send(message)
-
-    return sending

@@ -7,7 +7,15 @@ A label value outside its set is counted as `other`. Children are resolved once 
 from collections.abc import Sequence
 from typing import Final, Generic, NamedTuple, TypeVar
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    ProcessCollector,
+    disable_created_metrics,
+    generate_latest,
+)
 
 from policies.public import ACK, CODE, MESSAGE_TYPE, METHOD, ROUTE, Shape
 
@@ -16,6 +24,8 @@ Measure = TypeVar("Measure", Counter, Gauge, Histogram)
 OTHER: Final = "other"
 MOST_CHILDREN: Final = 2000
 HTTP_SECONDS: Final = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10)
+# Of those, what tells a fast request from a slow one: each route has them once for every status it answers with.
+REQUEST_SECONDS: Final = (0.005, 0.025, 0.1, 0.5, 2.5, 10)
 LATENCY_SECONDS: Final = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15, 60, 300, 1800, 7200)
 COMMIT_SECONDS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1)
 ACK_SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
@@ -63,6 +73,7 @@ class Metrics:
     """Every measure of one process, in a registry of its own."""
 
     def __init__(self) -> None:
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # a line beside every counter and histogram, which says when this process began
         self.registry = CollectorRegistry()
         self.described: list[Described] = []
         ProcessCollector(registry=self.registry)
@@ -71,7 +82,8 @@ class Metrics:
         self.messages = counter(
             "messages",
             "Messages that came, by what became of them: a state (`applied`, `unmapped`, `parked`, `refused`), "
-            "`duplicate`, `declined` (not kept; its sender tries again), `turned_away` (no feed takes it).",
+            "`duplicate`, `declined` (not kept; its sender tries again), `turned_away` (no feed takes it), `oversize` "
+            "(longer than `max-bytes`, and not kept).",
             feed=CODE,
             type=MESSAGE_TYPE,
             outcome=CODE,
@@ -83,7 +95,13 @@ class Metrics:
             feed=CODE,
             reason=CODE,
         )
-        self.acks = counter("acks", "Acknowledgements by their code, without those of duplicates.", feed=CODE, code=ACK)
+        self.acks = counter(
+            "acks",
+            "Acknowledgements that were sent, by their code: also to what came again, and to what was not kept. What "
+            "no feed takes is counted under the first of its port.",
+            feed=CODE,
+            code=ACK,
+        )
         self.ack_latency = self._histogram(
             "feed_to_ack_seconds",
             "From a message's receipt to its acknowledgement, which waits for the commit.",
@@ -95,7 +113,7 @@ class Metrics:
         )
         self.mllp_faults = counter(
             "mllp_faults",
-            "Framing and connection faults; of a port that feeds share, under the first.",
+            "Framing faults, and TLS handshakes that failed (`tls`); of a port that feeds share, under the first.",
             feed=CODE,
             fault=CODE,
         )
@@ -143,7 +161,7 @@ class Metrics:
         self.http = self._histogram(
             "http_server_request_duration_seconds",
             "Time of one HTTP request; its `_count` is the number of requests.",
-            HTTP_SECONDS,
+            REQUEST_SECONDS,
             prefix="",
             http_route=ROUTE,
             http_request_method=METHOD,

@@ -14,6 +14,7 @@ from typing import Final
 
 from canonical.events import EVENTS
 from canonical.ids import CROCKFORD, PREFIXES
+from canonical.problems import CODES as PROBLEMS
 
 Shape = Callable[[object], bool]
 Value = str | int | float | bool
@@ -57,6 +58,8 @@ TOKEN = _text(r"[a-z]{3}_[0-9a-f]{8}")
 HEX = _text(r"[0-9a-f]{32}|[0-9a-f]{64}")
 EVENT_TYPE = _text("|".join(map(re.escape, EVENTS)))
 MESSAGE_TYPE = _text(rf"({MESSAGE_CODES})([\^_][A-Z]\d\d(\^({MESSAGE_CODES})_[A-Z]\d\d)?)?")
+PROBLEM = _text("|".join(map(re.escape, PROBLEMS)))
+ADDRESS = _text(r"(\d{1,3}\.){3}\d{1,3}|(?=.*:.*:)[0-9a-f:.]{2,45}(%[a-z0-9]{1,15})?")
 ACK = _text(r"[AC][AER]")
 ROUTE = _text(r"/|(/v\d{1,2}|/[$_.]?[a-z][a-z_.\-]*|/\{[a-z_]+(:[a-z]+)?\})+/?")
 METHOD = _text(r"GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS|_OTHER")
@@ -76,6 +79,8 @@ SHAPES: Final[dict[str, Shape]] = {
     **_all("message delivery subscription task record subject patient id", _either(OUR_ID, TOKEN)),
     **_all("trace digest", HEX),
     "type": _either(EVENT_TYPE, MESSAGE_TYPE),
+    "problem": PROBLEM,
+    "address": ADDRESS,
     "ack": ACK,
     "route": ROUTE,
     "method": METHOD,

@@ -69,16 +69,23 @@ def decide(
             return Decision(verb="park", why="ambiguous")
     if outcome.attempted and attempt >= len(schedule.waits):
         return Decision(verb="park", why="tries_used_up")
-    after = wait(outcome, attempt, schedule, dice)
-    if elapsed + after > schedule.horizon:
+    left = schedule.horizon - elapsed
+    after = wait(outcome, attempt, schedule, dice, left)
+    if after > left:
         return Decision(verb="park", why="too_late")
     return Decision(verb="retry", after=after, why=outcome.code)
 
 
-def wait(outcome: Outcome, attempt: int, schedule: Schedule, dice: float) -> float:
-    """Seconds until the next try: dice only ever lengthen it, so never earlier than Retry-After."""
-    planned = schedule.waits[attempt] if outcome.attempted else RECHECK
+def wait(outcome: Outcome, attempt: int, schedule: Schedule, dice: float, left: float) -> float:
+    """Seconds until the next try: dice only ever lengthen it, so it is never earlier than Retry-After.
+
+    Who asks to be left alone for longer than is `left` is tried once more at the very end.
+    """
+    stretch = 1 + schedule.jitter * dice
+    planned = (schedule.waits[attempt] if outcome.attempted else RECHECK) * stretch
     asked = outcome.retry_after
-    if asked is not None and (asked > planned or not outcome.attempted):
-        planned = asked
-    return planned * (1 + schedule.jitter * dice)
+    if asked is None or planned > left:
+        return planned
+    if not outcome.attempted:
+        return min(asked * stretch, left)
+    return max(planned, min(asked * stretch, left))

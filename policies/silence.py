@@ -37,11 +37,13 @@ class Memory(Struct, kw_only=True):
     """What a detector knows, in a form that can be stored.
 
     `heard` is when the last message came; `last` is since when quiet is counted, which may be later (`resume`).
+    `missed` is what `heard` was when the feed last fell silent: those who listen to one feed name its silence by it.
     """
 
     usual: list[float] = field(default_factory=lambda: [UNKNOWN] * HOURS)
     last: float | None = None
     heard: float | None = None
+    missed: float | None = None
     hour: int = 0
     longest: float = 0.0
     silent: bool = False
@@ -74,7 +76,7 @@ class Silence:
             return "back"
         if memory.silent or memory.last is None or now - memory.last <= self.threshold(now):
             return None
-        memory.silent = True
+        memory.silent, memory.missed = True, memory.heard
         return "silent"
 
     def unsaid(self, change: Change) -> None:

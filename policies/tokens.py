@@ -100,8 +100,9 @@ class Revocations:
         self._clients: dict[str, float] = {}
 
     def revoke_token(self, token_id: str, expires: float) -> None:
-        self._tokens[token_id] = expires
-        self.epoch += 1
+        if self._tokens.get(token_id) != expires:
+            self._tokens[token_id] = expires
+            self.epoch += 1
 
     def revoke_client(self, client_id: str, issued_before: float) -> None:
         """Take back every token of a client issued before a moment."""
@@ -113,6 +114,12 @@ class Revocations:
 
     def forbid(self, claims: Claims) -> bool:
         return claims.jti in self._tokens or claims.iat < self._clients.get(claims.client_id, 0.0)
+
+
+def principal_of(claims: Claims) -> Principal:
+    """Who a token speaks for."""
+    scopes = frozenset(claims.scope.split())
+    return Principal(client_id=claims.client_id, tenant=claims.tenant, scopes=scopes, token_id=claims.jti)
 
 
 class TokenCache:
@@ -152,8 +159,7 @@ class Verifier:
         if held is not None and held[1] > now and held[2] == self._revocations.epoch:
             return held[0]
         claims = self.claims(token, now)
-        scopes = frozenset(claims.scope.split())
-        principal = Principal(client_id=claims.client_id, tenant=claims.tenant, scopes=scopes, token_id=claims.jti)
+        principal = principal_of(claims)
         self._cache.keep(key, principal, min(claims.exp, now + REMEMBER), self._revocations.epoch)
         return principal
 

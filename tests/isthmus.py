@@ -11,9 +11,10 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from copy import copy
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 from policies.auth import hash_secret
 
@@ -83,6 +84,7 @@ class Isthmus:
         self.http = free_port()
         self.ports: dict[str, int] = {}  # of each peer's feed
         self.log = folder / "isthmus.log"
+        self._arguments: tuple[str, ...] = ()
         self._process: subprocess.Popen[bytes] | None = None
         self._tokens: dict[str, str] = {}
         key = folder / "site.key"
@@ -144,6 +146,15 @@ class Isthmus:
 
     # -- the process
 
+    def beside(self, role: str) -> Self:
+        """Another process of the same site, which does one thing."""
+        other = copy(self)
+        other.http = free_port()
+        other.log = self.folder / f"{role}-{other.http}.log"
+        other._arguments = ("--role", role, "--http", f"127.0.0.1:{other.http}")
+        other._process, other._tokens = None, {}
+        return other
+
     @property
     def pid(self) -> int:
         """The running process."""
@@ -152,9 +163,18 @@ class Isthmus:
 
     def start(self) -> None:
         """Start, and wait until it is ready."""
-        command = [sys.executable, "-m", "gateway.cli", "serve", str(self.folder / "site")]
+        self.launch()
+        self.ready()
+
+    def launch(self) -> None:
+        """Start, and no waiting."""
+        command = [sys.executable, "-m", "gateway.cli", "serve", str(self.folder / "site"), *self._arguments]
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(command, stdout=log, stderr=log, env=os.environ | QUICK_SPANS)
+
+    def ready(self) -> None:
+        """Wait until it is ready."""
+        assert self._process
         deadline = time.monotonic() + STARTS_WITHIN
         while time.monotonic() < deadline:
             if self._process.poll() is not None:
@@ -258,11 +278,21 @@ class Isthmus:
 @contextmanager
 def running(isthmus: Isthmus) -> Iterator[Isthmus]:
     """Started for a while and killed at the end of it; its log must hold no traceback and no fault of ours."""
-    isthmus.start()
-    try:
+    with together(isthmus):
         yield isthmus
-    finally:
-        isthmus.kill()
-    log = isthmus.log.read_text()
-    assert "Traceback" not in log
-    assert '"level":"error"' not in log
+
+
+@contextmanager
+def together(*processes: Isthmus) -> Iterator[None]:
+    """As `running`, for several that start at once."""
+    with ExitStack() as ending:
+        for one in processes:
+            one.launch()
+            ending.callback(one.kill)
+        for one in processes:
+            one.ready()
+        yield
+    for one in processes:
+        log = one.log.read_text()
+        assert "Traceback" not in log
+        assert '"level":"error"' not in log

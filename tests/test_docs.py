@@ -15,7 +15,6 @@ from gateway.answers import code_for
 from gateway.api import ROUTES
 from gateway.frames import messages
 from gateway.intake import Verdict
-from gateway.pipeline import STATES
 from gateway.problems import ProblemDetails
 from gateway.reference_commands import commands
 from gateway.reference_settings import PAGES
@@ -25,6 +24,8 @@ from gateway.routes.oauth import Token
 from gateway.routes.reading import from_json, from_query
 from gateway.routes.serving import Route
 from gateway.settings import SENTENCES, FeedSettings, Main, Peer, Setting, feed_of
+from gateway.settling import STATES
+from gateway.tables import TableReader
 from gateway.translate import translate
 from policies.metrics import Metrics
 from policies.signing import Hmac, new_secret, sign
@@ -194,9 +195,12 @@ def test_json_can_be_read(place: str, code: str) -> None:
 def test_settings_that_are_shown_are_settings(place: str, code: str) -> None:
     """Every settings file in the docs would be accepted."""
     found = tomllib.loads(code)
-    kind: type[Setting] = Main if {"server", "store"} & set(found) else Peer
+    kind: type[Setting] = Main if set(Main.__struct_encode_fields__) & set(found) else Peer
+    wrong: list[str] = []
 
-    assert isinstance(msgspec.convert(found, kind, dec_hook=lambda kind, value: kind(value)), kind), place
+    TableReader(Path(), lambda *said: wrong.append(": ".join(said))).table(found, kind)
+
+    assert not wrong, place
 
 
 def calls_of_the_guide() -> list[str]:

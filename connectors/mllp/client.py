@@ -4,7 +4,7 @@ Every failure says whether the receiver may have kept the message; nothing is ev
 the owner knows whether that is safe.
 
     MllpError
-    ├── Unreachable   transient: no connection, nothing was sent
+    ├── Unreachable   transient: no connection, or no TLS over it; nothing was sent
     ├── Declined      transient: the receiver said with a commit block that it kept nothing (MLLP Release 2)
     └── Unanswered    ambiguous: sent, and then
         ├── TimedOut      no acknowledgement in time
@@ -12,6 +12,8 @@ the owner knows whether that is safe.
 """
 
 import asyncio
+import os
+import socket
 import ssl
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Iterable
@@ -22,6 +24,8 @@ from connectors.mllp.connection import COMMIT_ACK, COMMIT_NAK
 from connectors.mllp.framing import Deframer, Fault, Framing, frame
 
 SHUTDOWN_TIMEOUT = 1.0
+TICKET_TIMEOUT, TICKET_LOOK = 1.0, 0.005
+NO_TLS = "the TLS handshake failed: the receiver closed the connection, and may ask for another certificate or for one"
 
 Matches = Callable[[bytes], bool]
 
@@ -95,6 +99,20 @@ class _Line(asyncio.Protocol):
         self._transport.close()
         await self._lost
 
+    async def is_secured(self) -> bool:
+        """Whether the receiver has ended the TLS handshake too.
+
+        In TLS 1.3 our end comes first, and the receiver may still refuse our certificate, which its session ticket
+        rules out. One that sends no ticket gets its message after a moment.
+        """
+        until = self._loop.time() + TICKET_TIMEOUT
+        secured = self._transport.get_extra_info("ssl_object")
+        while not self.closed and secured.version() == "TLSv1.3" and self._loop.time() < until:
+            if secured.session and secured.session.has_ticket:
+                break
+            await asyncio.wait({self._lost}, timeout=TICKET_LOOK)
+        return not self.closed
+
     async def next(self) -> bytes | None:
         """The next frame, or None when the connection has ended and has no more."""
         while not self.frames and not self.closed:
@@ -148,6 +166,19 @@ class Sender:
                     line.abort()
             return ack
 
+    async def tell(self, message: bytes) -> None:
+        """Send one message that wants no acknowledgement, and end the connection: whatever comes is lost."""
+        async with self._turn:
+            line = await self._connected()
+            try:
+                async with asyncio.timeout(self._timeout):
+                    line.write(frame(message))
+                    await line.close()
+            except TimeoutError:
+                raise TimedOut(f"{self._place}: not read in {self._timeout:g} s") from None
+            finally:
+                line.abort()
+
     async def stream(self, messages: Iterable[bytes], window: int) -> AsyncGenerator[bytes, None]:
         """Yield the acknowledgements in order, with up to `window` messages in flight: for peers that pipeline."""
         async with self._turn:
@@ -191,8 +222,11 @@ class Sender:
                     server_hostname=name,
                     ssl_shutdown_timeout=SHUTDOWN_TIMEOUT if self._ssl else None,
                 )
+                if self._ssl and not await line.is_secured():
+                    raise Unreachable(f"{self._place}: {NO_TLS}")
         except OSError as error:
-            raise Unreachable(f"{self._place}: {type(error).__name__}") from error
+            closed = self._ssl and isinstance(error, ConnectionResetError)
+            raise Unreachable(f"{self._place}: {NO_TLS if closed else _reason(error)}") from error
         return line
 
     async def _acknowledgement(self, line: _Line, matches: Matches) -> bytes:
@@ -208,3 +242,10 @@ class Sender:
                         return ack
         except TimeoutError:
             raise TimedOut(f"{self._place}: no acknowledgement in {self._timeout:g} s") from None
+
+
+def _reason(error: OSError) -> str:
+    """Why there is no connection, in the system's words."""
+    if isinstance(error, ssl.SSLError | socket.gaierror):
+        return error.strerror or type(error).__name__
+    return os.strerror(error.errno) if error.errno else "no connection in time"

@@ -48,7 +48,6 @@ class Connection(asyncio.Protocol):
         self._flight: deque[asyncio.Future[Answer]] = deque()  # offered, and not answered yet
         self._timer: asyncio.TimerHandle | None = None
         self._reading = True
-        self._held = False  # the listener is paused
         self._choked = 0.0  # since when the peer has not read its answers
         self._ending = ""  # why nothing more is taken
         self._gone = False  # nothing more is written
@@ -110,15 +109,6 @@ class Connection(asyncio.Protocol):
 
     # --- the listener calls ---
 
-    def hold(self) -> None:
-        """Take nothing for now; what is open is still answered."""
-        self._held = True
-        self._steer()
-
-    def release(self) -> None:
-        self._held = False
-        self._turn()
-
     def stop(self, reason: str) -> None:
         """Take nothing more, answer what is open, then let go."""
         self._ending = self._ending or reason
@@ -164,7 +154,7 @@ class Connection(asyncio.Protocol):
         """Offer what has been read, as far as there is room, and answer what is ready, until neither can go on."""
         found, flight, room = self._found, self._flight, self._rules.limits.max_in_flight
         while True:
-            while found and len(flight) < room and not (self._held or self._choked or self._gone):
+            while found and len(flight) < room and not (self._choked or self._gone):
                 self._take(found.popleft())
             if not flight or not flight[0].done():
                 break
@@ -215,7 +205,7 @@ class Connection(asyncio.Protocol):
             return
         room = self._rules.limits.max_in_flight
         full = len(self._flight) > (room - 1 if self._reading else room // 2)
-        reading = not (full or self._found or self._held or self._choked or self._ending)
+        reading = not (full or self._found or self._choked or self._ending)
         if reading != self._reading:
             self._reading = reading
             (self._transport.resume_reading if reading else self._transport.pause_reading)()

@@ -1,7 +1,7 @@
 """The MLLP listener: accepts connections within limits, over TCP or TLS, and gives every frame to its owner.
 
 It promises the order of answers and back-pressure; that a frame is kept is the promise of whoever resolves its future.
-It never reads a message and logs nothing: `Counts` and `observe` say what happened.
+It never reads a message and logs nothing: `Counts`, `observe` and `unsecured` say what happened.
 """
 
 import asyncio
@@ -12,10 +12,22 @@ from functools import partial
 
 from connectors.mllp.connection import LINGER, Connection, Rules
 from connectors.mllp.framing import Framing
-from connectors.mllp.seam import Accept, Answer, Counts, Limits, Observe, Peer, Refuse
-from connectors.mllp.tls import Certificate, tls
+from connectors.mllp.seam import Accept, Answer, Counts, Limits, Observe, Peer, Refuse, Unsecured
+from connectors.mllp.tls import Certificate, failure, tls
 
-__all__ = ["Accept", "Answer", "Certificate", "Counts", "Limits", "Listener", "Observe", "Peer", "Refuse", "tls"]
+__all__ = [
+    "Accept",
+    "Answer",
+    "Certificate",
+    "Counts",
+    "Limits",
+    "Listener",
+    "Observe",
+    "Peer",
+    "Refuse",
+    "Unsecured",
+    "tls",
+]
 
 BACKLOG = 512
 KEEPALIVE = {"TCP_KEEPIDLE": 60, "TCP_KEEPINTVL": 15, "TCP_KEEPCNT": 4}
@@ -29,6 +41,7 @@ class Listener:
 
     `accept` is called for each frame, in order of arrival, and must be cheap: it returns a future of the answer.
     `refuse` is given the first bytes of an oversize frame and returns the last answer of that connection.
+    `unsecured` is told of a TLS handshake that failed, and why: a word of OpenSSL's or ours, and no content.
     """
 
     def __init__(
@@ -37,6 +50,7 @@ class Listener:
         refuse: Refuse = lambda head, peer: None,
         *,
         observe: Observe = lambda fault, peer: None,
+        unsecured: Unsecured = lambda why, peer: None,
         framing: Framing | None = None,
         limits: Limits | None = None,
         ssl: ssl.SSLContext | None = None,
@@ -46,6 +60,7 @@ class Listener:
         self.counts = Counts()
         self._limits = limits or Limits()
         self._ssl = ssl
+        self._unsecured = unsecured
         self._reuse_port = reuse_port
         self._rules = Rules(
             accept=accept,
@@ -63,7 +78,6 @@ class Listener:
         self._addresses: Counter[str] = Counter()
         self._greetings: set[asyncio.Task[None]] = set()
         self._sweeping: asyncio.TimerHandle | None = None
-        self._paused = False
         self._draining = False
         self._empty = asyncio.Event()
         self._empty.set()
@@ -91,21 +105,6 @@ class Listener:
         self._socket.setblocking(False)
         self._open_door()
         self._sweep()
-
-    def pause(self) -> None:
-        """Take no new connection and read no frame; nobody is dropped, and what was taken is still answered."""
-        self._paused = True
-        self._shut_door()
-        for connection in self._connections:
-            connection.hold()
-
-    def resume(self) -> None:
-        if not self._paused or self._draining:
-            return
-        self._paused = False
-        self._open_door()
-        for connection in list(self._connections):
-            connection.release()
 
     async def drain(self, timeout: float) -> bool:  # noqa: ASYNC109 - a drain is over when this returns, either way
         """Close the port, answer what is in flight, let everyone go. False when the timeout left frames unanswered."""
@@ -138,7 +137,7 @@ class Listener:
         return address
 
     def _open_door(self) -> None:
-        if self._socket and not (self._paused or self._draining):
+        if self._socket and not self._draining:
             self._loop.add_reader(self._socket, self._accept, self._socket)
 
     def _shut_door(self) -> None:
@@ -189,8 +188,10 @@ class Listener:
                 ssl_handshake_timeout=self._limits.handshake_timeout if secured else None,
                 ssl_shutdown_timeout=LINGER if secured else None,
             )
-        except OSError:
+        except OSError as error:
             self.counts.closed["handshake"] += 1
+            if secured:
+                self._unsecured(failure(error), connection.peer)
 
     def _greeted(self, sock: socket.socket, connection: Connection, greeting: asyncio.Task[None]) -> None:
         """Free the place of a connection that never was: a drain may cancel a greeting before its first step."""
@@ -209,8 +210,6 @@ class Listener:
     def _joined(self, connection: Connection) -> None:
         self._connections.add(connection)
         self._empty.clear()
-        if self._paused:
-            connection.hold()
 
     def _left(self, connection: Connection) -> None:
         self._connections.discard(connection)

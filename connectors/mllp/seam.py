@@ -33,6 +33,7 @@ class Answer(Struct, frozen=True):
 Accept = Callable[[bytes, Peer], asyncio.Future[Answer]]
 Refuse = Callable[[bytes, Peer], bytes | None]
 Observe = Callable[[Fault, Peer], None]
+Unsecured = Callable[[str, Peer], None]
 
 
 class Limits(Struct, frozen=True, kw_only=True):

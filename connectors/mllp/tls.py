@@ -48,6 +48,13 @@ def tls_client(
     return context
 
 
+def failure(error: OSError) -> str:
+    """Why a handshake failed, in a word: OpenSSL's own (`certificate_verify_failed`), or else `closed` or `timeout`."""
+    if isinstance(error, ssl.SSLError):
+        return (error.reason or "other").lower()
+    return "timeout" if isinstance(error, ConnectionAbortedError | TimeoutError) else "closed"
+
+
 def certificate(der: bytes | None) -> Certificate | None:
     """What the bytes of a verified certificate say.
 

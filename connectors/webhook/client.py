@@ -26,11 +26,12 @@ IDLE_SECONDS = 4.0  # common servers close an idle connection after 5: a POST in
 
 
 class Post(Struct, frozen=True):
-    """What is sent, and where."""
+    """What is sent, where, and for whom."""
 
     url: str
     headers: dict[str, str]
     body: bytes
+    tenant: str = ""
 
 
 class Answered(Outcome, frozen=True, kw_only=True):

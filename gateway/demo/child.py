@@ -9,6 +9,8 @@ from collections.abc import Awaitable, Callable
 
 import msgspec
 
+from policies.redact import setup
+
 EVERY = 0.25
 
 
@@ -56,5 +58,6 @@ async def _tell(counters: Callable[[], object]) -> None:
 
 
 def run(work: Callable[[Orders], Awaitable[None]], counters: Callable[[], object]) -> None:
-    """The process of a peer; it leaves with the demo, and without a word about that."""
+    """The process of a peer; it leaves with the demo, and without a word about that. What it logs are lines as ours."""
+    setup(sys.stderr)
     asyncio.run(live(work, counters))

@@ -9,6 +9,7 @@ import contextlib
 import json
 import time
 from collections import OrderedDict, deque
+from collections.abc import AsyncIterator
 from datetime import datetime
 from statistics import median
 
@@ -22,6 +23,7 @@ REMEMBERED = 10_000
 POLL_SECONDS = 1.0
 READS_A_POLL = 5
 EARLY = 30.0
+LETTING_IN = 0.01  # whoever was at the door when it closed comes in until then
 LONGEST_BODY = 1_000_000
 WORDS = {200: "OK", 400: "Bad Request", 401: "Unauthorized", 413: "Content Too Large", 503: "Service Unavailable"}
 GONE = (asyncio.IncompleteReadError, asyncio.LimitOverrunError, ConnectionError, asyncio.CancelledError)
@@ -49,6 +51,7 @@ class Inbox:
 
     def __init__(self) -> None:
         self.checkers: list[Checker] = []
+        self._serving: set[asyncio.Task[None]] = set()
         self._known: OrderedDict[str, None] = OrderedDict()
         self._latest: deque[float] = deque(maxlen=50)
 
@@ -75,6 +78,24 @@ class Inbox:
         counters.last = event["type"]
         self._latest.append(time.time() - datetime.fromisoformat(event["time"]).timestamp())
         counters.milliseconds = median(self._latest) * 1000
+
+    @contextlib.asynccontextmanager
+    async def open(self) -> AsyncIterator[int]:
+        """Listen at a port while this lasts; nobody is let in, and nobody left, after it."""
+        server = await asyncio.start_server(self._welcome, "127.0.0.1", 0)
+        try:
+            yield int(server.sockets[0].getsockname()[1])
+        finally:
+            server.close()
+            await asyncio.sleep(LETTING_IN)
+            for task in self._serving:
+                task.cancel()
+            await asyncio.gather(*self._serving, return_exceptions=True)
+
+    def _welcome(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.ensure_future(self.serve(reader, writer))
+        self._serving.add(task)
+        task.add_done_callback(self._serving.discard)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """HTTP/1.1 with as much as a sender of webhooks needs."""
@@ -152,9 +173,7 @@ async def poll(api: Api, cursor: str) -> str:
 async def work(orders: Orders) -> None:
     """Open the door, say where it is, and begin to read."""
     inbox = Inbox()
-    server = await asyncio.start_server(inbox.serve, "127.0.0.1", 0)
-    port = server.sockets[0].getsockname()[1]
-    async with httpx.AsyncClient(base_url=orders.http, timeout=10) as client:
+    async with inbox.open() as port, httpx.AsyncClient(base_url=orders.http, timeout=10) as client:
         api = Api(client, orders)
         checkers, cursor = await subscribe(api, f"http://127.0.0.1:{port}/webhooks")
         inbox.checkers += checkers

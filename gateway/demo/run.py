@@ -115,7 +115,6 @@ def run(options: Options) -> int:
     folder = options.data
     folder.mkdir(parents=True, exist_ok=True)
     clients = prepare(folder)
-    withdraw(folder)
     with ExitStack() as stack:
         lines = sys.stderr if options.headless else stack.enter_context((folder / "isthmus.log").open("a"))
         setup(lines)
@@ -127,7 +126,10 @@ async def _demo(options: Options, clients: dict[str, Credentials], lines: TextIO
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, told.set)
     gateway = Gateway(site_of(options))
+    gateway.on_failure.append(told.set)
     tally = Tally()
+    await gateway.open()
+    withdraw(options.data)  # not before the data is ours: until then demo.json may be that of a running demo
     await gateway.start()
     gateway.pipeline.on_events.append(tally.hear)
     here = demo_of(gateway, clients)
@@ -147,7 +149,7 @@ async def _demo(options: Options, clients: dict[str, Credentials], lines: TextIO
     finally:
         await asyncio.gather(*(peer.stop() for peer in peers))
         await gateway.stop()
-    return 0
+    return int(gateway.has_failed)
 
 
 async def ready(url: str) -> None:
@@ -164,8 +166,9 @@ async def ready(url: str) -> None:
 def demo_of(gateway: Gateway, clients: dict[str, Credentials]) -> Demo:
     """Where it can be reached: with the ports it really has, and an address that can be called."""
     door = gateway.doors[0]
-    host = {"0.0.0.0": "127.0.0.1", "": "127.0.0.1", "[::]": "[::1]"}.get(door.host, door.host)  # noqa: S104 - compared
-    http = gateway.http.replace("//0.0.0.0:", "//127.0.0.1:").replace("//:::", "//[::1]:")
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(door.host, door.host)  # noqa: S104 - compared
+    host = f"[{host}]" if ":" in host else host
+    http = gateway.http.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")
     return Demo(http=http, mllp=f"{host}:{door.listener.port}", clients=clients)
 
 

@@ -46,7 +46,8 @@ class Tally:
         acks = "  ".join(f"{code} {count}" for code, count in sorted(ehr.acks.items())) or "none yet"
         odd = "  ".join(f"{count} {ODDITIES[what]}" for what, count in sorted(ehr.odd.items())) or "all in order"
         heard = (
-            f"{records['patient']} patients  {records['appointment']} appointments  {records['encounter']} encounters"
+            f"{records['patient']} patients  {records['appointment']} appointments  {records['encounter']} encounters  "
+            "new in this run"
         )
         hooks = f"{partner.verified} verified  {partner.refused} refused  {partner.duplicates} repeated"
         read = f"{partner.polls} polls  {partner.events} events  {partner.reads} appointments read"

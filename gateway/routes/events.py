@@ -11,16 +11,20 @@ import msgspec
 from msgspec import Meta, Struct
 
 from canonical.events import Event
+from canonical.meaning import means
 from gateway.clock import MICROS
-from gateway.problems import Wrong, unreadable
+from gateway.problems import Wrong, stop, unreadable
 from gateway.routes.reading import Limit, Query, split
+from gateway.routes.rules import EVENT_TYPES
 from gateway.routes.serving import Answer, Call, answer, record_of, serves
 from policies.auth import bearer_token
 from policies.call import Receive, Scope, Send
 from policies.tokens import TokenRefused
 from transforms.api.cloudevent import CloudEvent, cloud_event
 
+PLACE: dict[str, object] = {"pattern": r"^[0-9]{1,18}$"}  # checked by `_place`, which says more
 HEARTBEAT = 12.0
+STREAM = "text/event-stream"
 STREAM_PAGE = 200
 LONGEST_WAIT = 60
 _encode = msgspec.json.Encoder().encode
@@ -28,17 +32,24 @@ STREAM_HEADERS = [
     (b"content-type", b"text/event-stream; charset=utf-8"),
     (b"x-accel-buffering", b"no"),
 ]
+Types = Annotated[
+    tuple[str, ...],
+    Meta(
+        description="`appointment.*` or types in full; repeat or separate by commas.",
+        examples=[["appointment.*", "patient.merged"]],
+    ),
+    EVENT_TYPES,
+]
 
 
 class EventSearch(Query, frozen=True):
     """Where to go on, and which types are wanted."""
 
-    after: Annotated[str | None, Meta(description="The `next` of the page before, or a `seq`; 0 is the beginning.")] = (
-        None
-    )
-    types: Annotated[
-        tuple[str, ...], Meta(description="`appointment.*` or types in full; repeat or separate by commas.")
-    ] = ()
+    after: Annotated[
+        str | None,
+        Meta(description="The `next` of the page before, or a `seq`; 0 is the beginning.", extra_json_schema=PLACE),
+    ] = None
+    types: Types = ()
     limit: Limit = 100
     wait: Annotated[
         float, Meta(ge=0, le=LONGEST_WAIT, description="Seconds to wait for an event when there is none.")
@@ -48,31 +59,39 @@ class EventSearch(Query, frozen=True):
 class StreamSearch(Query, frozen=True):
     """Where to go on (Last-Event-ID comes first), and which types are wanted."""
 
-    after: Annotated[str | None, Meta(description="A `seq`; without it and Last-Event-ID the stream begins now.")] = (
-        None
-    )
-    types: Annotated[
-        tuple[str, ...], Meta(description="`appointment.*` or types in full; repeat or separate by commas.")
-    ] = ()
+    after: Annotated[
+        str | None,
+        Meta(description="A `seq`; without it and Last-Event-ID the stream begins now.", extra_json_schema=PLACE),
+    ] = None
+    types: Types = ()
 
 
 class Events(Struct, frozen=True, kw_only=True):
-    """A page of the feed; poll on from `next`."""
+    """A page of the feed."""
 
-    items: list[CloudEvent]
-    next: str
+    items: Annotated[list[CloudEvent], means("Events, oldest first.")]
+    next: Annotated[str, means("Where to go on: send it as `after`. It is there also where the page is empty.")]
 
 
-@serves("GET", "/v1/events", guard="events.read", audit="R", gives=Events, fails=(400,), tag="events")
+@serves(
+    "GET",
+    "/v1/events",
+    guard="events.read",
+    audit="R",
+    gives=Events,
+    also=STREAM,
+    fails=("cursor_gone",),
+    tag="events",
+)
 async def list_events(call: Call, query: EventSearch) -> Answer:
     """What changed since a place in the feed.
 
     Oldest first, in commit order, without gaps. With `wait` an empty page is only given when nothing came in that time.
     Ask for `text/event-stream` to be given a stream instead.
     """
-    if "text/event-stream" in (call.header(b"accept") or ""):
+    if STREAM in (call.header(b"accept") or ""):
         return await _stream(call, query.after, split(query.types))
-    position, types = _place(query.after) or 0, split(query.types)
+    position, types = await _place(call, query.after) or 0, split(query.types)
     loop = asyncio.get_running_loop()
     until = loop.time() + query.wait
     while True:
@@ -94,8 +113,8 @@ async def list_events(call: Call, query: EventSearch) -> Answer:
     guard="events.read",
     audit="R",
     gives=str,
-    media="text/event-stream",
-    fails=(400,),
+    media=STREAM,
+    fails=("cursor_gone",),
     tag="events",
 )
 async def stream_events(call: Call, query: StreamSearch) -> Answer:
@@ -108,7 +127,7 @@ async def stream_events(call: Call, query: StreamSearch) -> Answer:
 
 
 async def _stream(call: Call, after: str | None, types: tuple[str, ...]) -> Answer:
-    place = _place(call.header(b"last-event-id") or after)
+    place = await _place(call, after, call.header(b"last-event-id"))
     position = await call.api.services.store.head() if place is None else place
     return Stream(call, position, types)
 
@@ -181,11 +200,22 @@ async def _since(call: Call, position: int, limit: int, types: tuple[str, ...]) 
     return items, max(head, position, items[-1].seq if items else 0)
 
 
-def _place(given: str | None) -> int | None:
+async def _place(call: Call, after: str | None, last: str | None = None) -> int | None:
+    """Where to go on: after the Last-Event-ID, else after the parameter.
+
+    A place beyond the newest event is of a feed that a restored backup does not know: to wait there would skip, in
+    silence, all that happens until the feed has come so far again.
+    """
+    given = last or after
     if given is None:
         return None
     if not (given.isascii() and given.isdecimal() and len(given) < 19):
-        raise unreadable([Wrong(code="invalid_cursor", parameter="after", detail="Use `next` or a `seq`.")])
+        wrong = Wrong(code="invalid_cursor", parameter="after", detail="Use `next` or a `seq`.")
+        if last:
+            wrong = Wrong(code="invalid_cursor", header="Last-Event-ID", detail="Send the `id` of an event, its `seq`.")
+        raise unreadable([wrong])
+    if int(given) > await call.api.services.store.head():
+        raise stop(410, "cursor_gone", "The feed ends before this place: it was restored. Begin again, by `after=0`.")
     return int(given)
 
 

@@ -7,21 +7,28 @@ An attempt is throttled by client and address before any secret is looked at, be
 
 import asyncio
 import secrets
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Literal, TypeAlias
 from urllib.parse import parse_qsl
 
 from msgspec import Struct
 
+from canonical.meaning import codes, means
 from gateway.clock import MICROS
-from gateway.problems import Stop
+from gateway.problems import Stop, unkept
+from gateway.revoking import revoke
 from gateway.routes.serving import Answer, Call, Open, Unaudited, answer, serves
-from gateway.store.protocol import StoredClient
-from policies.audit import AuditRecord
+from gateway.store.protocol import Unavailable
+from gateway.trail import NOT_DONE
+from policies.audit import AuditOutcome, AuditRecord
 from policies.auth import Client, basic_credentials, granted
-from policies.tokens import ALGORITHM, Claims, TokenRefused, public_jwks
+from policies.tokens import ALGORITHM, Claims, TokenRefused, principal_of, public_jwks
 from policies.tracing import Trace
 
 FORM = "application/x-www-form-urlencoded"
 MOST_FIELDS = 20
+Fields: TypeAlias = dict[str, str]
+Act: TypeAlias = Callable[[Call, Client, Fields], Awaitable[Answer]]
 FRESH = ((b"cache-control", b"no-store"), (b"pragma", b"no-cache"))
 CACHED = ((b"cache-control", b"public, max-age=300"),)
 KNOWS_ITSELF = Open("a client shows its own credentials here")
@@ -33,32 +40,62 @@ HOLDS_NOTHING = Unaudited("it holds nothing about anyone")
 class OAuthError(Struct, frozen=True, omit_defaults=True):
     """RFC 6749 section 5.2."""
 
-    error: str
-    error_description: str | None = None
+    error: Annotated[
+        str,
+        codes(
+            "What is wrong, for programs.",
+            "invalid_request",
+            "invalid_client",
+            "invalid_scope",
+            "unsupported_grant_type",
+        ),
+    ]
+    error_description: Annotated[str | None, means("What to do, for people.")] = None
 
 
 class Token(Struct, frozen=True, kw_only=True):
     """RFC 6749 section 5.1."""
 
-    access_token: str
-    token_type: str = "Bearer"  # noqa: S105 - the name of a scheme
-    expires_in: int
-    scope: str
+    access_token: Annotated[str, means("Send it as `Authorization: Bearer`.")]
+    token_type: Annotated[str, means("`Bearer`.")] = "Bearer"  # noqa: S105 - the name of a scheme
+    expires_in: Annotated[int, means("Seconds that it lasts.")]
+    scope: Annotated[str, means("What it is good for, separated by blanks.")]
 
 
 class Introspection(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """RFC 7662 section 2.2: of a token that is not active, that and nothing else."""
 
-    active: bool
-    scope: str | None = None
-    client_id: str | None = None
-    token_type: str | None = None
-    exp: int | None = None
-    iat: int | None = None
-    sub: str | None = None
-    aud: str | None = None
-    iss: str | None = None
-    jti: str | None = None
+    active: Annotated[bool, means("Whether the token is good.")]
+    scope: Annotated[str | None, means("What for, separated by blanks.")] = None
+    client_id: Annotated[str | None, means("Whose it is.")] = None
+    token_type: Annotated[str | None, means("`Bearer`.")] = None
+    exp: Annotated[int | None, means("When it ends, in seconds since 1970.")] = None
+    iat: Annotated[int | None, means("When it was issued, in seconds since 1970.")] = None
+    sub: Annotated[str | None, means("Whose it is.")] = None
+    aud: Annotated[str | None, means("Whom it is for.")] = None
+    iss: Annotated[str | None, means("Who issued it.")] = None
+    jti: Annotated[str | None, means("Its id.")] = None
+
+
+class Credentials(Struct, frozen=True, kw_only=True):
+    """Who asks: by client_secret_basic in a header, or by these two in the form."""
+
+    client_id: Annotated[str | None, means("The client, where it is not in the Authorization header.")] = None
+    client_secret: Annotated[str | None, means("Its secret, where it is not in the Authorization header.")] = None
+
+
+class TokenForm(Credentials, frozen=True):
+    """RFC 6749 section 4.4.2."""
+
+    grant_type: Annotated[Literal["client_credentials"], means("The only grant there is.")]
+    scope: Annotated[str | None, means("Scopes separated by blanks; without it, all that the client may have.")] = None
+
+
+class TokenInForm(Credentials, frozen=True):
+    """RFC 7662 section 2.1, RFC 7009 section 2.1."""
+
+    token: Annotated[str, means("The token that it is about.")]
+    token_type_hint: Annotated[str | None, means("What kind of token it is; not needed.")] = None
 
 
 class Denied(Exception):
@@ -76,26 +113,25 @@ class Denied(Exception):
     guard=KNOWS_ITSELF,
     audit=WRITES_ITS_OWN,
     gives=Token,
-    form=True,
-    fails=(400, 401, 429),
+    form=TokenForm,
     tag="oauth",
 )
 async def issue_token(call: Call, form: bytes) -> Answer:
     """An access token for client credentials (client_secret_basic or client_secret_post)."""
-    try:
-        fields = _fields(call, form)
-        client = await _authenticated(call, fields)
-        if fields.get("grant_type") != "client_credentials":
-            known = "grant_type" in fields
-            raise Denied("unsupported_grant_type" if known else "invalid_request", "Use grant_type=client_credentials.")
-        scopes = granted(client, fields.get("scope"))
-        if scopes is None or (fields.get("scope") and not scopes <= call.api.scopes):
-            raise Denied("invalid_scope", "One of these scopes is not this client's.")
-    except Denied as denied:
-        return denied.answer
+    return await _asked(call, form, _issued)
+
+
+async def _issued(call: Call, client: Client, fields: Fields) -> Answer:
+    if fields.get("grant_type") != "client_credentials":
+        known = "grant_type" in fields
+        raise Denied("unsupported_grant_type" if known else "invalid_request", "Use grant_type=client_credentials.")
+    scopes = granted(client, fields.get("scope"))
+    if scopes is None or (fields.get("scope") and not scopes <= call.api.scopes):
+        raise Denied("invalid_scope", "One of these scopes is not this client's.")
+    await _begin(call, client)
     now, api = call.now / MICROS, call.api
     token = api.issuer.issue(client.client_id, client.tenant, scopes, now, f"tok_{secrets.token_hex(16)}")
-    await _record(call, client, 0)
+    _record(call, client, 0)
     value = Token(access_token=token, expires_in=int(api.issuer.lifetime), scope=" ".join(sorted(scopes)))
     return answer(value, headers=FRESH)
 
@@ -106,22 +142,18 @@ async def issue_token(call: Call, form: bytes) -> Answer:
     guard=KNOWS_ITSELF,
     audit=WRITES_ITS_OWN,
     gives=Introspection,
-    form=True,
-    fails=(400, 401, 429),
+    form=TokenInForm,
     tag="oauth",
 )
 async def introspect_token(call: Call, form: bytes) -> Answer:
     """What a token is good for; of one that is not active, or not of your tenant, only that."""
-    try:
-        fields = _fields(call, form)
-        client = await _authenticated(call, fields)
-        if "token" not in fields:
-            raise Denied("invalid_request", "Send the token.")
-    except Denied as denied:
-        return denied.answer
-    claims = _claims(call, fields["token"])
-    await _record(call, client, 0)
-    if claims is None or claims.tenant != client.tenant:
+    return await _asked(call, form, _told)
+
+
+async def _told(call: Call, client: Client, fields: Fields) -> Answer:
+    claims = _claims(call, _token(fields))
+    _record(call, client, 0)
+    if claims is None or claims.tenant != client.tenant or not await call.api.clients.stands(principal_of(claims)):
         return answer(Introspection(active=False), headers=FRESH)
     return answer(
         Introspection(
@@ -140,23 +172,22 @@ async def introspect_token(call: Call, form: bytes) -> Answer:
     )
 
 
-@serves(
-    "POST", "/oauth/revoke", guard=KNOWS_ITSELF, audit=WRITES_ITS_OWN, form=True, fails=(400, 401, 429), tag="oauth"
-)
+@serves("POST", "/oauth/revoke", guard=KNOWS_ITSELF, audit=WRITES_ITS_OWN, form=TokenInForm, tag="oauth")
 async def revoke_token(call: Call, form: bytes) -> Answer:
     """Take one of your tokens back, at once. A token that is not valid is revoked already, so that is 200 too."""
-    try:
-        fields = _fields(call, form)
-        client = await _authenticated(call, fields)
-        if "token" not in fields:
-            raise Denied("invalid_request", "Send the token.")
-    except Denied as denied:
-        return denied.answer
-    claims = _claims(call, fields["token"])
+    return await _asked(call, form, _revoked)
+
+
+async def _revoked(call: Call, client: Client, fields: Fields) -> Answer:
+    claims = _claims(call, _token(fields))
+    await _begin(call, client)
     if claims is not None and claims.client_id == client.client_id:
-        await call.api.services.store.set_switch(f"token:{claims.jti}", str(int(claims.exp)))
-        call.api.revocations.revoke_token(claims.jti, claims.exp)
-    await _record(call, client, 0)
+        try:
+            await revoke(call.api.services.store, call.api.revocations, claims.jti, claims.exp)
+        except Unavailable:
+            _record(call, client, NOT_DONE)
+            raise
+    _record(call, client, 0)
     return Answer(b"{}", headers=FRESH)
 
 
@@ -221,7 +252,28 @@ async def read_jwks(call: Call) -> Answer:
     return answer(public_jwks(call.api.keys), headers=CACHED)
 
 
-def _fields(call: Call, form: bytes) -> dict[str, str]:
+async def _asked(call: Call, form: bytes, act: Act) -> Answer:
+    """What a client gets once it has shown who it is; what it is refused then leaves a record too."""
+    if call.api.services.trail.is_full:
+        raise unkept()
+    client: Client | None = None
+    try:
+        fields = _fields(call, form)
+        client = await _authenticated(call, fields)
+        return await act(call, client, fields)
+    except Denied as denied:
+        if client is not None:
+            _record(call, client, 8)
+        return denied.answer
+
+
+def _token(fields: Fields) -> str:
+    if "token" not in fields:
+        raise Denied("invalid_request", "Send the token.")
+    return fields["token"]
+
+
+def _fields(call: Call, form: bytes) -> Fields:
     """The form; a parameter that is sent twice is an error (RFC 6749 section 3.2)."""
     if (call.header(b"content-type") or "").partition(";")[0].strip().lower() != FORM:
         raise Denied("invalid_request", f"Send {FORM}.")
@@ -235,7 +287,7 @@ def _fields(call: Call, form: bytes) -> dict[str, str]:
     return fields
 
 
-async def _authenticated(call: Call, fields: dict[str, str]) -> Client:
+async def _authenticated(call: Call, fields: Fields) -> Client:
     """The client whose secret was shown, by exactly one of the two methods (RFC 6749 section 2.3)."""
     header = call.header(b"authorization")
     if header is not None and "client_secret" in fields:
@@ -250,14 +302,14 @@ async def _authenticated(call: Call, fields: dict[str, str]) -> Client:
     if header is not None and fields.get("client_id", shown[0]) != shown[0]:
         raise Denied("invalid_request", "There are two client ids.")
     _throttle(call, shown[0])
-    client = await _client(call, shown[0])
+    client = await call.api.clients.find(shown[0])
     secrets_ = call.api.secrets
     if secrets_.known(client, shown[1]) is None:
         is_right = await asyncio.to_thread(secrets_.check, client, shown[1])
     else:
         is_right = secrets_.check(client, shown[1])
     if client is None or not is_right:
-        await _record(call, client, 8)
+        _record(call, client, 8)
         raise Denied("invalid_client", "These credentials are not valid.", 401, challenge=header is not None)
     return client
 
@@ -271,21 +323,6 @@ def _throttle(call: Call, client_id: str) -> None:
             raise Stop(limits.refusal(verdict))
 
 
-async def _client(call: Call, client_id: str) -> Client | None:
-    """A client of the site's files, else one that was made through the API or the demo."""
-    declared = call.api.services.site.clients.get(client_id)
-    kept = declared or await call.api.services.store.client(client_id)
-    if kept is None:
-        return None
-    return Client(
-        client_id=kept.client_id,
-        secret_hash=kept.secret_hash,
-        tenant=kept.tenant,
-        scopes=frozenset(kept.scopes),
-        enabled=not (isinstance(kept, StoredClient) and kept.revoked_at is not None),
-    )
-
-
 def _claims(call: Call, token: str) -> Claims | None:
     try:
         return call.api.verifier.claims(token, call.now / MICROS)
@@ -293,20 +330,30 @@ def _claims(call: Call, token: str) -> Claims | None:
         return None
 
 
-async def _record(call: Call, client: Client | None, outcome: int) -> None:
+async def _begin(call: Call, client: Client) -> None:
+    """Go on only once it is kept that the client is about to be given, or to take back, a token."""
+    try:
+        await call.api.services.trail.begin(_record_of(call, client, None))
+    except Unavailable:
+        raise unkept() from None
+
+
+def _record(call: Call, client: Client | None, outcome: AuditOutcome) -> None:
+    call.api.services.trail.note(_record_of(call, client, outcome))
+
+
+def _record_of(call: Call, client: Client | None, outcome: AuditOutcome | None) -> AuditRecord:
     """Who was given what; an id that nobody has is not repeated, it may be a mistyped secret."""
     trace: Trace | None = call.scope["state"].get("trace")
-    call.api.services.trail.note(
-        AuditRecord(
-            at=call.now / MICROS,
-            actor=client.client_id if client else "unknown",
-            tenant=client.tenant if client else call.api.services.site.main.tenants[0],
-            action="E",
-            what=call.seen.route.template,
-            outcome=0 if outcome == 0 else 8,
-            source=(call.scope.get("client") or ("",))[0],
-            trace=trace.id if trace else None,
-        )
+    return AuditRecord(
+        at=call.now / MICROS,
+        actor=client.client_id if client else "unknown",
+        tenant=client.tenant if client else call.api.services.site.main.tenants[0],
+        action="E",
+        what=call.seen.route.template,
+        outcome=outcome,
+        source=(call.scope.get("client") or ("",))[0],
+        trace=trace.id if trace else None,
     )
 
 

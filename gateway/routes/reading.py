@@ -1,28 +1,58 @@
 """What callers send, as typed structs: all that is wrong is told at once, with its place and never with its value."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
-from typing import Annotated, Any, Literal, TypeAlias, TypeVar, get_args, get_origin
-from urllib.parse import parse_qsl
+from typing import Annotated, Any, Literal, NamedTuple, TypeAlias, TypeVar, get_args, get_origin
+from urllib.parse import unquote_plus
 
 import msgspec
 from msgspec import NODEFAULT, Meta, Struct
 from msgspec.structs import FieldInfo, fields
 
-from gateway.problems import Wrong, stop, unreadable
+from gateway.problems import Wrong, invalid, stop, unreadable
 
 Shape = TypeVar("Shape", bound=Struct)
+LARGEST = 2**63 - 1  # what a store can hold
 Place: TypeAlias = Literal["parameter", "pointer"]
 Limit: TypeAlias = Annotated[int, Meta(ge=1, le=500, description="The most that a page may hold.")]
+
+Cursor: TypeAlias = Annotated[str | None, Meta(description="The `next` of the page before, with the same search.")]
+AtMost: TypeAlias = (
+    Annotated[int, Meta(ge=1, le=LARGEST, description="At most so many, the oldest first; without it all.")] | None
+)
+
+All: TypeAlias = Annotated[bool, Meta(description="Everything that there is: instead of a filter, never beside one.")]
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 MOST_PARAMETERS = 100
 A_MOMENT = "An RFC 3339 instant or a date is needed"
 INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:\d\d)", re.ASCII | re.IGNORECASE)
+
+
+class Fault(NamedTuple):
+    """What is wrong with a value: what would be right."""
+
+    detail: str
+    code: str = "invalid_value"
+
+
+class Rule(Struct, frozen=True):
+    """What each value of a field must be beyond its type; `listed` values may be several, separated by commas."""
+
+    fault: Callable[[str], Fault | None]
+    listed: bool = False
+
+    def faults(self, value: object) -> Iterator[tuple[int | None, Fault]]:
+        """What is wrong, with its place where there are several values."""
+        several = value if isinstance(value, tuple) else ()
+        for at, text in enumerate(several) if several else [(None, value)] if isinstance(value, str) else ():
+            parts = [part.strip() for part in text.split(",")] if self.listed else [text]
+            if found := next(filter(None, map(self.fault, parts)), None):
+                yield at, found
 
 
 class Moment:
@@ -53,7 +83,7 @@ class Paged(Query, frozen=True):
     """What every list takes."""
 
     limit: Limit = 50
-    cursor: Annotated[str | None, Meta(description="The `next` of the page before, with the same search.")] = None
+    cursor: Cursor = None
 
 
 def decoded(kind: type, value: Any) -> Any:
@@ -78,22 +108,35 @@ def from_query(shape: type[Shape], text: bytes) -> Shape:
             repeated.append(name)
         else:
             given[name] = value
-    known = {field.encode_name for field in fields(shape)}
-    wrong = [_at("parameter", name, "repeated", "Send it once.") for name in repeated if name in known]
     # A filter without a value is a client's mistake, and must never mean everything.
-    wrong += [_at("parameter", name, "empty", "Give it a value or leave it out.") for name in empty if name in known]
-    if wrong:
+    if (repeated or empty) and (wrong := _unclear(shape, repeated, empty)):
         raise unreadable(wrong)
     return _read(shape, given, "parameter")
+
+
+def _unclear(shape: type[Struct], repeated: list[str], empty: list[str]) -> list[Wrong]:
+    known = {field.encode_name for field in fields(shape)}
+    wrong = [_at("parameter", name, "repeated", "Send it once.") for name in repeated if name in known]
+    return wrong + [
+        _at("parameter", name, "empty", "Give it a value or leave it out.") for name in empty if name in known
+    ]
 
 
 def pairs(text: bytes) -> list[tuple[str, str]]:
     """The parameters of a query string, in its order."""
     try:
-        return parse_qsl(text.decode("ascii"), True, max_num_fields=MOST_PARAMETERS, errors="strict")
+        parts = text.decode("ascii").split("&", MOST_PARAMETERS)
+        if len(parts) > MOST_PARAMETERS:
+            raise ValueError("too many")
+        split_up = [part.partition("=") for part in parts if part]
+        return [(_unquoted(name), _unquoted(value)) for name, _, value in split_up]
     except ValueError:
         detail = "The query string is not form-encoded UTF-8, or has too many parameters."
         raise unreadable([Wrong(code="malformed", parameter="*", detail=detail)]) from None
+
+
+def _unquoted(text: str) -> str:
+    return unquote_plus(text, errors="strict") if "%" in text or "+" in text else text
 
 
 def from_json(shape: type[Shape], media: str | None, body: bytes) -> Shape:
@@ -119,9 +162,21 @@ def _read(shape: type[Shape], given: dict[str, object], place: Place) -> Shape:
     """All at once where nothing is wrong, else field by field, so that everything wrong is told."""
     is_strict = place == "pointer"
     try:
-        return msgspec.convert(given, shape, strict=is_strict, dec_hook=decoded)
+        found = msgspec.convert(given, shape, strict=is_strict, dec_hook=decoded)
     except msgspec.ValidationError:
         raise unreadable(_complaints(shape, given, place, is_strict)) from None
+    if not is_strict and (nothing := [name for name in given if getattr(found, _attribute(shape, name)) is None]):
+        # msgspec reads the text `null` as nothing, which in a filter would mean everything.
+        raise unreadable(_at(place, name, "empty", "Give it a value or leave it out.") for name in nothing)
+    wrong = [one for name, field, rule in rules_of(shape) for one in _broken(rule, field, getattr(found, name), place)]
+    if wrong:
+        raise unreadable(wrong)
+    return found
+
+
+def _broken(rule: Rule, name: str, value: object, place: Place) -> Iterator[Wrong]:
+    for at, fault in rule.faults(value):
+        yield _at(place, name if at is None or place == "parameter" else f"{name}/{at}", fault.code, fault.detail)
 
 
 def _complaints(shape: type[Struct], given: dict[str, object], place: Place, is_strict: bool) -> Iterator[Wrong]:
@@ -132,9 +187,12 @@ def _complaints(shape: type[Struct], given: dict[str, object], place: Place, is_
                 yield _at(place, name, "required", "This is needed.")
             continue
         try:
-            msgspec.convert(given[name], field.type, strict=is_strict, dec_hook=decoded)
+            value = msgspec.convert(given[name], field.type, strict=is_strict, dec_hook=decoded)
         except msgspec.ValidationError as error:
             yield _wrong(field, str(error), place)
+            continue
+        for rule in _rules(field.type):
+            yield from _broken(rule, name, value, place)
     if not given.keys() <= known.keys():
         detail = f"Known here: {', '.join(known)}." if known else "Nothing is taken here."
         yield _at(place, "", f"unknown_{'member' if place == 'pointer' else 'parameter'}", detail)
@@ -157,6 +215,13 @@ def _wrong(field: FieldInfo, said: str, place: Place) -> Wrong:
     return _at(place, name, "invalid_value", detail)
 
 
+def require_filter(is_narrowed: bool, is_all: bool) -> None:
+    """A bulk command acts on what a filter finds, or on everything where that is said in as many words."""
+    if is_narrowed == is_all:
+        detail = "Leave it out beside a filter." if is_all else "Give a filter, or true for everything there is."
+        raise invalid([Wrong(code="invalid_value" if is_all else "required", pointer="/all", detail=detail)])
+
+
 def _at(place: Place, name: str, code: str, detail: str) -> Wrong:
     if place == "parameter":
         return Wrong(code=code, parameter=name or "*", detail=detail)
@@ -174,10 +239,26 @@ def _choices(kind: Any) -> list[str]:
     return found
 
 
+def _attribute(shape: type[Struct], name: str) -> str:
+    return next(field.name for field in fields(shape) if field.encode_name == name)
+
+
 @lru_cache(maxsize=256)
 def lists_of(shape: type[Struct]) -> frozenset[str]:
     """The names of the fields that take several values."""
     return frozenset(field.encode_name for field in fields(shape) if get_origin(_bare(field.type)) is tuple)
+
+
+@lru_cache(maxsize=256)
+def rules_of(shape: type[Struct]) -> tuple[tuple[str, str, Rule], ...]:
+    """The rules of a shape's fields, each with the field's name here and as it is sent."""
+    return tuple((field.name, field.encode_name, rule) for field in fields(shape) for rule in _rules(field.type))
+
+
+def _rules(kind: Any) -> list[Rule]:
+    """Those in the annotations of a type, also inside Optional."""
+    own = [one for one in getattr(kind, "__metadata__", ()) if isinstance(one, Rule)]
+    return own + [rule for one in get_args(kind) for rule in _rules(one)]
 
 
 def _bare(kind: Any) -> Any:

@@ -6,7 +6,6 @@ an appointment's `encounter` is the visit that its number names, known by now or
 
 import inspect
 import re
-from collections.abc import Iterable
 from hashlib import blake2b
 from typing import Annotated, Any, Literal
 
@@ -14,11 +13,14 @@ from msgspec import Meta, Raw, Struct
 from msgspec.structs import replace
 
 from canonical.datatypes import Identifier
-from canonical.records import Appointment, Patient, Record
+from canonical.meaning import PARTIAL_DATE, means, pattern_of
+from canonical.records import Patient, Record
+from canonical.status import MACHINES
 from gateway.problems import not_found
 from gateway.routes.lineage import WHOLE, Lineage, lineage_of
 from gateway.routes.paging import Page, after, page
-from gateway.routes.reading import Moment, Paged, split
+from gateway.routes.reading import Moment, Paged, Rule, split
+from gateway.routes.rules import A_NUMBER, A_PARTIAL_DATE, SOME_WORDS, one_of
 from gateway.routes.serving import Answer, Call, Route, Run, answer, encode, versioned
 from gateway.store.protocol import Key, RecordQuery, Store
 from policies.auth import allows
@@ -34,16 +36,25 @@ DatedOrder = Annotated[
 ]
 Identifiers = Annotated[
     tuple[str, ...],
-    Meta(description="`value` or `system|value`, exactly; any of several."),
+    Meta(
+        description="`value`, of any authority, or `system|value`, of one; exactly; any of several.",
+        examples=[["N0001"], ["urn:x-main:east:NORTH|N0001"]],
+    ),
+    A_NUMBER,
 ]
-Names = Annotated[str | None, Meta(description="All its words must be in a name; case and accents do not matter.")]
-Statuses = Annotated[tuple[str, ...], Meta(description="Any of these; repeat it or separate by commas.")]
-Since = Annotated[Moment | None, Meta(description="Changed at or after this instant or day.")]
+Names = Annotated[
+    str | None, Meta(description="All its words must be in a name; case and accents do not matter."), SOME_WORDS
+]
+Since = Annotated[Moment | None, Meta(description="Changed at or after this instant or day: `updatedAt`.")]
 From = Annotated[Moment | None, Meta(description="Starts at or after this instant or day (a day is one of UTC).")]
 To = Annotated[Moment | None, Meta(description="Starts at or before this instant, or on or before this day.")]
-Number = Annotated[str | None, Meta(description="`value` or `system|value`, exactly.")]
-BirthDate = Annotated[str, Meta(pattern=r"^\d{4}(-\d\d(-\d\d)?)?$", description="As precise as it was said.")] | None
-Ref = Annotated[str | None, Meta(description="The id of a record.")]
+Number = Annotated[str | None, Meta(description="`value` or `system|value`, exactly.", examples=["V1"]), A_NUMBER]
+BirthDate = Annotated[str, Meta(pattern=PARTIAL_DATE, description="As precise as it was said."), A_PARTIAL_DATE] | None
+PatientId = Annotated[
+    str, Meta(pattern=pattern_of("patient"), description="The patient's id; all who were merged into it count.")
+]
+ProviderId = Annotated[str, Meta(pattern=pattern_of("provider"), description="The id of a provider who takes part.")]
+LocationId = Annotated[str, Meta(pattern=pattern_of("location"), description="The id of a place that it takes.")]
 
 
 SSN_WRITTEN = re.compile(r"(?<![^|])(\d{3})-(\d{2})-(\d{4})\Z", re.ASCII)  # they are kept without hyphens
@@ -52,19 +63,32 @@ LINKED = ("patient", "provider", "location")
 WORDS = (("name", "name"), ("account", "account"), ("visit", "visit"), ("birth_date", "birthdate"))
 
 
+def any_status(kind: str) -> Meta:
+    """What is said of the statuses that a kind of record is searched by."""
+    known = ", ".join(f"`{one}`" for one in MACHINES[kind] if one)
+    return Meta(description=f"Any of these; repeat it or separate by commas: {known}.")
+
+
+def status_of(kind: str) -> Rule:
+    """A status that this kind of record can have."""
+    return one_of([one for one in MACHINES[kind] if one], listed=True)
+
+
 class Search(Paged, frozen=True):
     """What every kind of record is searched by; all that is given must hold."""
 
     identifier: Identifiers = ()
-    status: Statuses = ()
+    status: tuple[str, ...] = ()
     updated_since: Since = None
 
 
 class Versions(Struct, frozen=True, kw_only=True):
     """Every version of a record, newest first."""
 
-    items: list[v1.Patient | v1.Provider | v1.Location | v1.Appointment | v1.Encounter]
-    next: None = None
+    items: Annotated[
+        list[v1.Patient | v1.Provider | v1.Location | v1.Appointment | v1.Encounter], means("The versions.")
+    ]
+    next: Annotated[None, means("Always null: a history is one page.")] = None
 
 
 class Shown(Struct, frozen=True, kw_only=True):
@@ -83,56 +107,29 @@ class Shown(Struct, frozen=True, kw_only=True):
         return f"{version}-{blake2b(other, digest_size=5).hexdigest()}"
 
 
-class Resolved:
-    """Looks up what is resolved on reading; remembers it for the length of one request."""
+class Known:
+    """A record that was read lately: what is to be resolved for it, and the body that came of it last."""
 
-    __slots__ = ("_patients", "_store", "_tenant", "_whole")
+    __slots__ = ("body", "is_private", "named", "plain", "record", "shown")
 
-    def __init__(self, call: Call) -> None:
-        self._store = call.api.services.store
-        self._tenant = call.tenant
-        self._whole = allows(call.principal, WHOLE)
-        self._patients: dict[str, str] = {}
-
-    async def shown(self, record: Record) -> Shown:
-        """All that the record is to be shown with."""
-        named = {getattr(record, "patient", None)}
-        named.update([one.actor for one in getattr(record, "participants", ()) if one.kind == "patient"])
-        known = {one: await self._survivor(one) for one in named if one}
-        return Shown(
-            patient=await self.patient(record),
-            survivors={one: survivor for one, survivor in known.items() if survivor != one},
-            encounter=await self.encounter(record),
-            is_masked=not self._whole and is_masking(record),
-        )
-
-    async def patient(self, record: Record) -> str | None:
-        """The patient that the record is about, as it stands after all merges."""
-        if isinstance(record, Patient):
-            return record.id
-        named: str | None = getattr(record, "patient", None)
-        return await self._survivor(named) if named else None
-
-    async def _survivor(self, named: str) -> str:
-        known = self._patients.get(named)
-        if known is None:
-            known = self._patients[named] = await self._store.survivor(self._tenant, named)
-        return known
-
-    async def patients(self, records: Iterable[Record]) -> tuple[str, ...]:
-        """Whom a list is about, each once."""
-        return tuple(dict.fromkeys([patient for one in records if (patient := await self.patient(one))]))
-
-    async def encounter(self, record: Record) -> str | None:
-        """The encounter of an appointment, found by its visit number."""
-        if not isinstance(record, Appointment) or record.visit is None:
-            return None
-        found = await self._store.find(self._tenant, "encounter", ("identifier", _text(record.visit)))
-        return found[0] if len(found) == 1 else None
+    def __init__(self, record: Record) -> None:
+        self.record = record
+        self.named = _named(record)
+        self.is_private = is_masking(record)
+        self.plain = Shown(patient=_patient(record))  # where nothing is shown otherwise than it was said
+        self.shown: Shown | None = None
+        self.body = b""
 
 
-def _text(one: Identifier) -> str:
-    return f"{one.system}|{one.value}"
+def _named(record: Record) -> tuple[str, ...]:
+    """The patients it names, each once: whom it is about, and who takes part."""
+    named = [getattr(record, "patient", None)]
+    named += [one.actor for one in getattr(record, "participants", ()) if one.kind == "patient"]
+    return tuple(dict.fromkeys([one for one in named if one]))
+
+
+def _patient(record: Record) -> str | None:
+    return record.id if isinstance(record, Patient) else getattr(record, "patient", None)
 
 
 class Bodies:
@@ -143,19 +140,65 @@ class Bodies:
 
     def __init__(self, most: int = 2048) -> None:
         self._most = most
-        self._known: dict[str, tuple[Record, Shown, bytes]] = {}
+        self._known: dict[str, Known] = {}
+
+    def about(self, record: Record) -> Known:
+        """What is known of the record as it stands."""
+        known = self._known.get(record.id)
+        if known is None or known.record is not record:
+            if len(self._known) >= self._most:
+                del self._known[next(iter(self._known))]
+            known = self._known[record.id] = Known(record)
+        return known
 
     def of(self, record: Record, shown: Shown) -> bytes:
         """The record in the form of the API, as JSON."""
-        known = self._known.get(record.id)
-        if known and known[0] is record and known[1] == shown:
-            return known[2]
-        whole = not shown.is_masked
-        body = encode(v1.present(record, shown.patient, shown.encounter, shown.survivors, whole))
-        if len(self._known) >= self._most:
-            del self._known[next(iter(self._known))]
-        self._known[record.id] = (record, shown, body)
-        return body
+        known = self.about(record)
+        if known.shown is not shown and known.shown != shown:
+            whole = not shown.is_masked
+            known.body = encode(v1.present(record, shown.patient, shown.encounter, shown.survivors, whole))
+            known.shown = shown
+        return known.body
+
+
+class Resolved:
+    """Looks up what is resolved on reading; remembers it for the length of one request."""
+
+    __slots__ = ("_bodies", "_patients", "_store", "_tenant", "_whole")
+
+    def __init__(self, call: Call) -> None:
+        self._store = call.api.services.store
+        self._bodies = call.api.bodies
+        self._tenant = call.tenant
+        self._whole = allows(call.principal, WHOLE)
+        self._patients: dict[str, str] = {}
+
+    async def shown(self, record: Record) -> Shown:
+        """All that the record is to be shown with."""
+        known = self._bodies.about(record)
+        survivors = {}
+        for one in known.named:
+            survivor = self._patients.get(one) or await self._survivor(one)
+            if survivor != one:
+                survivors[one] = survivor
+        visit = getattr(record, "visit", None)
+        encounter = await self._encounter(visit) if visit else None
+        is_masked = known.is_private and not self._whole
+        if not (survivors or encounter or is_masked):
+            return known.plain
+        patient = known.plain.patient
+        if patient in survivors:
+            patient = survivors[patient]
+        return Shown(patient=patient, survivors=survivors, encounter=encounter, is_masked=is_masked)
+
+    async def _survivor(self, named: str) -> str:
+        found = self._patients[named] = await self._store.survivor(self._tenant, named)
+        return found
+
+    async def _encounter(self, visit: Identifier) -> str | None:
+        """The encounter of an appointment, found by its visit number."""
+        found = await self._store.find(self._tenant, "encounter", ("identifier", f"{visit.system}|{visit.value}"))
+        return found[0] if len(found) == 1 else None
 
 
 class Resource:
@@ -181,13 +224,14 @@ class Resource:
             )
 
         one = f"{path}/{{id:str}}"
-        search = {"gives": page_of, "fails": (400, 410)}
+        search = {"gives": page_of, "fails": ("cursor_expired",)}
+        linked = {**search, "headers": ("Link",)}
         return (
-            route(self.read, "GET", one, f"read_{name}", gives=wire, fails=(404,), headers=("ETag",)),
-            route(self.search, "GET", path, f"search_{name}s", query=self.search_type, **search),
+            route(self.read, "GET", one, f"read_{name}", gives=wire, fails=("not_found",), headers=("ETag",)),
+            route(self.search, "GET", path, f"search_{name}s", query=self.search_type, **linked),
             route(self.search_by_body, "POST", f"{path}/_search", f"find_{name}s", body=self.search_type, **search),
-            route(self.history, "GET", f"{one}/history", f"history_of_{name}", gives=Versions, fails=(404,)),
-            route(self.lineage, "GET", f"{one}/lineage", f"lineage_of_{name}", gives=Lineage, fails=(404,)),
+            route(self.history, "GET", f"{one}/history", f"history_of_{name}", gives=Versions, fails=("not_found",)),
+            route(self.lineage, "GET", f"{one}/lineage", f"lineage_of_{name}", gives=Lineage, fails=("not_found",)),
         )
 
     async def _found(self, call: Call) -> Record:
@@ -205,9 +249,6 @@ class Resource:
         shown = await Resolved(call).shown(record)
         call.saw(record.id, patient=shown.patient)
         return versioned(call, shown.tag(record.version), lambda: call.api.bodies.of(record, shown))
-
-    async def _body(self, call: Call, resolved: Resolved, record: Record) -> Raw:
-        return Raw(call.api.bodies.of(record, await resolved.shown(record)))
 
     async def search(self, call: Call, query: Search) -> Answer:
         """Search for a record.
@@ -227,9 +268,10 @@ class Resource:
         wanted = replace(asked, after=after(call, query, asked), limit=query.limit)
         found = await store.records(await with_aliases(store, wanted))
         resolved = Resolved(call)
-        items = [await self._body(call, resolved, record) for record in found.items]
-        call.saw(*(record.id for record in found.items), count=len(items))
-        call.seen.patients = await resolved.patients(found.items)
+        shown = [await resolved.shown(record) for record in found.items]
+        items = [Raw(call.api.bodies.of(record, one)) for record, one in zip(found.items, shown, strict=True)]
+        call.saw(*[record.id for record in found.items], count=len(items))
+        call.seen.patients = tuple(dict.fromkeys([one.patient for one in shown if one.patient]))
         is_public = not any(getattr(query, name, None) for name in PRIVATE)
         return page(call, items, found.next, asked, in_url if is_public else None)
 
@@ -237,10 +279,10 @@ class Resource:
         """Every version of a record, newest first."""
         record = await self._found(call)
         versions = await call.api.services.store.history(call.tenant, call.id)
-        resolved = Resolved(call)
+        resolved, bodies = Resolved(call), call.api.bodies
         newest_first = sorted(versions, key=lambda one: -one.version)
-        items = [await self._body(call, resolved, one.record) for one in newest_first]
-        call.saw(record.id, patient=await resolved.patient(record), count=len(items))
+        items = [Raw(bodies.of(one.record, await resolved.shown(one.record))) for one in newest_first]
+        call.saw(record.id, patient=(await resolved.shown(record)).patient, count=len(items))
         return answer({"items": items, "next": None})
 
     async def lineage(self, call: Call) -> Answer:
@@ -249,7 +291,7 @@ class Resource:
         A line that is not `exact` names the message alone, or the place where today's mapping would read it.
         """
         record = await self._found(call)
-        call.saw(record.id, patient=await Resolved(call).patient(record))
+        call.saw(record.id, patient=(await Resolved(call).shown(record)).patient)
         return answer(await lineage_of(call, record))
 
 

@@ -16,9 +16,10 @@ import msgspec
 from msgspec import Struct
 
 from gateway.clock import MICROS
-from gateway.problems import Stop, stop
+from gateway.problems import Stop, Wrong, stop
+from gateway.refusals import STATUSES
 from gateway.routes.reading import from_json, from_query
-from policies.audit import Action, AuditRecord
+from policies.audit import Action, AuditOutcome, AuditRecord
 from policies.auth import Principal
 from policies.call import Receive, Scope, Send
 from policies.tracing import Trace
@@ -165,17 +166,42 @@ class Route(Struct, frozen=True, kw_only=True):
     trial: Any = None  # what a dry run gives
     status: int = 200
     media: str = "application/json"
-    fails: tuple[int, ...] = ()
+    also: str = ""  # another media type that it may answer with
+    fails: tuple[str, ...] = ()  # the codes of its own refusals; what may happen on every route of its kind is added
     tag: str = ""
     headers: tuple[str, ...] = ()
     name: str = ""
     text: str = ""
-    form: bool = False  # takes its body as it comes: the form of an OAuth request
+    form: type[Struct] | None = None  # takes its body as it comes: the form of an OAuth request
 
     @property
     def template(self) -> str:
         """The path as documents, spans and audit records write it: /v1/tasks/{id}."""
         return self.path.replace(":str}", "}")
+
+    @property
+    def failures(self) -> tuple[str, ...]:
+        """The codes of every refusal that may be the answer, by status."""
+        found = {*self.fails, "internal_error"}
+        if not isinstance(self.guard, Open):
+            found |= {"invalid_request", "unauthenticated", "invalid_token", "quota_exceeded", "unavailable"}
+        if isinstance(self.guard, str):
+            found.add("insufficient_scope")
+        if self.query is not None:
+            found.add("invalid_request")
+        if self.body is not None:
+            found |= {"invalid_request", "content_too_large", "unsupported_media_type"}
+        if self.form is not None:
+            found |= {"content_too_large", "quota_exceeded", "unavailable"}
+        if self.refuses_match:
+            found.add("has_no_version")
+        return tuple(sorted(found, key=lambda code: (STATUSES[code], code)))
+
+    @property
+    def refuses_match(self) -> bool:
+        """Whether it changes what has no version, so that no tag in If-Match can hold."""
+        is_reading = self.method == "GET" or self.audit == "R" or self.form is not None
+        return not is_reading and "precondition_failed" not in self.fails
 
     @property
     def operation(self) -> str:
@@ -193,8 +219,20 @@ class Route(Struct, frozen=True, kw_only=True):
     @property
     def handle(self) -> Handle:
         """The function with its query and body decoded; made once, when the app is wired."""
+        handle = self._decoding
+        if not self.refuses_match:
+            return handle
+
+        async def unconditional(call: Call, sent: bytes) -> Answer:
+            refuse_match(call)
+            return await handle(call, sent)
+
+        return unconditional
+
+    @property
+    def _decoding(self) -> Handle:
         run, query, body, is_search = self.run, self.query, self.body, self.audit == "R"
-        if self.form:
+        if self.form is not None:
             return lambda call, sent: run(call, sent)
         if query is None and body is None:
             return lambda call, sent: run(call)
@@ -236,8 +274,8 @@ def serves(
 LONGEST_QUERY = 4096
 
 
-def record_of(scope: Scope, seen: Seen, status: int, now: int) -> AuditRecord:
-    """The audit record of a request that was answered with this status."""
+def record_of(scope: Scope, seen: Seen, status: int | None, now: int) -> AuditRecord:
+    """The audit record of a request that was answered with this status, or is about to be looked at."""
     principal: Principal = scope["state"]["principal"]
     trace: Trace = scope["state"]["trace"]
     return AuditRecord(
@@ -246,7 +284,7 @@ def record_of(scope: Scope, seen: Seen, status: int, now: int) -> AuditRecord:
         tenant=principal.tenant,
         action=seen.route.audit,  # type: ignore[arg-type]  # only routes with a rule leave a record
         what=seen.route.template,
-        outcome=0 if status < 400 else 12 if status >= 500 else 8 if status == 403 else 4,
+        outcome=None if status is None else _outcome(status),
         records=seen.records,
         patients=seen.patients,
         source=scope["client"][0] if scope.get("client") else None,
@@ -254,6 +292,12 @@ def record_of(scope: Scope, seen: Seen, status: int, now: int) -> AuditRecord:
         count=seen.count,
         trace=trace.id,
     )
+
+
+def _outcome(status: int) -> AuditOutcome:
+    if status >= 500:
+        return 12
+    return 0 if status < 400 else 8 if status == 403 else 4
 
 
 # -- versions
@@ -271,12 +315,32 @@ def is_known(call: Call, version: int | str) -> bool:
 
 
 def require_match(call: Call, version: int) -> None:
-    """Go on only if If-Match is there and names the version (RFC 6585 section 3, RFC 9110 section 13.1.1)."""
+    """Go on only if If-Match is there and names the version (RFC 6585 section 3)."""
     given = call.header(b"if-match")
     if given is None:
         raise stop(428, "precondition_required", "Send the ETag that you read as If-Match.")
-    if given.strip() != "*" and str(version) not in _versions(given):
+    check_match(call, version)
+
+
+def check_match(call: Call, version: int) -> int | None:
+    """For a command: If-Match need not be there, and holds where it is (RFC 9110 section 13.1.1).
+
+    The version that the write must find is given back; None where the caller named none.
+    """
+    given = call.header(b"if-match")
+    if given is None or given.strip() == "*":
+        return None
+    if str(version) not in _versions(given):
         raise changed()
+    return version
+
+
+def refuse_match(call: Call) -> None:
+    """For what has no version: a tag cannot match, and a caller who sends one means a safety that is not there."""
+    given = call.header(b"if-match")
+    if given is not None and given.strip() != "*":
+        wrong = Wrong(code="has_no_version", header="If-Match", detail="Leave it out.")
+        raise stop(400, "has_no_version", "This has no version that If-Match could name.", [wrong])
 
 
 def changed() -> Stop:

@@ -8,44 +8,73 @@ from msgspec.structs import replace
 
 from canonical.events import EVENTS, Event
 from canonical.ids import new_id
+from canonical.meaning import identity, means, pattern_of, when
+from gateway.clients import WRITE, needed_for
 from gateway.fanout import speaks_of
 from gateway.outbound import allow_list, receiver_refusal
 from gateway.problems import Wrong, invalid, not_found, stop
+from gateway.receivers import caught_up
+from gateway.refusals import WRONGS
 from gateway.routes.paging import Page
-from gateway.routes.reading import Body
-from gateway.routes.serving import Answer, Call, Empty, answer, changed, encode, etag, require_match, serves, versioned
+from gateway.routes.reading import LARGEST, Body
+from gateway.routes.serving import (
+    Answer,
+    Call,
+    Empty,
+    answer,
+    changed,
+    check_match,
+    encode,
+    etag,
+    require_match,
+    serves,
+    versioned,
+)
 from gateway.store import protocol
 from policies.auth import ADMIN, allows
 from policies.signing import new_secret
 from transforms.api import v1
 from transforms.api.cloudevent import instant
 
-READ, WRITE = "subscriptions.read", "subscriptions.write"
+READ = "subscriptions.read"
 MOST_OF_A_CLIENT = 100
-REFUSALS = {
-    "url_malformed": "This is not a URL that can be called.",
-    "url_credentials": "A URL must not hold credentials; deliveries are signed instead.",
-    "url_scheme": "Use https.",
-    "host_internal": "The host is internal; an operator can allow it under [webhooks].",
-    "address_internal": "The address is internal; an operator can allow it under [webhooks].",
-    "address_none": "The host cannot be resolved.",
-}
-Url = Annotated[str, Meta(min_length=1, max_length=2000, description="Where events are posted: https, public.")]
-Types = Annotated[tuple[str, ...], Meta(max_length=100, description="`appointment.*` or types in full; `*` for all.")]
-Some = Annotated[tuple[str, ...], Meta(max_length=1000)]
-Text = Annotated[str, Meta(max_length=500)]
+EVERY = ("*",)
+Url = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=2000,
+        description="Where events are posted: https, public.",
+        examples=["https://partner.example/isthmus"],
+    ),
+]
+Types = Annotated[
+    tuple[str, ...],
+    Meta(max_length=100, description="`appointment.*` or types in full; `*`, or an empty list, is all."),
+]
+Feeds = Annotated[tuple[str, ...], Meta(max_length=1000, description="Only what came by these feeds; empty is all.")]
+Patient = Annotated[str, Meta(pattern=pattern_of("patient"), examples=["pat_01M88RY5ZG9QZ3EJSA53T7BZ3N"])]
+Patients = Annotated[
+    tuple[Patient, ...], Meta(max_length=1000, description="Only what concerns these patients; empty is all.")
+]
+Full = Annotated[bool, Meta(description="Send the subject along, in `data`; thin events only name it.")]
+Text = Annotated[str, Meta(max_length=500, description="What it is for, in your words.")]
+After = Annotated[
+    int,
+    Meta(ge=0, le=LARGEST, description="The `seq` to begin after: 0 is the beginning; without it, it begins now."),
+]
 
 
 class NewSubscription(Body, frozen=True):
-    """A receiver of events. `after` is the `seq` to begin after; without it, it begins now."""
+    """A receiver of events."""
 
     url: Url
-    types: Types = ("*",)
-    feeds: Some = ()
-    patients: Some = ()
-    full: bool = False
+    types: Types = EVERY
+    feeds: Feeds = ()
+    patients: Patients = ()
+    full: Full = False
     description: Text | None = None
-    after: Annotated[int, Meta(ge=0)] | None = None
+    after: After | None = None
 
 
 class SubscriptionChange(Body, frozen=True):
@@ -53,44 +82,55 @@ class SubscriptionChange(Body, frozen=True):
 
     url: Url | UnsetType = UNSET
     types: Types | UnsetType = UNSET
-    feeds: Some | UnsetType = UNSET
-    patients: Some | UnsetType = UNSET
-    full: bool | UnsetType = UNSET
+    feeds: Feeds | UnsetType = UNSET
+    patients: Patients | UnsetType = UNSET
+    full: Full | UnsetType = UNSET
     description: Text | UnsetType | None = UNSET
 
 
 class Rotation(Body, frozen=True):
-    """With `overlap` the secret before signs too, until the next rotation; without it, it is void at once."""
+    """With `overlap` the secret before signs too, for 24 hours; without it, it is void at once."""
 
-    overlap: bool = True
+    overlap: Annotated[bool, Meta(description="Whether the secret before signs too, for 24 hours.")] = True
 
 
 class Subscription(v1.Wire, frozen=True, omit_defaults=False):
     """A subscription. `reason` says why it is disabled; `cursor` is the `seq` it has reached."""
 
-    id: str
-    version_id: str
-    url: str
-    types: tuple[str, ...]
-    feeds: tuple[str, ...]
-    patients: tuple[str, ...]
-    full: bool
-    state: Literal["active", "paused", "disabled"]
-    client: str
-    cursor: int
-    created_at: str
-    updated_at: str
-    reason: str | None = None
-    description: str | None = None
-    secret: str | UnsetType = UNSET
+    id: Annotated[str, identity("Opaque, and good for ever.", "subscription")]
+    version_id: Annotated[str, means("The number of the version, from `1`; it is the ETag.", pattern=r"^[1-9]\d*$")]
+    url: Annotated[str, means("Where events are posted.", format="uri")]
+    types: Annotated[tuple[str, ...], means("Types or patterns of types; `*` is all.")]
+    feeds: Annotated[tuple[str, ...], means("Only what came by these; empty is all.")]
+    patients: Annotated[tuple[str, ...], means("Only what concerns these; empty is all.")]
+    full: Annotated[bool, means("Whether events carry their subject.")]
+    state: Annotated[
+        Literal["active", "paused", "disabled"],
+        means(
+            "`active`; `paused` by a person; `disabled` by a 410 of the receiver, by failing too long, or while its "
+            "client may not receive it."
+        ),
+    ]
+    client: Annotated[str, means("The client it belongs to.")]
+    cursor: Annotated[int, means("The `seq` it has reached.")]
+    created_at: Annotated[str, when("When it was made.")]
+    updated_at: Annotated[str, when("When it last changed.")]
+    reason: Annotated[
+        str | None,
+        means("Why it is disabled: `gone`, `failing`, `client_unknown` or `scope_missing`; null where it is not."),
+    ] = None
+    description: Annotated[str | None, means("What it is for.")] = None
+    secret: Annotated[
+        str | UnsetType, means("What deliveries are signed with; only in the answer that makes it.", pattern="^whsec_")
+    ] = UNSET
 
 
 class Outcome(Struct, frozen=True, kw_only=True, rename="camel"):
     """How a test event was received."""
 
-    outcome: str
-    status: int | None = None
-    delivered: bool
+    outcome: Annotated[str, means("How it ended, as `http_200` or `connect_timeout`.")]
+    status: Annotated[int | None, means("The status of the receiver's answer; null where there was none.")] = None
+    delivered: Annotated[bool, means("Whether the receiver took it.")]
 
 
 @serves("GET", "/v1/subscriptions", guard=READ, audit="R", gives=Page[Subscription], tag="subscriptions")
@@ -109,7 +149,7 @@ async def list_subscriptions(call: Call) -> Answer:
     audit="C",
     gives=Subscription,
     status=201,
-    fails=(400, 409, 422),
+    fails=("too_many", "invalid_value"),
     tag="subscriptions",
     headers=("ETag", "Location"),
 )
@@ -120,12 +160,7 @@ async def create_subscription(call: Call, body: NewSubscription) -> Answer:
     events need the read scope of every resource that they are about.
     """
     store = call.api.services.store
-    await _check(call, body.url, body.types, body.feeds, body.full)
-    if (
-        sum(one.client == call.principal.client_id for one in await store.subscriptions(call.tenant))
-        >= MOST_OF_A_CLIENT
-    ):
-        raise stop(409, "too_many", f"A client has at most {MOST_OF_A_CLIENT} subscriptions.")
+    await _check(call, body.url, body.types, body.feeds, body.full, body.after)
     now = call.now
     secret = new_secret(os.urandom(32))
     subscription = protocol.Subscription(
@@ -133,7 +168,7 @@ async def create_subscription(call: Call, body: NewSubscription) -> Answer:
         tenant=call.tenant,
         client=call.principal.client_id,
         url=body.url,
-        types=body.types,
+        types=body.types or EVERY,
         feeds=body.feeds,
         patients=body.patients,
         full=body.full,
@@ -143,7 +178,8 @@ async def create_subscription(call: Call, body: NewSubscription) -> Answer:
         updated_at=now,
         description=body.description,
     )
-    await store.put_subscription(subscription, None)
+    if not await store.put_subscription(subscription, None, most=MOST_OF_A_CLIENT):
+        raise stop(409, "too_many", f"A client has at most {MOST_OF_A_CLIENT} subscriptions.")
     call.api.services.worker.refresh()
     call.saw(subscription.id)
     location = (b"location", f"/v1/subscriptions/{subscription.id}".encode())
@@ -156,7 +192,7 @@ async def create_subscription(call: Call, body: NewSubscription) -> Answer:
     guard=READ,
     audit="R",
     gives=Subscription,
-    fails=(404,),
+    fails=("not_found",),
     tag="subscriptions",
     headers=("ETag",),
 )
@@ -172,29 +208,41 @@ async def read_subscription(call: Call) -> Answer:
     guard=WRITE,
     audit="U",
     gives=Subscription,
-    fails=(400, 404, 412, 422, 428),
+    fails=("not_found", "precondition_failed", "invalid_value", "precondition_required"),
     tag="subscriptions",
     headers=("ETag",),
 )
 async def change_subscription(call: Call, body: SubscriptionChange) -> Answer:
-    """Change a subscription. If-Match is required; what is left out stays."""
+    """Change a subscription. If-Match is required; what is left out stays.
+
+    What happened before is sent as it was asked for then, what happens from now on as it is asked for now.
+    """
     before = await owned(call, call.id)
     require_match(call, before.version)
     given = {name: value for name in body.__struct_fields__ if (value := getattr(body, name)) is not UNSET}
     after = replace(before, **given)
+    after = replace(after, types=after.types or EVERY)
     await _check(call, after.url, after.types, after.feeds, after.full)
+    if before.state != "disabled":
+        after = replace(after, cursor=(await caught_up(call.api.services.store, before, call.now)).cursor)
     return await _put(call, before, after)
 
 
 @serves(
-    "DELETE", "/v1/subscriptions/{id:str}", guard=WRITE, audit="D", status=204, fails=(404, 412), tag="subscriptions"
+    "DELETE",
+    "/v1/subscriptions/{id:str}",
+    guard=WRITE,
+    audit="D",
+    status=204,
+    fails=("not_found", "precondition_failed"),
+    tag="subscriptions",
 )
 async def delete_subscription(call: Call) -> Answer:
     """Delete a subscription. What is still on its way to it is dropped."""
     subscription = await owned(call, call.id)
-    if call.header(b"if-match"):
-        require_match(call, subscription.version)
-    await call.api.services.store.delete_subscription(call.tenant, subscription.id)
+    expected = check_match(call, subscription.version)
+    if not await call.api.services.store.delete_subscription(call.tenant, subscription.id, expected):
+        raise changed() if expected is not None else not_found()
     call.api.services.worker.refresh()
     return Empty()
 
@@ -205,15 +253,17 @@ async def delete_subscription(call: Call) -> Answer:
     guard=WRITE,
     audit="U",
     gives=Subscription,
-    fails=(400, 404, 412),
+    fails=("not_found", "precondition_failed"),
     tag="subscriptions",
+    headers=("ETag",),
 )
 async def rotate_secret(call: Call, body: Rotation) -> Answer:
     """Make a new secret, shown in the answer and never again."""
     before = await owned(call, call.id)
+    check_match(call, before.version)
     secret = new_secret(os.urandom(32))
     kept = before.secrets[:1] if body.overlap else ()
-    return await _put(call, before, replace(before, secrets=(secret, *kept)), secret)
+    return await _put(call, before, replace(before, secrets=(secret, *kept), rotated_at=call.now), secret)
 
 
 @serves(
@@ -222,13 +272,16 @@ async def rotate_secret(call: Call, body: Rotation) -> Answer:
     guard=WRITE,
     audit="U",
     gives=Subscription,
-    fails=(404, 412),
+    fails=("not_found", "precondition_failed"),
     tag="subscriptions",
+    headers=("ETag",),
 )
 async def pause_subscription(call: Call) -> Answer:
     """Hold deliveries. Events wait, in order, until it is released."""
     before = await owned(call, call.id)
-    return await _put(call, before, replace(before, state="paused", reason=None))
+    check_match(call, before.version)
+    by = call.principal.client_id
+    return await _move(call, before, replace(before, state="paused", reason=None, paused_at=call.now, paused_by=by))
 
 
 @serves(
@@ -237,21 +290,30 @@ async def pause_subscription(call: Call) -> Answer:
     guard=WRITE,
     audit="U",
     gives=Subscription,
-    fails=(404, 412),
+    fails=("not_found", "precondition_failed"),
     tag="subscriptions",
+    headers=("ETag",),
 )
 async def release_subscription(call: Call) -> Answer:
     """Go on with deliveries, also after the subscription was disabled."""
     before = await owned(call, call.id)
-    return await _put(call, before, replace(before, state="active", reason=None))
+    check_match(call, before.version)
+    return await _move(call, before, replace(before, state="active", reason=None, paused_at=None, paused_by=None))
 
 
 @serves(
-    "POST", "/v1/subscriptions/{id:str}/test", guard=WRITE, audit="E", gives=Outcome, fails=(404,), tag="subscriptions"
+    "POST",
+    "/v1/subscriptions/{id:str}/test",
+    guard=WRITE,
+    audit="E",
+    gives=Outcome,
+    fails=("not_found", "precondition_failed"),
+    tag="subscriptions",
 )
 async def test_subscription(call: Call) -> Answer:
     """Send one signed event of the type `subscription.test` now, and say how it was received."""
     subscription = await owned(call, call.id)
+    check_match(call, subscription.version)
     now = call.now
     event = Event(
         id=new_id("event", now, subscription.id, "test", os.urandom(8).hex()),
@@ -280,6 +342,13 @@ async def owned(call: Call, identity: str) -> protocol.Subscription:
     return subscription
 
 
+async def _move(call: Call, before: protocol.Subscription, after: protocol.Subscription) -> Answer:
+    """Hold it or let it go; what is so already stays as it is, and since when."""
+    if before.state == after.state:
+        return answer(shown(before), headers=(etag(before.version),))
+    return await _put(call, before, after)
+
+
 async def _put(
     call: Call, before: protocol.Subscription, after: protocol.Subscription, secret: str | None = None
 ) -> Answer:
@@ -290,15 +359,19 @@ async def _put(
     return answer(shown(again, secret), headers=(etag(again.version),))
 
 
-async def _check(call: Call, url: str, types: tuple[str, ...], feeds: tuple[str, ...], full: bool) -> None:
+async def _check(
+    call: Call, url: str, types: tuple[str, ...], feeds: tuple[str, ...], full: bool, after: int | None = None
+) -> None:
     """Everything that is wrong with a subscription, at once."""
     site = call.api.services.site
     wrong = []
+    if after is not None and after > await call.api.services.store.head():
+        detail = "The feed ends before this place. Use 0, or the `seq` of an event."
+        wrong.append(Wrong(code="invalid_cursor", pointer="/after", detail=detail))
     refusal = await receiver_refusal(url, allow_list(site.main.webhooks.allow))
     if refusal:
-        detail = REFUSALS.get(refusal, "This URL is not taken.")
+        detail = WRONGS.get(refusal, "This URL is not taken.")
         wrong.append(Wrong(code=refusal, pointer="/url", detail=detail))
-    covered = {kind for kind in EVENTS if speaks_of(types, kind)}
     unknown = [n for n, one in enumerate(types) if not any(speaks_of((one,), kind) for kind in EVENTS)]
     wrong += [Wrong(code="unknown_type", pointer=f"/types/{n}", detail="No event has this type.") for n in unknown]
     known = {feed.name for feed in site.feeds if feed.tenant == call.tenant}
@@ -307,7 +380,7 @@ async def _check(call: Call, url: str, types: tuple[str, ...], feeds: tuple[str,
         for n, one in enumerate(feeds)
         if one not in known
     ]
-    needed = {f"{kind.partition('.')[0]}s.read" for kind in covered} & call.api.scopes if full else set()
+    needed = needed_for(types or EVERY) if full else ()
     missing = sorted(scope for scope in needed if not allows(call.principal, scope))
     if missing:
         wrong.append(Wrong(code="scope_missing", pointer="/full", detail=f"Full events need {', '.join(missing)}."))

@@ -1,22 +1,24 @@
 """What operators and tools ask: is it alive, is it ready, what does it count, what is its contract."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from msgspec import Struct
 
+from canonical.meaning import means
 from gateway.problems import unavailable
 from gateway.routes.serving import Answer, Call, Open, Unaudited, answer, serves
 
 PROBED = Open("probes and scrapers have no token, and it holds codes and counts alone")
 HOLDS_NOTHING = Unaudited("it holds nothing about anyone")
+TEXT = "text/plain"
 EXPOSITION = "text/plain; version=0.0.4; charset=utf-8"
 
 
 class Health(Struct, frozen=True, kw_only=True):
     """How it is, and by part."""
 
-    status: Literal["alive", "ready"]
-    checks: dict[str, str]
+    status: Annotated[Literal["alive", "ready"], means("How it is.")]
+    checks: Annotated[dict[str, str], means("Each part, as `ok` or what is the matter with it.")]
 
 
 @serves("GET", "/health/live", guard=PROBED, audit=HOLDS_NOTHING, gives=Health, tag="system")
@@ -25,7 +27,7 @@ async def live(call: Call) -> Answer:
     return answer(Health(status="alive", checks={}))
 
 
-@serves("GET", "/health/ready", guard=PROBED, audit=HOLDS_NOTHING, gives=Health, fails=(503,), tag="system")
+@serves("GET", "/health/ready", guard=PROBED, audit=HOLDS_NOTHING, gives=Health, fails=("unavailable",), tag="system")
 async def ready(call: Call) -> Answer:
     """It can do its work: the store answers and takes writes, audit is kept, and it is not about to leave.
 
@@ -46,7 +48,7 @@ async def ready(call: Call) -> Answer:
     return answer(Health(status="ready", checks=checks))
 
 
-@serves("GET", "/metrics", guard=PROBED, audit=HOLDS_NOTHING, gives=str, media="text/plain", tag="system")
+@serves("GET", "/metrics", guard=PROBED, audit=HOLDS_NOTHING, gives=str, media=TEXT, tag="system")
 async def metrics(call: Call) -> Answer:
     """What is counted, in Prometheus text format. Labels are codes; there is no PHI in it."""
     return Answer(call.api.services.metrics.render(), media=EXPOSITION.encode())

@@ -15,15 +15,27 @@ from canonical.datatypes import Identifier, Name, Participant
 from canonical.records import Appointment, Encounter, Location, Patient, Provider, Record
 from gateway.store.protocol import Kept, Key
 
+# What a message is found by beside what its mapping named (transforms/hl7v2/keys.py).
+OUR_KINDS = {
+    "control_id": "MSH-10, the sender's number of it",
+    "record": "the id of a record that it was about",
+}
 UNDATED = -(1 << 62)  # the start of what has none: before everything
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 WORD = re.compile(r"\w+")
 NUMBERED = frozenset({"identifier", "visit", "order", "account"})  # kinds of keys that are a system's numbers
+ISSUED = frozenset({"dedup", "record:appointment", "record:encounter"})  # scopes whose numbers are given out in turn
+TURN = 2  # characters at the end of a number, by which it differs from those given out just before and after it
+OWN = 40  # bits of a digest that are of the number itself; those before them are of all its neighbours
 
 
 class Digests:
-    """Digests of search keys under one secret: 64 bits, as the integer that an index compares fastest."""
+    """Digests of search keys under one secret: 64 bits, as the integer that an index compares fastest.
+
+    Numbers that a system gives out in turn (control ids, numbers of bookings and visits) stand beside their neighbours:
+    a group of new ones is written to a few pages of an index, and not to a page each.
+    """
 
     def __init__(self, secret: bytes) -> None:
         self._base = blake2b(digest_size=8, key=secret)
@@ -42,7 +54,11 @@ class Digests:
     def _make(self, tenant: str, scope: str, kind: str, value: str) -> int:
         digest = self._base.copy()
         digest.update(f"{tenant}\x1f{scope}\x1f{kind}\x1f{value}".encode())
-        return int.from_bytes(digest.digest(), "big", signed=True)
+        number = int.from_bytes(digest.digest(), "big", signed=True)
+        if scope not in ISSUED or kind not in NUMBERED:
+            return number
+        shared = self._digest(tenant, f"near:{scope}", kind, value[:-TURN])
+        return (shared >> OWN << OWN) | (number & ((1 << OWN) - 1))
 
 
 def words(text: str) -> list[str]:

@@ -5,7 +5,7 @@ durable when `commit` returns; the event feed never shows seq N+1 before N is de
 (dedup key, hash); reads see only what is committed. All instants are integer microseconds since the epoch.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Generic, Literal, Protocol, TypeVar
 
@@ -23,8 +23,19 @@ DeliveryState = Literal["pending", "claimed", "delivered", "parked", "cancelled"
 Key = tuple[str, str]  # (kind, value): ("identifier", "urn:x|123"), ("control_id", "MSG1"), ("name", "doe")
 
 
+class Answered(Struct, frozen=True, kw_only=True, gc=False):
+    """How a message was answered until a replay renewed the answer."""
+
+    until: int
+    code: str
+    ack: bytes
+
+
 class Kept(Struct, frozen=True, kw_only=True, gc=False):
-    """A message as it was received, and what became of it. `raw` and `ack` are bytes as they went over the wire."""
+    """A message as it was received, and what became of it. `raw` and `ack` are bytes as they go over the wire.
+
+    `answers` are those before `ack`, the oldest first: a replay that mends a refused message renews its answer.
+    """
 
     id: str
     tenant: str
@@ -42,6 +53,7 @@ class Kept(Struct, frozen=True, kw_only=True, gc=False):
     sender: str = ""  # MSH-3|MSH-4
     ack: bytes = b""
     ack_code: str = ""
+    answers: tuple[Answered, ...] = ()
     clock: int = 0
     problems: tuple[Problem, ...] = ()
     records: tuple[str, ...] = ()
@@ -82,15 +94,19 @@ class AuditRow(Struct, frozen=True, kw_only=True):
 
 
 class Batch(Struct, kw_only=True):
-    """All that one unit commits."""
+    """All that one unit commits.
+
+    A task of `tasks` that is open already adds nothing, and an event about it is left out: an opening is told once.
+    """
 
     messages: list[Kept] = []
     records: list[Written] = []
     events: list[Event] = []
-    tasks: list[Task] = []
+    tasks: list[Task] = []  # to be opened, or opened again
+    changed_tasks: list[Task] = []  # one version after the one that was read; Conflict where it no longer is that one
     repeats: list[str] = []  # ids of messages that were sent once more
     audit: list[AuditRow] = []
-    replayed: list[Kept] = []  # messages mapped again: state, problems and records replace those kept before
+    replayed: list[Kept] = []  # messages mapped again: what became of them, and their answer, replace what was kept
 
 
 class Unit(Protocol):
@@ -102,6 +118,9 @@ class Unit(Protocol):
 
     async def seen(self, tenant: str, sent: Sequence[tuple[str, bytes]], since: int) -> dict[str, list[Seen]]:
         """What is kept of (dedup key, hash): the same message however old, and the newest other one since then."""
+
+    async def open_tasks(self, tenant: str, subject: str) -> list[Task]:
+        """The tasks about a message, record or subscription that nobody has completed or cancelled."""
 
     async def commit(self, batch: Batch) -> list[Event]:
         """Keep the batch durably; the events come back with their seq. Raises Conflict when another process won."""
@@ -171,9 +190,10 @@ class Version(Struct, frozen=True, kw_only=True):
 
 
 class Subscription(Struct, frozen=True, kw_only=True, rename="camel"):
-    """A receiver of events: a partner's webhook. `secrets` sign together, newest first, while one is rotated out.
+    """A receiver of events: a partner's webhook. `secrets` sign together, newest first, for a while after `rotated_at`.
 
-    `state`: active, paused (held by a person), disabled (by the receiver's 410 or by failing too long).
+    `state`: active, paused (held by a person), disabled (by the receiver's 410, by failing too long, or while its
+    client may not have what it asks for).
     `types` are patterns (`appointment.*`); `feeds` and `patients` narrow further. `cursor` (its place in the feed of
     events) and `failing_since` (the first failure after the last success) are kept by `derive` and `conclude`:
     `put_subscription` takes a cursor for a new subscription only, and clears `failing_since` when one is made active.
@@ -188,6 +208,7 @@ class Subscription(Struct, frozen=True, kw_only=True, rename="camel"):
     patients: tuple[str, ...] = ()
     full: bool = False
     secrets: tuple[str, ...] = ()
+    rotated_at: int = 0
     state: Literal["active", "paused", "disabled"] = "active"
     deduplicates: bool = True
     cursor: int = 0
@@ -197,6 +218,8 @@ class Subscription(Struct, frozen=True, kw_only=True, rename="camel"):
     version: int = 1
     reason: str | None = None
     description: str | None = None
+    paused_at: int | None = None
+    paused_by: str | None = None
 
 
 class Delivery(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -246,7 +269,7 @@ class Attempt(Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class DeliveryQuery(Struct, frozen=True, kw_only=True):
-    """A search over deliveries, newest first."""
+    """A search over deliveries, newest first, or `oldest_first`; none is newer than the place `upto`."""
 
     tenant: str
     subscription: str | None = None
@@ -255,6 +278,8 @@ class DeliveryQuery(Struct, frozen=True, kw_only=True):
     event: str | None = None
     created_from: int | None = None
     created_before: int | None = None
+    oldest_first: bool = False
+    upto: tuple[int, str] | None = None
     after: tuple[int, str] | None = None
     limit: int = 50
 
@@ -264,6 +289,7 @@ class Job(Struct, frozen=True, kw_only=True, rename="camel"):
 
     id: str
     tenant: str
+    client: str  # who started it
     kind: Literal["resend", "replay"]
     created_at: int
     total: int
@@ -308,6 +334,9 @@ class Store(Protocol):
     def unit(self) -> AbstractAsyncContextManager[Unit]:
         """A group commit; one at a time per process."""
 
+    def hear(self, woken: Callable[[], None]) -> None:
+        """Call this whenever another process has committed events."""
+
     # -- records
     async def record(self, tenant: str, identity: str) -> Record | None: ...
     async def records(self, query: RecordQuery) -> Page[Record]: ...
@@ -325,6 +354,8 @@ class Store(Protocol):
     # -- messages
     async def message(self, tenant: str, identity: str) -> Kept | None: ...
     async def messages(self, query: MessageQuery) -> Page[Kept]: ...
+    async def heard(self, tenant: str, since: int) -> dict[str, int]:
+        """When each feed brought its last message, of those that brought one since then."""
 
     # -- events
     async def events(self, tenant: str, after: int, limit: int, types: Sequence[str] = ()) -> list[Event]:
@@ -338,17 +369,21 @@ class Store(Protocol):
     async def tasks(
         self, tenant: str, status: str | None, queue: str | None, after: tuple[int, str] | None, limit: int
     ) -> Page[Task]: ...
-    async def open_tasks(self) -> dict[str, int]:
+    async def waiting_tasks(self) -> dict[str, int]:
         """How many tasks wait for a person, by queue, of all tenants."""
-
-    async def put_task(self, task: Task, expected: int) -> bool:
-        """Replace a task if its version is still the expected one."""
 
     # -- subscriptions and deliveries
     async def subscription(self, tenant: str, identity: str) -> Subscription | None: ...
     async def subscriptions(self, tenant: str | None = None) -> list[Subscription]: ...
-    async def put_subscription(self, subscription: Subscription, expected: int | None) -> bool: ...
-    async def delete_subscription(self, tenant: str, identity: str) -> bool: ...
+    async def put_subscription(self, subscription: Subscription, expected: int | None, most: int | None = None) -> bool:
+        """Replace the version that is expected, or add a new one where None is; whether that was done.
+
+        `most` is how many a client may have; it is counted in the write, so that those who come at once share it.
+        """
+
+    async def delete_subscription(self, tenant: str, identity: str, expected: int | None) -> bool:
+        """Delete the version that is expected, or any where None is; whether that was done."""
+
     async def derive(self, moves: Sequence[Move]) -> list[bool]:
         """Move cursors and insert deliveries, all in one transaction; False where a cursor was elsewhere."""
 
@@ -393,12 +428,15 @@ class Store(Protocol):
         """A value kept sealed under a name: the one kept before, or the fresh one from now on."""
 
     async def switches(self) -> dict[str, str]:
-        """What is paused: `intake`, `feed:NAME`, `subscription:ID` -> since when and by whom.
+        """What is paused: `intake`, `feed:NAME` -> since when and by whom.
 
         And what else outlives a process in a word: a revoked `token:ID` -> until when, a feed's `pace:NAME`.
         """
 
     async def set_switch(self, name: str, value: str | None) -> None: ...
+    async def lease(self, name: str, holder: str, until: int, now: int) -> bool:
+        """Hold what one process does for all (`watch`, `job:ID`) until then, or go on holding it; False while another
+        holds it. With `until` in the past it is let go."""
 
     # -- audit and site
     async def audit(self, rows: Sequence[AuditRow]) -> None:
@@ -406,7 +444,7 @@ class Store(Protocol):
 
     async def audit_rows(self, tenant: str, after: int, limit: int) -> list[tuple[int, AuditRow]]: ...
     async def audit_links(self) -> list[tuple[bytes, bytes, list[bytes]]]:
-        """(previous, link, digests) of the whole chain, for verification."""
+        """(previous, link, digests) of the whole chain, for verification; of several chains, one after another."""
 
     async def keep_site(self, digest: str, files: bytes) -> None: ...
     async def site(self, digest: str) -> bytes | None: ...

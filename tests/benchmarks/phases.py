@@ -20,6 +20,7 @@ from gateway.app import settle_memory
 from gateway.intake import Intent, read
 from gateway.pipeline import Pipeline
 from gateway.settings import FeedSettings, Intake, Peer, feed_of
+from gateway.settling import settled_into
 from gateway.store.protocol import Batch
 from gateway.store.sqlite import SqliteStore
 from gateway.witness import group_rows
@@ -90,7 +91,7 @@ async def _group(pipeline: Pipeline, group: list[Intent], steps: Steps) -> None:
         batch = Batch()
         with steps.of("settle, answer"):
             for intent in group:
-                pipeline._settle(intent, working[intent.cause.tenant], seen, batch)
+                settled_into(batch, intent, working[intent.cause.tenant], seen, None)
         with steps.of("(of it) answer"):
             for intent in group:
                 reply(intent, "AA", ())

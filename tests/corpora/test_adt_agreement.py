@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from canonical.apply import Cause
-from canonical.records import Encounter
+from canonical.records import Encounter, Location
 from canonical.settle import Settled, Working, settle
 from tests.transforms.hl7v2.story import RECEIVED, all_of, mapped, tell
 from transforms.hl7v2.adt import EVENTS
@@ -37,6 +37,9 @@ DELIBERATE = {
     ("ADT04-28", "status"): REGISTERED,
     ("ADT-A45-01", "status"): "a move says nothing about the state of the visit: class O is arrived, as for A04",
 }
+# Where a place stands in another state than with them, in which: they call every temporary and pending place planned.
+HELD = {"temporary": "planned", "pending": "planned"}
+OVER = frozenset({"cancelled", "finished"})  # they leave the places of such a visit without a state, or planned
 
 
 def cases() -> list[Path]:
@@ -76,15 +79,61 @@ def test_the_facts_of_an_encounter(expected: Path) -> None:
     }
     assert us.class_
     assert them["class"]["code"] in {one.code for one in us.class_.codings}
-    assert instants(them) <= {one for one in map(instant, (us.start, us.end, us.planned_start, us.planned_end)) if one}
+    period = them.get("period", {})
+    assert instant(period.get("start")) in {instant(us.start), instant(us.planned_start)}  # they show PV2-8 there too
+    assert instant(period.get("end")) in {instant(us.end), instant(us.planned_end)}
     assert set(staff(expected, them)) <= {
         (one.role.codings[0].code, number.value) for one in us.participants if one.role for number in one.identifiers
     }
 
 
-def instants(them: dict[str, Any]) -> set[datetime]:
-    """When the visit began and ended; they show expected dates (PV2-8, -9) there as well."""
-    return {moment for text in them.get("period", {}).values() if (moment := instant(text))}
+def pairs() -> Iterator[tuple[Path, dict[str, Any], Encounter, dict[str, str | None]]]:
+    """Their encounter beside ours, and the ward of each of our locations."""
+    for expected in cases():
+        theirs = resources(expected, "Encounter")
+        working, _ = tell(sample(expected).read_bytes(), profile=UTC_FEED)
+        ours = all_of(working, Encounter)
+        if theirs and ours:
+            wards = {one.id: one.point_of_care for one in all_of(working, Location)}
+            yield expected, theirs[0], ours[0], wards
+
+
+def test_the_places_of_an_encounter() -> None:
+    """Every place of ours is one of theirs, in the same state but for `HELD`, and where the status is another."""
+    compared, wrong = 0, []
+    for expected, them, us, wards in pairs():
+        names = {one["id"]: one.get("name") for one in resources(expected, "Location")}
+        theirs = [(names[one["location"]["reference"].partition("/")[2]], one.get("status")) for one in places(them)]
+        follows = us.status in OVER or (expected.name.removesuffix("-expected.json"), "status") in DELIBERATE
+        for place in us.placements:
+            compared += 1
+            ward, state = wards[place.location or ""], HELD.get(place.kind, place.status)
+            if not any(ward == name and (state == said or follows) for name, said in theirs):
+                wrong.append((expected.name, place.kind, ward, state, theirs))
+    assert not wrong
+    assert compared > 80
+
+
+def places(them: dict[str, Any]) -> list[dict[str, Any]]:
+    """The places of their encounter."""
+    return list(them.get("location", []))
+
+
+def test_the_codes_of_an_encounter() -> None:
+    """Where from, where to, which service, why, in which way: their codes are among ours."""
+    for expected, them, us, _ in pairs():
+        stay = them.get("hospitalization", {})
+        for theirs, ours in (
+            ([stay.get("admitSource")], (us.admit_source,)),
+            ([stay.get("dischargeDisposition")], (us.discharge_disposition,)),
+            ([them.get("serviceType")], (us.service_type,)),
+            (them.get("reasonCode", []), us.reasons),
+            (them.get("type", []), us.types),
+        ):
+            said = {coding["code"] for one in theirs if one for coding in one.get("coding", []) if coding.get("code")}
+            assert said <= {coding.code for one in ours if one for coding in one.codings}, expected.name
+        number = stay.get("preAdmissionIdentifier", {}).get("value")
+        assert number is None or (us.preadmit_number and number == us.preadmit_number.value), expected.name
 
 
 def instant(text: str | None) -> datetime | None:

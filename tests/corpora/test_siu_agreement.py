@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from canonical.datatypes import Participant
-from canonical.records import Appointment, Patient
+from canonical.records import Appointment, Location, Patient
 from tests.transforms.hl7v2.story import all_of, codes, mapped, only, tell
 from transforms.hl7v2.er7 import Unparseable
 from transforms.hl7v2.header import header
@@ -72,6 +72,45 @@ def test_the_numbers_of_who_takes_part(expected: Path) -> None:
     for part in them["participant"]:
         actor = known.get(part["actor"]["reference"], {})
         assert {one["value"] for one in actor.get("identifier", [])} <= ours
+
+
+@pytest.mark.parametrize("expected", cases(), ids=lambda path: path.name.removesuffix("-expected.json"))
+def test_each_who_takes_part(expected: Path) -> None:
+    """Each of theirs is one of ours: of that kind, in that role, with that status, numbers, name or ward."""
+    known = resources(expected)
+    (them,) = (one for one in known.values() if one["resourceType"] == "Appointment")
+    working, _ = tell(sample(expected), profile=UTC_FEED)
+    us = only(working, Appointment)
+    wards = {one.id: one.point_of_care for one in all_of(working, Location)}
+    for part in them["participant"]:
+        actor = known.get(part["actor"]["reference"], {"resourceType": "Patient"})
+        roles = {coding["code"] for role in part.get("type", []) for coding in role["coding"]}
+        (found,) = [
+            one
+            for one in us.participants
+            if one.kind == KINDS[actor["resourceType"]] and one.status == part["status"] and roles <= roles_of(one)
+        ]
+        if found.kind == "location":
+            assert actor["name"] == wards[found.actor or ""]
+        elif found.kind != "patient":
+            assert {one["value"] for one in actor["identifier"]} == set(held(found))
+        for called in actor.get("name", []) if found.kind == "provider" else ():
+            assert called["family"] in (found.display or "")
+
+
+def roles_of(one: Participant) -> set[str]:
+    """The codes of a role."""
+    return {coding.code for coding in one.role.codings} if one.role else set()
+
+
+@pytest.mark.parametrize("expected", cases(), ids=lambda path: path.name.removesuffix("-expected.json"))
+def test_what_is_said_about_it(expected: Path) -> None:
+    """The comment is our notes, and their type, which is SCH-7, is our reason."""
+    (them,) = (one for one in resources(expected).values() if one["resourceType"] == "Appointment")
+    us = only(tell(sample(expected), profile=UTC_FEED)[0], Appointment)
+    assert them.get("comment", "") == "\n".join(one.text for one in us.notes)
+    kinds = {coding["code"] for coding in them["appointmentType"]["coding"]}
+    assert kinds <= {coding.code for one in us.reasons for coding in one.codings}
 
 
 def name(expected: Path, fact: str) -> tuple[str, str]:

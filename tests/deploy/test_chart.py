@@ -21,7 +21,7 @@ WITHIN = {
     "TLS": ("httpTls=true", "secretFolders[0].secret=east-tls", "secretFolders[0].path=/run/tls/east"),
     "files of one's own": ("site.existingConfigMap=mine", "site.existingPaths={isthmus.toml,peers/east.toml}"),
     "bare": ("networkPolicy.enabled=false", "podDisruptionBudget.enabled=false", "migrate.enabled=false"),
-    "closed": ("networkPolicy.metricsFrom=null", "networkPolicy.mllpFrom=null", "networkPolicy.redis.port=0"),
+    "closed": ("networkPolicy.metricsFrom=null", "networkPolicy.mllpFrom=null", "networkPolicy.otlp.port=0"),
 }
 VALUES = (CHART / "values.yaml").read_text(encoding="utf-8")
 
@@ -85,7 +85,7 @@ def test_secrets_come_by_reference_alone(case: str) -> None:
         assert all("env" not in one and "envFrom" not in one for one in pod["containers"])
         (secrets,) = (one["projected"] for one in pod["volumes"] if one["name"] == "secrets")
         items = [item["path"] for source in secrets["sources"] for item in source["secret"]["items"]]
-        assert ["redis-url", "site-key", "store-url"] == items
+        assert ["site-key", "store-url"] == items
 
 
 def test_what_the_example_site_refers_to_is_mounted() -> None:

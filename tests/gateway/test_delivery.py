@@ -33,7 +33,12 @@ EVENT = Event(
     traceparent=TRACEPARENT,
 )
 SUBSCRIPTION = Subscription(
-    id="sub_1", tenant="main", client="partner", url="https://partner.example/hook", secrets=SECRETS
+    id="sub_1",
+    tenant="main",
+    client="partner",
+    url="https://partner.example/hook",
+    secrets=SECRETS,
+    rotated_at=micros(),
 )
 
 
@@ -54,15 +59,31 @@ def present(record: Record, patient: str | None) -> object:
 
 
 async def delivered(
-    store: SqliteStore, outcome: Outcome, subscription: Subscription = SUBSCRIPTION, attempts: int = 0, spent: int = 0
+    store: SqliteStore,
+    outcome: Outcome,
+    subscription: Subscription = SUBSCRIPTION,
+    attempts: int = 0,
+    spent: int = 0,
+    now: int | None = None,
 ) -> tuple[Any, Post]:
     """The result of one attempt, and what went over the wire."""
-    now = micros()
+    now = now or micros()
     (delivery,) = deliveries_of(subscription, [EVENT], now)
     delivery = msgspec.structs.replace(delivery, attempts=attempts, spent=spent)
     wire = Wire(outcome)
     courier = Courier(store, wire, lambda: now, lambda: 0.0, Schedule(waits=(0, 5, 60)), present=present)
     return await courier.deliver(subscription, delivery, EVENT), wire.sent[0]
+
+
+@pytest.mark.parametrize(("hours", "signatures"), [(0, 2), (23.9, 2), (24, 1), (9000, 1)])
+async def test_a_secret_that_was_rotated_out_ends(store: SqliteStore, hours: float, signatures: int) -> None:
+    """It signs for a day beside the new one, which goes on."""
+    now = micros()
+    rotated = msgspec.structs.replace(SUBSCRIPTION, rotated_at=now - int(hours * 3_600_000_000))
+    _, post = await delivered(store, Outcome(kind="delivered", code="http_200", status=200), rotated, now=now)
+
+    assert signatures == len(post.headers["webhook-signature"].split())
+    assert Webhook(SECRETS[0]).verify(post.body, post.headers)
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,10 @@
 """The demo as a script uses it: started, used through what demo.json says, stopped; and it leaves nothing behind."""
 
+import asyncio
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -19,6 +21,7 @@ import pytest
 from gateway.demo.day import AGAIN, BAD, LATE, day
 from gateway.demo.house import PEER
 from gateway.demo.partner import Inbox, counters
+from gateway.demo.show import Tally
 from gateway.frames import messages
 from gateway.settings import Peer, feed_of
 from gateway.translate import translate
@@ -146,6 +149,19 @@ def test_quiet_demo_keeps_everything(tmp_path: Path) -> None:
         assert [kept["id"]] == [one["id"] for one in running.get("/v1/messages")["items"]]
 
 
+def test_a_second_demo_leaves_the_first_alone(tmp_path: Path) -> None:
+    """Of two demos on one folder the second is turned away; what the first announced still holds."""
+    with demo(tmp_path / "demo", "--quiet-peers") as running:
+        command = [sys.executable, "-m", "gateway.cli", "demo", "--headless", "--quiet-peers"]
+        ports = ["--http", "127.0.0.1:0", "--mllp", "127.0.0.1:0", "--data", str(running.folder)]
+        second = subprocess.run([*command, *ports], check=False, capture_output=True, text=True, timeout=WITHIN)
+
+        assert 1 == second.returncode
+        assert second.stderr.endswith("another Isthmus is running on this data\n")
+        assert running.here == json.loads((running.folder / "demo.json").read_text())
+        assert running.get("/v1/feeds")["items"]
+
+
 def test_secrets_are_for_their_owner(tmp_path: Path) -> None:
     """demo.json and the site key can be read by nobody else, and no secret stands in the site or the log."""
     with demo(tmp_path / "demo", "--quiet-peers") as running:
@@ -234,3 +250,24 @@ def test_partner_counts_a_webhook_once() -> None:
 
     assert [200, 200] == [inbox.take(headers, body) for _ in range(2)]
     assert (before[0] + 1, before[1] + 1) == (counters.verified, counters.duplicates)
+
+
+async def test_a_partner_that_leaves_leaves_nothing_under_way() -> None:
+    """Connections that are open, and those that come in at the last moment, end with its inbox."""
+    before = asyncio.all_tasks()
+    inbox = Inbox()
+    async with inbox.open() as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        late = socket.create_connection(("127.0.0.1", port))
+
+    assert before == asyncio.all_tasks()
+    assert b"" == await reader.read()
+    writer.close()
+    late.close()
+    with pytest.raises(ConnectionRefusedError):
+        await asyncio.open_connection("127.0.0.1", port)
+
+
+def test_what_is_shown_is_of_this_run() -> None:
+    """The store may hold more, from the runs before."""
+    assert "new in this run" in next(what for who, what, _ in Tally().rows() if who == "Isthmus")

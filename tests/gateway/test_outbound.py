@@ -4,7 +4,7 @@ import pytest
 
 from canonical.outcome import Outcome
 from connectors.webhook.client import Post
-from gateway.outbound import allow_list, outbound, receiver_refusal
+from gateway.outbound import CIRCUITS, allow_list, outbound, receiver_refusal
 from policies.addresses import AllowList
 from policies.circuit import CircuitConfig
 
@@ -24,6 +24,42 @@ async def test_a_circuit_for_each_destination() -> None:
 
     assert ("circuit_open", False) == (last.code, last.attempted)
     assert (4, 6) == tuple(sum(name in url for url in reached) for name in ("bad", "good"))
+
+
+class Failing:
+    """A receiver that answers nobody well, and counts."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+
+    async def __call__(self, post: Post) -> Outcome:
+        self.calls += 1
+        return Outcome(kind="transient", code="told")
+
+
+async def test_no_tenant_closes_a_destination_to_another() -> None:
+    """What one tenant's subscriptions made of a host is not held against the other's."""
+    call = outbound(Failing(), CircuitConfig(minimum_calls=2), lambda: 0.0, lambda: 0.0)
+    for _ in range(3):
+        mine = await call(Post("https://shared.example/a", {}, b"", "main"))
+    other = await call(Post("https://shared.example/b", {}, b"", "other"))
+
+    assert ["circuit_open", "told"] == [mine.code, other.code]
+
+
+async def test_circuits_are_forgotten_in_the_order_of_their_use() -> None:
+    """However many destinations there were, so many are remembered and no more."""
+    receiver = Failing()
+    call = outbound(receiver, CircuitConfig(minimum_calls=1), lambda: 0.0, lambda: 0.0)
+    kept, lost = Post("https://kept.example/", {}, b""), Post("https://lost.example/", {}, b"")
+    await call(kept)
+    await call(lost)
+    for number in range(CIRCUITS - 1):
+        await call(Post(f"https://host{number}.example/", {}, b""))
+        await call(kept)
+
+    assert ["circuit_open", "told"] == [(await call(kept)).code, (await call(lost)).code]
+    assert CIRCUITS + 2 == receiver.calls
 
 
 async def test_no_circuit() -> None:

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from canonical.problems import CODES
-from gateway import problems, reference, reference_api, reference_mapping
+from gateway import problems, reference, reference_api, reference_mapping, refusals
 from gateway.api import ROUTES
+from gateway.routes.rules import KINDS
 from transforms.hl7v2.mapping import EVENTS
 from transforms.hl7v2.rows import Table
 
@@ -112,7 +113,7 @@ def test_every_refusal_is_published() -> None:
     files = [path for room in ("gateway", "policies") for path in (ROOT / room).rglob("*.py")]
     written = {one for path in files for one in refusals_in(path)} | set(problems.CODES.items())
 
-    assert written == {(status, code) for status, codes in reference_api.CODES.items() for code in codes}
+    assert written == {(status, code) for status, codes in refusals.CODES.items() for code in codes}
 
 
 def test_every_call_is_on_the_page() -> None:
@@ -123,3 +124,28 @@ def test_every_call_is_on_the_page() -> None:
 
     assert [f"{route.method} {route.template}" for route in ROUTES] == [row[0] for row in rows]
     assert {name.lower() for name in told} == set(re.findall(r"\]\(#(\w+)\)", page))
+
+
+def test_every_search_key_is_in_the_guide() -> None:
+    """The guide says of each kind of key what it finds messages by, and names no other."""
+    guide = (ROOT / "docs" / "guides" / "api.md").read_text(encoding="utf-8")
+    _, _, table = guide.partition("| kind of key |")
+
+    assert list(KINDS) == re.findall(r"^\| `(\w+)` \|", table.partition("\n\n")[0], re.MULTILINE)
+
+
+def test_every_wrong_is_published() -> None:
+    """The page has each code that stands in `errors`."""
+    written = {code for path in (ROOT / "gateway").rglob("*.py") for code in wrongs_in(path)}
+
+    assert {"unknown_key", "repeated", "url_scheme"} <= written | set(refusals.WRONGS)
+    assert written <= set(refusals.WRONGS)
+
+
+def wrongs_in(path: Path) -> Iterator[str]:
+    """The codes of `Wrong` that a file writes down."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        name = getattr(node.func, "id", "") if isinstance(node, ast.Call) else ""
+        if name in {"Wrong", "_at"} and isinstance(node, ast.Call):
+            told = [one.value for one in node.keywords if one.arg == "code"] + node.args[2:3]
+            yield from (str(one.value) for one in told if isinstance(one, ast.Constant))

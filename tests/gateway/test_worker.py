@@ -11,9 +11,9 @@ from msgspec.structs import replace
 
 from canonical.events import Event
 from canonical.records import Appointment
-from gateway.resend import resend, resend_one
+from gateway.resend import Progress, resend, resend_one
 from gateway.settings import Webhooks
-from gateway.store.protocol import Batch, DeliveryQuery, Subscription, Written
+from gateway.store.protocol import Batch, DeliveryQuery, Job, Subscription, Written
 from gateway.store.sqlite import SqliteStore
 from tests.gateway.conftest import QUICK, SECRETS, TRACEPARENT, House, Partner, micros
 from transforms.api import v1
@@ -92,8 +92,8 @@ async def test_trying_out(house: House, partner: Partner) -> None:
 async def test_two_secrets(house: House, partner: Partner) -> None:
     """While a secret is rotated out both sign: a partner that knows either of them accepts."""
     late = Partner(SECRETS[1])
-    await house.subscribe(partner.url, secrets=SECRETS)
-    await house.subscribe(late.url, secrets=SECRETS)
+    await house.subscribe(partner.url, secrets=SECRETS, rotated_at=micros())
+    await house.subscribe(late.url, secrets=SECRETS, rotated_at=micros())
     await house.happen("a")
     await house.idle()
     both = [*partner.received(), *late.received()]
@@ -269,17 +269,15 @@ async def test_a_failing_lane_holds_itself_only(house: House, partner: Partner) 
     assert behind.subject not in subjects
 
 
-@pytest.mark.parametrize("switch", ["deliveries", "subscription"])
-async def test_held_and_released(house: House, partner: Partner, switch: str) -> None:
+async def test_held_and_released(house: House, partner: Partner) -> None:
     """What is held derives and waits, visibly; released, it is sent."""
-    subscription = await house.subscribe(partner.url)
-    name = switch if switch == "deliveries" else f"subscription:{subscription.id}"
-    await house.worker.pause(name, "an operator")
+    held = await house.subscribe(partner.url, state="paused")
     await house.happen("a", "b")
     await house.until(lambda: _pending(house, 2))
     assert [] == partner.received()
 
-    await house.worker.release(name)
+    await house.store.put_subscription(replace(held, state="active", version=2), 1)
+    house.worker.refresh()
     await house.idle()
     assert 2 == len(partner.received())
 
@@ -311,16 +309,41 @@ async def test_resend_in_bulk(house: House, partner: Partner) -> None:
     partner.behaves()
     wanted = query(subscription, state="parked")
 
-    assert (250, None) == await resend(house.store, wanted, "job_1", micros(), dry_run=True)
+    assert (250, None) == await resend(house.store, wanted, "job_1", micros(), client="partner", dry_run=True)
     assert 250 == len((await house.store.deliveries(replace(wanted, limit=500))).items)
 
-    total, job = await resend(house.store, wanted, "job_1", micros())
+    total, job = await resend(house.store, wanted, "job_1", micros(), client="partner")
     assert job is not None
     house.worker.refresh()
     await house.until(lambda: len(partner.received()) == total)
     done = await house.store.job("main", "job_1")
     assert done is not None
     assert ("completed", 250, 250) == (done.state, done.done, done.total)
+
+
+async def test_a_job_of_another_worker_is_left_to_it(house: House, partner: Partner) -> None:
+    """While another holds it nothing is sent; let go it is taken up, done once, and free again."""
+    subscription = await house.subscribe(partner.url, types=("appointment.*",))
+    await house.happen(*"abc")
+    await house.idle()
+    now = micros()
+    assert await house.store.lease("job:job_1", "another", now + 60_000_000, now)
+    await resend(house.store, query(subscription), "job_1", micros(), client="admin")
+    house.worker.refresh()
+    await asyncio.sleep(0.3)
+    held = await house.store.job("main", "job_1")
+    assert held is not None
+    assert ("running", 0) == (held.state, held.done)
+
+    await house.store.lease("job:job_1", "another", 0, micros())
+    house.worker.refresh()
+    await house.until(lambda: partner.counts().get("duplicates") == 3)
+    await house.idle()
+    await house.stop()
+    done = await house.store.job("main", "job_1")
+    assert done is not None
+    assert ("completed", 3) == (done.state, done.done)
+    assert await house.store.lease("job:job_1", "another", micros() + 1, micros())
 
 
 async def test_a_job_goes_on_after_a_restart(house: House, partner: Partner) -> None:
@@ -331,7 +354,7 @@ async def test_a_job_goes_on_after_a_restart(house: House, partner: Partner) -> 
     await house.idle()
     await house.stop()
     partner.behaves()
-    await resend(house.store, query(subscription), "job_1", micros())
+    await resend(house.store, query(subscription), "job_1", micros(), client="partner")
 
     again = House(house.store)
     again.start()
@@ -394,3 +417,40 @@ async def test_counted_and_traced(house: House, partner: Partner) -> None:
     assert "isthmus_feed_to_webhook_seconds_count 1.0" in text
     assert [True, False] == [span.is_error for span in house.spans]
     assert {int(TRACEPARENT[3:35], 16)} == {span.trace.trace_id for span in house.spans}
+
+
+async def test_a_resend_that_cannot_go_on_has_failed(house: House, store: SqliteStore) -> None:
+    """It says so, and the one behind it is done."""
+    await store.put_job(
+        Job(id="job_a", tenant="main", client="admin", kind="resend", created_at=1, total=1, body=b"{broken")
+    )
+    whole = msgspec.json.encode(Progress(query=DeliveryQuery(tenant="main")))
+    await store.put_job(
+        Job(id="job_b", tenant="main", client="admin", kind="resend", created_at=2, total=0, body=whole)
+    )
+    house.worker.refresh()
+
+    async def ended() -> bool:
+        return not await store.jobs()
+
+    await house.until(ended)
+    states = [job.state for one in ("job_a", "job_b") if (job := await store.job("main", one))]
+
+    assert ["failed", "completed"] == states
+
+
+async def test_the_cursor_shows_how_far_it_is(house: House, store: SqliteStore) -> None:
+    """Also where a subscription wanted none of what came: within a second while the worker runs, at once at its end."""
+    await house.subscribe("https://nobody.example/", types=("patient.*",))
+
+    async def at_the_head() -> bool:
+        (kept,) = await store.subscriptions()
+        return kept.cursor == await store.head()
+
+    await house.happen("a", "b")
+    await house.until(at_the_head)
+    await house.happen("c")
+    await asyncio.sleep(0.1)
+    await house.stop()
+
+    assert await at_the_head()

@@ -7,7 +7,7 @@ import pytest
 
 from policies.auth import Challenges, Principal
 from policies.call import App, Receive, Refusal, Scope, Send, compose
-from policies.door import authenticate, continued, observe, require, throttle
+from policies.door import authenticate, continued, headed, observe, require, throttle
 from policies.metrics import Metrics
 from policies.throttle import Limit, Throttle
 from policies.tokens import Issuer, Revocations, Verifier, generate_key, key_set
@@ -36,14 +36,15 @@ class House:
     """An app behind every frame, with what they need."""
 
     def __init__(self) -> None:
-        self.metrics, self.spans = Metrics(), list[Span]()
+        self.metrics, self.spans, self.gone = Metrics(), list[Span](), set[str]()
         self.tracer = Tracer(self.spans.append, 1.0, lambda: 0, random.Random(1).getrandbits)
         verifier = Verifier("api", "https://i", "aud", key_set(KEY), Revocations())
         challenges = Challenges("api")
         self.app: App = compose(
             [
+                headed([(b"server", b"house")]),
                 observe(self.tracer, self.metrics, lambda scope: ROUTE, lambda: 0.0),
-                authenticate(verifier, challenges, lambda: 1000.0, reply),
+                authenticate(verifier, self.stands, challenges, lambda: 1000.0, reply),
                 throttle(
                     Throttle([Limit(name="burst", quota=2, window=60)]), client_of, self.metrics, lambda: 0.0, reply
                 ),
@@ -51,6 +52,9 @@ class House:
             ],
             innermost,
         )
+
+    async def stands(self, principal: Principal) -> bool:
+        return principal.client_id not in self.gone
 
     async def get(self, *headers: tuple[bytes, bytes], path: str = "/", kind: str = "http") -> list[Any]:
         sent: list[Any] = []
@@ -85,7 +89,8 @@ async def test_answer_passes_with_its_headers() -> None:
 
     assert (start["status"], headers[b"etag"]) == (200, b'"1"')
     assert headers[b"ratelimit"] == b'"burst";r=1;t=30'
-    assert headers[b"cache-control"] == b"no-store"
+    assert [value for name, value in start["headers"] if name == b"cache-control"] == [b"no-store"]
+    assert (headers[b"server"], headers[b"x-request-id"]) == (b"house", house.state["trace"].id.encode())
     assert house.state["principal"].client_id == "partner"
 
 
@@ -105,6 +110,16 @@ async def test_refusals(status: int, code: bytes, headers: list[tuple[bytes, byt
 
     assert (start["status"], body["body"]) == (status, code)
     assert dict(start["headers"])[b"www-authenticate"].startswith(b'Bearer realm="api"')
+
+
+async def test_a_client_that_is_gone() -> None:
+    """A token that was good and is remembered is refused once its client may no longer have it."""
+    house = House()
+    before, _ = await house.get(bearer("appointments.read"))
+    house.gone.add("partner")
+    after, body = await house.get(bearer("appointments.read"))
+
+    assert (200, 401, b"invalid_token") == (before["status"], after["status"], body["body"])
 
 
 async def test_limit() -> None:
@@ -143,13 +158,19 @@ async def asked_by(client: str, trusted: set[str], traceparent: str) -> list[Spa
     spans: list[Span] = []
     tracer = Tracer(spans.append, 1.0, lambda: 0, random.Random(1).getrandbits)
     who = Principal(client_id=client, tenant="main", scopes=frozenset(), token_id="t")
-    scope: Scope = {"type": "http", "method": "GET", "path": "/", "headers": [], "state": {"principal": who}}
-    scope["headers"] = [(b"traceparent", traceparent.encode())]
+    scope: Scope = {"type": "http", "method": "GET", "path": "/", "headers": [(b"traceparent", traceparent.encode())]}
 
     async def nothing(message: Any = None) -> None: ...
 
-    frames = [observe(tracer, Metrics(), lambda scope: ROUTE, lambda: 0.0), continued(trusted)]
-    await compose(frames, innermost)(scope, nothing, nothing)
+    def known(app: App) -> App:
+        async def identified(scope: Scope, receive: Receive, send: Send) -> None:
+            scope["state"]["principal"] = who
+            await app(scope, receive, send)
+
+        return identified
+
+    observed = observe(tracer, Metrics(), lambda scope: ROUTE, lambda: 0.0)
+    await compose([headed([]), observed, known, continued(trusted)], innermost)(scope, nothing, nothing)
     return spans
 
 

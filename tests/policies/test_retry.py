@@ -46,11 +46,15 @@ def test_retry_after_is_honoured() -> None:
     assert decide(an("transient", retry_after=600), 1, 0, deduplicates=True, dice=0).after == 600
 
 
-def test_retry_after_beyond_the_horizon_parks() -> None:
-    """Nobody waits for longer than the horizon."""
-    decision = decide(an("transient", retry_after=10**8), 1, 0, deduplicates=True, dice=0)
+@pytest.mark.parametrize("attempted", [True, False])
+def test_retry_after_beyond_the_horizon_is_cut(attempted: bool) -> None:
+    """Nobody waits for longer than the horizon: there is one more try at its end, and then no other."""
+    asks = an("transient", retry_after=10**8, attempted=attempted)
+    first = decide(asks, 1, 10 * HOUR, deduplicates=True, dice=0.9)
+    second = decide(asks, 2, DEFAULT.horizon, deduplicates=True, dice=0)
 
-    assert (decision.verb, decision.why) == ("park", "too_late")
+    assert (first.verb, first.after) == ("retry", DEFAULT.horizon - 10 * HOUR)
+    assert (second.verb, second.why) == ("park", "too_late")
 
 
 def test_what_was_not_attempted_uses_up_no_try() -> None:

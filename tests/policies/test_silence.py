@@ -116,6 +116,18 @@ def test_memory_can_be_kept() -> None:
     assert Silence(memory=kept).threshold(MONDAY + 22 * DAY + 10.5 * HOUR) == pytest.approx(900)
 
 
+def test_a_silence_is_named_by_the_message_before_it() -> None:
+    """Also when it is over, whenever that is noticed: so several who listen speak of the same silence."""
+    detector = Silence(Pace(ceiling=100))
+    detector.observe(MONDAY)
+    detector.observe(MONDAY + 50)
+    assert detector.check(MONDAY + 151) == "silent"
+    detector.observe(MONDAY + 200)
+    detector.observe(MONDAY + 201)
+
+    assert (detector.check(MONDAY + 202), detector.memory.missed) == ("back", MONDAY + 50)
+
+
 def test_a_clock_that_steps_back_is_harmless() -> None:
     """An older instant changes nothing."""
     detector = Silence(Pace(ceiling=100))

@@ -1,15 +1,23 @@
 """One trace from our door to the webhook, exported when it was sampled or went wrong."""
 
+import io
+import json
+import logging
 import random
+import time
 from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from policies.otel import immediately, otlp
+from policies.otel import Export, otlp, traces_of
+from policies.redact import OURS, Lines
 from policies.tracing import Context, Span, Tracer, parse
 
 THEIRS = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
@@ -141,7 +149,7 @@ def test_off_means_ids_only() -> None:
 
 def exported() -> tuple[ReadableSpan, ReadableSpan]:
     exporter = InMemorySpanExporter()
-    source = Tracer(export := immediately(exporter, "1.2"), 0.0, clock(), random.Random(7).getrandbits)
+    source = Tracer(export := Export(SimpleSpanProcessor(exporter), "1.2"), 0.0, clock(), random.Random(7).getrandbits)
     root = source.start("http.request", kind="server", links=(CONTEXT,))
     child = source.start("delivery", root)
     source.finish(child, "error", code="http_503", status=503)
@@ -182,3 +190,58 @@ def test_exported_spans() -> None:
 def test_otlp_can_be_closed() -> None:
     """An export to an endpoint that nobody listens on starts and ends quietly when nothing was sent."""
     otlp("http://127.0.0.1:9/v1/traces").close()
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "expected"),
+    [
+        ("http://host:4318", "http://host:4318/v1/traces"),
+        ("http://host:4318/", "http://host:4318/v1/traces"),
+        ("https://host/otlp", "https://host/otlp/v1/traces"),
+        ("http://host:4318/v1/traces", "http://host:4318/v1/traces"),
+        ("http://host:4318/v1/traces/", "http://host:4318/v1/traces"),
+    ],
+)
+def test_the_base_url_is_enough(endpoint: str, expected: str) -> None:
+    """The endpoint is OpenTelemetry's base URL; the path of traces is added where it lacks."""
+    assert expected == traces_of(endpoint)
+
+
+def test_a_failing_export_is_one_line_and_its_end_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The class of the failure is said when it begins, nothing while it lasts, and then that it works again."""
+    monkeypatch.setenv("OTEL_BSP_SCHEDULE_DELAY", "20")
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "1")
+    out = io.StringIO()
+    handler = logging.StreamHandler(out)
+    handler.setFormatter(Lines())
+    logger = logging.getLogger(OURS)
+    before = logger.level
+    logger.setLevel(logging.INFO)
+    logger.addHandler(handler)
+    statuses = [400, 400, 400]
+
+    class Collector(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["content-length"]))
+            self.send_response(statuses.pop() if statuses else 200)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Collector) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        export = otlp(f"http://127.0.0.1:{server.server_port}")
+        source = Tracer(export, 1.0, clock(), random.Random(7).getrandbits)
+        deadline = time.monotonic() + 10
+        while "tracing.export_resumed" not in out.getvalue() and time.monotonic() < deadline:
+            source.finish(source.start("message"))
+            time.sleep(0.03)
+        export.close()
+        server.shutdown()
+    logger.removeHandler(handler)
+    logger.setLevel(before)
+    said = [json.loads(line) for line in out.getvalue().splitlines()]
+
+    assert ["tracing.export_failed", "tracing.export_resumed"] == [one["event"] for one in said]
+    assert "http_400" == said[0]["why"]

@@ -6,17 +6,20 @@ from pathlib import Path
 
 import pytest
 
+from connectors.mllp.framing import frame
 from tests.isthmus import Isthmus, running
 from tests.mllp import Line, code
 from tests.scenarios.messages import booking, message, person
 
 ORIGINAL = ""
 ASKS = {"AL/NE": "|||AL|NE", "NE/AL": "|||NE|AL", "AL/AL": "|||AL|AL", "ER/NE": "|||ER|NE", "NE/NE": "|||NE|NE"}
-PEERS = {
+PEERS: dict[str, dict[str, object]] = {
     "strict": {"unmapped": "AR", "field-problems": "AE"},
     "both": {"application-acks": "connection"},
     "closing": {"unavailable": "close"},
     "erring": {"unavailable": "AE"},
+    "telling": {"problems-in-ack": True},
+    "live": {"processing-ids": ["P"]},
 }
 PROBES = itertools.count(1)
 
@@ -129,6 +132,61 @@ def test_what_is_missing(isthmus: Isthmus, raw: bytes, said: str, error: str, st
 
 
 @pytest.mark.parametrize(
+    ("feed", "processing", "asks", "said", "error", "state"),
+    [
+        ("live", "P", "", "AA", "", "applied"),
+        ("live", "p^T", "", "AA", "", "applied"),
+        ("live", "T", "", "AR", "ERR||MSH^1^11^1^1|202^Unsupported processing id^HL70357|E|", "refused"),
+        ("live", "D", "|||AL|AL", "CR", "ERR||MSH^1^11^1^1|202^", "refused"),
+        ("live", "", "", "AR", "ERR||MSH^1^11^1^1|202^", "refused"),
+        ("soak", "T", "", "AA", "", "applied"),
+        ("soak", "Q", "", "AA", "", "applied"),
+    ],
+)
+def test_processing_ids(
+    isthmus: Isthmus, feed: str, processing: str, asks: str, said: str, error: str, state: str
+) -> None:
+    """A feed that lists its processing ids refuses the others and keeps them; any other feed takes them all."""
+    control = f"PROC{next(PROBES)}"
+    raw = booking(control, control, mrn=control, msh=asks).replace(b"|P|2.5.1", f"|{processing}|2.5.1".encode())
+    with Line(isthmus.ports[feed]) as line:
+        answer = line.say(raw) or b""
+    (kept,) = isthmus.all(f"/v1/messages?controlId={control}")
+
+    assert (said, state) == (code(answer), kept["state"])
+    assert error.encode() in answer
+
+
+@pytest.mark.parametrize(
+    ("version", "error"),
+    [
+        ("2.5.1", b"ERR||TQ1^1^7^1^1|102^Data type error^HL70357|E|"),
+        ("2.3.1", b"ERR|TQ1^1^7^102&Data type error&HL70357"),
+    ],
+)
+def test_a_bad_time_by_its_place(isthmus: Isthmus, version: str, error: bytes) -> None:
+    """Annex A5: AE where the feed wants it, with an ERL from 2.5 on and an ELD before; both name the event."""
+    control = f"A5{version}"
+    raw = booking(control, control, mrn=control, start="20261302093000").replace(b"|P|2.5.1", f"|P|{version}".encode())
+    with Line(isthmus.ports["strict"]) as line:
+        answer = line.say(raw) or b""
+
+    assert "AE" == code(answer)
+    assert b"|ACK^S12^ACK|" in answer
+    assert error in answer
+
+
+def test_an_unknown_version_is_told_where_the_feed_asks(isthmus: Isthmus) -> None:
+    """Applied, with 203 as a warning in ERR."""
+    raw = booking("VER1", "VER1", mrn="VER1").replace(b"|P|2.5.1", b"|P|2.99")
+    with Line(isthmus.ports["telling"]) as line:
+        answer = line.say(raw) or b""
+
+    assert "AA" == code(answer)
+    assert b"ERR||MSH^1^12^1^1|203^Unsupported version id^HL70357|W|" in answer
+
+
+@pytest.mark.parametrize(
     ("raw", "codes"),
     [
         (b"this is not HL7 at all", []),
@@ -163,7 +221,8 @@ def test_what_is_held_keeps_nothing(isthmus: Isthmus, held: str) -> None:
         assert ["AR"] == heard(line, sent("applied", ORIGINAL, control))
         assert ["CR"] == heard(line, sent("applied", "AL/AL", control))
         assert ["AR"] == heard(line, sent("applied", "NE/AL", control))
-        assert [] == heard(line, sent("applied", "NE/NE", control))
+        with Line(isthmus.mllp) as unheard:
+            assert unheard.say(sent("applied", "NE/NE", control)) is None, "who wants no answer sees a closed line"
         assert "paused" in [one["state"] for one in isthmus.get("/v1/feeds")["items"] if one["name"] == "soak"]
         assert [] == isthmus.all(f"/v1/messages?controlId={control}")
         assert 200 == isthmus.ask("POST", f"/v1/{held}/release").status
@@ -205,9 +264,14 @@ def test_a_closed_line_instead_of_an_answer(isthmus: Isthmus) -> None:
 
 def test_a_full_queue(tmp_path: Path) -> None:
     """What finds no room is declined and not kept."""
-    with running(Isthmus(tmp_path, settings={"intake": {"queue": 0}})) as full, Line(full.mllp) as line:
-        assert "AR" == code(line.say(sent("applied", ORIGINAL, "Q1")))
-        assert [] == full.all("/v1/messages")
+    numbers = ["Q1", "Q2", "Q3"]
+    with running(Isthmus(tmp_path, settings={"intake": {"queue": 1}})) as full, Line(full.mllp) as line:
+        line.socket.sendall(b"".join(frame(sent("applied", ORIGINAL, one)) for one in numbers))
+        answers = {one: code(line.hear()) for one in numbers}
+
+        assert ("AA", "AR") == (answers["Q1"], answers["Q2"])
+        kept = {one["controlId"] for one in full.all("/v1/messages")}
+        assert {one for one, answer in answers.items() if answer == "AA"} == kept
 
 
 def test_what_is_held_stays_held(tmp_path: Path) -> None:
@@ -219,4 +283,4 @@ def test_what_is_held_stays_held(tmp_path: Path) -> None:
     with running(isthmus), Line(isthmus.mllp) as line:
         (switch,) = isthmus.get("/v1/switches")["items"]
         assert "AR" == code(line.say(sent("applied", ORIGINAL, "S1")))
-        assert ("intake", True) == (switch["name"], switch["value"].endswith(" admin"))
+        assert ("intake", "admin", True) == (switch["name"], switch["by"], switch["since"] > "2026")

@@ -16,6 +16,11 @@ BAD = {
     "a broken escape": (b"CHECK^Check-up", rb"CHECK^Check\Xup", "appointment", None, "SCH-7"),
     "minutes in words": (b"|30|min||||||", b"|half|hour||||||", "appointment", None, "SCH-9"),
     "an unknown gender": (b"|F\r", b"|Q9\r", "patient", None, "PID-8"),
+    "an end that is no time": (b"|20270601093000", b"|20270601996100", "appointment", None, "TQ1-8"),
+    "a day where an instant is due": (b"|20270601090000|", b"|20270601|", "appointment", "start", "TQ1-7"),
+    "a booking whose time is deleted": (b"|20270601090000|", b'|""|', "appointment", "start", "TQ1-7"),
+    "a unit that nobody knows": (b"|min|", b"|fortnight|", "appointment", None, "SCH-9"),
+    "more than a field holds": (b"CHECK^Check-up", b"C" * 70_000, "appointment", "reasons", "SCH-7"),
 }
 
 
@@ -67,10 +72,11 @@ def test_the_ack_tells_where_the_feed_asks_for_it(isthmus: Isthmus, name: str) -
         answer = line.say(broken(name, f"T{list(BAD).index(name)}")) or b""
     segment, _, rest = path.partition("-")
     place = f"{segment}^1^{rest.partition('.')[0]}"
+    errors = [part for part in answer.split(b"\r") if part.startswith(b"ERR|")]
 
     assert "AA" == code(answer)
-    assert place in "\n".join(part.split(b"|")[2].decode() for part in answer.split(b"\r") if part.startswith(b"ERR|"))
-    assert bad.strip(b"|\r").split(b"|")[0] not in answer
+    assert place in "\n".join(part.split(b"|")[2].decode() for part in errors)
+    assert bad.strip(b"|\r").split(b"|")[0] not in b"".join(errors)
 
 
 def test_every_problem_at_once(isthmus: Isthmus) -> None:

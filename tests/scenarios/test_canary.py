@@ -19,7 +19,7 @@ from tests.scenarios.collector import Collector
 def watched(tmp_path: Path) -> Iterator[tuple[Isthmus, Collector, Collector]]:
     """An Isthmus that exports spans to one collector and sends webhooks to another."""
     spans, hooks = Collector(), Collector()
-    running = Isthmus(tmp_path, otlp=f"{spans.url}/v1/traces")
+    running = Isthmus(tmp_path, otlp=spans.url)
     running.start()
     yield running, spans, hooks
     with contextlib.suppress(ProcessLookupError):

@@ -52,14 +52,19 @@ def papers(tmp_path_factory: pytest.TempPathFactory) -> Papers:
 
 @pytest.fixture(scope="module")
 def isthmus(tmp_path_factory: pytest.TempPathFactory, papers: Papers) -> Iterator[Isthmus]:
-    """A feed with TLS, one bound to a certificate, and three on a shared port told apart in both ways."""
-    made = Isthmus(tmp_path_factory.mktemp("tls"), feed={"senders": ["SCHED|NORTH"]})
+    """A feed with TLS, one bound to a certificate, and two shared ports: three feeds told apart in both ways, and two
+    of two tenants of which one is bound and the other is open to every certificate of the CA.
+    """
+    made = Isthmus(tmp_path_factory.mktemp("tls"), feed={"senders": ["SCHED|NORTH"]}, tenants=("main", "other"))
+    made.client("guest", ["admin"], "other")
     made.peer("served", papers.served)
     made.peer("bound", papers.mutual | {"certificates": ["DNS:east.example.org"]})
     shared = made.peer("east", papers.mutual | {"certificates": ["DNS:east.example.org"]})
     west = papers.mutual | {"certificates": ["DNS:west.example.org"]}
     made.peer("west", west | {"senders": ["SCHED|WEST"]}, port=shared)
     made.peer("lab", west | {"senders": ["LAB|WEST"]}, port=shared)
+    mixed = made.peer("clinic", papers.mutual | {"certificates": ["DNS:east.example.org"], "max-bytes": 2000})
+    made.peer("anyone", papers.mutual | {"senders": ["SCHED|NORTH"]}, tenant="other", port=mixed)
     with running(made) as started:
         yield started
 
@@ -79,7 +84,8 @@ def knock(port: int, raw: bytes, context: ssl.SSLContext | None = None) -> str:
 
 def feed_of(isthmus: Isthmus, control: str) -> list[str]:
     """By which feed a message was kept; nothing if it was not."""
-    return [one["feed"] for one in isthmus.all(f"/v1/messages?controlId={control}")]
+    found = [isthmus.ask("GET", f"/v1/messages?controlId={control}", client=one).json for one in ("admin", "guest")]
+    return [one["feed"] for page in found for one in page["items"]]
 
 
 def test_tls(isthmus: Isthmus, papers: Papers) -> None:
@@ -137,6 +143,36 @@ def test_a_shared_port(isthmus: Isthmus, papers: Papers, sender: str, says: str,
     control = f"S-{sender}-{says[:3]}"
     assert ("AA" if feed else "AR") == knock(isthmus.ports["east"], hello(control, says), papers.showing(sender))
     assert ([feed] if feed else []) == feed_of(isthmus, control)
+
+
+@pytest.mark.parametrize(
+    ("sender", "says", "feed"),
+    [
+        ("east", "SCHED|NORTH", "clinic"),
+        ("east", "LAB|WEST", "clinic"),
+        ("unbound", "SCHED|NORTH", "anyone"),
+        ("unbound", "LAB|WEST", None),
+    ],
+)
+def test_a_bound_certificate_goes_to_no_open_feed(
+    isthmus: Isthmus, papers: Papers, sender: str, says: str, feed: str | None
+) -> None:
+    """Whatever MSH-3|MSH-4 says: who shows a certificate that a feed names is that feed's alone, of its tenant."""
+    control = f"M-{sender}-{says[:3]}"
+    assert ("AA" if feed else "AR") == knock(isthmus.ports["clinic"], hello(control, says), papers.showing(sender))
+    assert ([feed] if feed else []) == feed_of(isthmus, control)
+
+
+def test_the_largest_message_is_the_feed_s_own(isthmus: Isthmus, papers: Papers) -> None:
+    """On a shared port too: what its neighbour would take is refused, not kept, and the connection goes on."""
+    padded = "|".join(["", "", "", "AL", "AL", *["x" * 3000]])
+    with Line(isthmus.ports["clinic"], context=papers.showing("east")) as line:
+        refused = line.say(hello("L1", msh=padded))
+        taken = line.say(hello("L2"))
+    neighbour = knock(isthmus.ports["clinic"], hello("L3", msh="|||||" + "x" * 3000), papers.showing("unbound"))
+
+    assert ["CR", "AA", "AA"] == [code(refused), code(taken), neighbour]
+    assert [[], ["clinic"], ["anyone"]] == [feed_of(isthmus, one) for one in ("L1", "L2", "L3")]
 
 
 def test_a_feed_of_its_own_shows_who_knocked(isthmus: Isthmus) -> None:

@@ -42,7 +42,7 @@ class Watched(NamedTuple):
 def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
     """One for all facts of this file."""
     spans, hooks = Collector(), Collector()
-    made = Isthmus(tmp_path_factory.mktemp("trace"), otlp=f"{spans.url}/v1/traces")
+    made = Isthmus(tmp_path_factory.mktemp("trace"), otlp=spans.url)
     made.client("inside", ["admin"], continues_trace=True)
     with running(made) as isthmus:
         isthmus.get("/v1/subscriptions", True, {"url": hooks.url, "types": ["appointment.*"]})
@@ -61,6 +61,7 @@ def everything(spans: Collector) -> list[Span]:
     """All that was exported so far."""
     found = []
     for request in spans.requests:
+        assert "/v1/traces" == request.path
         for resource in ExportTraceServiceRequest.FromString(request.body).resource_spans:
             for scope in resource.scope_spans:
                 found += [

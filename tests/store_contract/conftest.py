@@ -7,19 +7,36 @@ import pytest
 import pytest_asyncio
 
 from canonical.events import Event
+from gateway.store.postgres import PostgresStore
 from gateway.store.protocol import Batch, Store
 from gateway.store.sqlite import SqliteStore
+from tests.servers import postgres
 
 Open = Callable[[Path, bytes | None], Store]
-BACKENDS: dict[str, Open] = {"sqlite": SqliteStore}
 KEY = bytes(range(32))
 
 
-@pytest.fixture(params=list(BACKENDS.values()), ids=list(BACKENDS))
+class InSchema(PostgresStore):
+    """A store on a schema of the test server, which stands for a directory and is made with the first store on it."""
+
+    def __init__(self, directory: Path, key: bytes | None = None, *retired: bytes) -> None:
+        super().__init__(postgres.url_of(directory), key, *retired)
+        self._directory = directory
+
+    async def open(self) -> None:
+        await postgres.create(self._directory)
+        await super().open()
+
+
+BACKENDS: dict[str, Open] = {"sqlite": SqliteStore, "postgres": InSchema}
+
+
+@pytest.fixture(params=list(BACKENDS))
 def backend(request: pytest.FixtureRequest) -> Open:
     """How a store of this backend is made, from a directory of its own and a site key."""
-    made: Open = request.param
-    return made
+    if request.param == "postgres":
+        request.getfixturevalue("postgres_server")
+    return BACKENDS[request.param]
 
 
 @pytest_asyncio.fixture

@@ -77,3 +77,22 @@ async def test_a_switch_is_held_and_released(store: Store) -> None:
     await store.set_switch("intake", None)
 
     assert {} == await store.switches()
+
+
+async def test_a_lease_is_one_holders_at_a_time(store: Store) -> None:
+    """Who holds it may go on; another waits until its time is over, or it was let go."""
+    assert await store.lease("watch", "first", 100, 50)
+    assert await store.lease("watch", "first", 120, 60)
+    assert not await store.lease("watch", "second", 200, 119)
+    assert await store.lease("job:1", "second", 200, 119)
+    assert await store.lease("watch", "second", 200, 121)
+    assert not await store.lease("watch", "first", 300, 122)
+    assert await store.lease("watch", "second", 0, 123)
+    assert await store.lease("watch", "first", 300, 124)
+
+
+async def test_one_of_many_at_once_has_the_lease(store: Store) -> None:
+    """However many ask together, one holds it."""
+    tries = await asyncio.gather(*(store.lease("watch", f"process-{n}", 100, 50) for n in range(20)))
+
+    assert 1 == sum(tries)

@@ -1,5 +1,6 @@
 """Subscriptions, deliveries, attempts and jobs: order by lane, leases, what is kept of a try, and revival."""
 
+import asyncio
 import random
 from collections.abc import Iterable
 
@@ -87,6 +88,19 @@ async def test_subscription_changes_by_version(store: Store) -> None:
     assert await store.put_subscription(subscription(version=2, cursor=99, types=("patient.*",)), 1)
     assert not await store.put_subscription(subscription(version=2), 1)
     assert subscription(version=2, cursor=7, types=("patient.*",)) == await store.subscription("main", SUB)
+
+
+async def test_a_client_has_at_most_so_many(store: Store) -> None:
+    """The limit is looked at in the write: of those who come at once no more are kept; others do not count."""
+    await store.put_subscription(subscription(id=new_id("subscription", T0, 90), client="other"), None, most=2)
+    await store.put_subscription(subscription(id=new_id("subscription", T0, 91), tenant="other"), None, most=2)
+    many = [subscription(id=new_id("subscription", T0, 100 + number)) for number in range(6)]
+
+    kept = await asyncio.gather(*(store.put_subscription(one, None, most=2) for one in many))
+
+    assert 2 == sum(kept)
+    assert 4 == len(await store.subscriptions())
+    assert await store.put_subscription(subscription(id=many[kept.index(True)].id, version=2), 1, most=2)
 
 
 async def test_derive_moves_once(store: Store) -> None:
@@ -226,14 +240,17 @@ async def test_deletion_cancels(store: Store) -> None:
     deliveries = await derived(store, "a", "a", "b")
     claimed = await claim(store)
 
-    assert not await store.delete_subscription("other", SUB)
-    assert await store.delete_subscription("main", SUB)
+    assert not await store.delete_subscription("other", SUB, None)
+    assert not await store.delete_subscription("main", SUB, 7)
+    assert await store.subscription("main", SUB)
+    assert await store.delete_subscription("main", SUB, 1)
+    assert not await store.delete_subscription("main", SUB, None)
     await store.conclude([tried(claimed[0], "pending")])
 
     page = await store.deliveries(EVERYTHING)
     assert ids(reversed(deliveries)) == ids(page.items)
     assert {"cancelled"} == {one.state for one in page.items}
-    assert 0 == await store.revive(EVERYTHING, T0 + 9)
+    assert (0, 0) == (await store.revive(EVERYTHING, T0 + 9), await store.revivable(EVERYTHING, T0 + 9))
 
 
 @pytest.mark.parametrize(
@@ -252,10 +269,15 @@ async def test_deletion_cancels(store: Store) -> None:
         ({"created_from": T0, "created_before": T0 + 1}, [4, 3, 2, 1]),
         ({"after": (3, "")}, [2, 1]),
         ({"limit": 2}, [4, 3]),
+        ({"oldest_first": True}, [1, 2, 3, 4]),
+        ({"oldest_first": True, "after": (2, "~")}, [3, 4]),
+        ({"oldest_first": True, "upto": (3, "~")}, [1, 2, 3]),
+        ({"upto": (2, "~"), "state": "parked"}, [1]),
+        ({"oldest_first": True, "subscription": SUB, "limit": 2}, [1, 2]),
     ],
 )
 async def test_lists(store: Store, query: dict[str, object], found: list[int]) -> None:
-    """Deliveries are found by each filter, newest first."""
+    """Deliveries are found by each filter, newest first unless the oldest are wanted first."""
     await derived(store, *"abcd")
     one, two, *_ = await store.claim(T0, LEASE, 2, ROOMS)
     await store.conclude([tried(one[0], "parked"), tried(two[0], "delivered")])
@@ -366,7 +388,7 @@ async def test_backlog(store: Store) -> None:
 
 async def test_jobs(store: Store) -> None:
     """A job is kept with its progress, and is among the running ones until it ends."""
-    job = Job(id="job_1", tenant="main", kind="resend", created_at=T0, total=9, body=b"{}")
+    job = Job(id="job_1", tenant="main", client="partner", kind="resend", created_at=T0, total=9, body=b"{}")
     await store.put_job(job)
     assert [job] == await store.jobs()
 

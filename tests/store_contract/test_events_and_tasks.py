@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from gateway.store.protocol import Batch, Store
+from canonical.tasks import task_event
+from gateway.store.protocol import Batch, Conflict, Store
 from tests.store_contract import made
 from tests.store_contract.conftest import keep
 
@@ -102,11 +103,11 @@ OTHERS: list[dict[str, Any]] = [{"tenant": "other"}, {"queue": "delivery"}, {"co
 
 
 async def test_a_closed_task_that_is_raised_again_is_open_again(store: Store) -> None:
-    """A replay that fails as before opens the same task anew; one of another message opens a new one."""
+    """What was closed and is raised anew is the same task, without its owner; while it is open no other adds to it."""
     done = replace(made.task(1), status="completed", version=2, owner="ann", resolution="fixed")
     other = replace(made.task(2), subject=made.task(1).subject)
     await keep(store, Batch(tasks=[made.task(1)]))
-    assert await store.put_task(done, 1)
+    await keep(store, Batch(changed_tasks=[done]))
     await keep(store, Batch(tasks=[made.task(1)]))
     await keep(store, Batch(tasks=[other]))
 
@@ -120,17 +121,46 @@ async def test_a_task_is_changed_by_who_saw_its_last_version(store: Store) -> No
     ann = replace(made.task(1), status="in-progress", version=2, owner="ann", note="called the ward", updated_at=9)
     bob = replace(made.task(1), status="cancelled", version=2, owner="bob")
 
-    assert [True, False] == [await store.put_task(ann, 1), await store.put_task(bob, 1)]
+    await keep(store, Batch(changed_tasks=[ann]))
+    for late in (bob, replace(ann, version=3, tenant="other")):
+        with pytest.raises(Conflict):
+            await keep(store, Batch(changed_tasks=[late], events=[made.event(1)]))
+
     assert ann == await store.task("main", ann.id)
-    assert not await store.put_task(replace(ann, tenant="other"), 2)
     assert None is await store.task("other", ann.id)
+    assert [] == await store.events("main", 0, 10), "nothing of the batch is kept"
+
+
+async def test_the_opening_of_a_task_is_told_once(store: Store) -> None:
+    """An event about a task that was open already is left out; what else the batch tells is kept."""
+    first, again = made.task(1), replace(made.task(2), subject=made.task(1).subject)
+    opening = [task_event(one, "created", 1) for one in (first, again)]
+    await keep(store, Batch(tasks=[first], events=opening[:1]))
+    told = await keep(store, Batch(tasks=[again, made.task(3)], events=[made.event(1), opening[1]]))
+    repeated = await keep(store, Batch(tasks=[first], events=opening[:1]))
+
+    assert ([made.event(1).id], []) == ([one.id for one in told], repeated)
+    assert [1, 2] == [one.seq for one in await store.events("main", 0, 10)]
+
+
+async def test_the_open_tasks_about_something(store: Store) -> None:
+    """All that nobody closed, of this tenant and subject, whatever their queue and code."""
+    first = made.task(1)
+    others = [replace(first, id=f"tsk_{n}", **other) for n, other in enumerate(OTHERS)]
+    await keep(store, Batch(tasks=[first, made.task(2), *others]))
+    await keep(store, Batch(changed_tasks=[replace(first, status="completed", version=2)]))
+    async with store.unit() as unit:
+        found = await unit.open_tasks("main", first.subject)
+
+    same = [one for one in others if (one.tenant, one.subject) == ("main", first.subject)]
+    assert {one.id for one in same} == {one.id for one in found}
 
 
 async def test_tasks_are_listed_by_how_long_they_wait(store: Store) -> None:
     """Oldest first, page by page, by status and queue."""
     tasks = [replace(made.task(n), queue=("delivery", "registration")[n % 2], created_at=n // 3) for n in range(20)]
     await keep(store, Batch(tasks=tasks))
-    await store.put_task(replace(tasks[0], status="completed", version=2), 1)
+    await keep(store, Batch(changed_tasks=[replace(tasks[0], status="completed", version=2)]))
     expected = sorted(tasks, key=lambda one: (one.created_at, one.id))
     open_deliveries = [one.id for one in expected if one.queue == "delivery" and one.id != tasks[0].id]
 
@@ -154,8 +184,7 @@ async def test_open_tasks_are_counted_by_queue(store: Store) -> None:
     """Those that wait or are being worked on, of every tenant; a queue without any is not there."""
     tasks = [made.task(1), made.task(2, "other"), made.task(3, queue="delivery"), made.task(4)]
     await keep(store, Batch(tasks=tasks))
-    assert await store.put_task(replace(tasks[0], status="in-progress", version=2), 1)
-    assert await store.put_task(replace(tasks[2], status="completed", version=2), 1)
-    assert await store.put_task(replace(tasks[3], status="cancelled", version=2), 1)
+    left = ((tasks[0], "in-progress"), (tasks[2], "completed"), (tasks[3], "cancelled"))
+    await keep(store, Batch(changed_tasks=[replace(task, status=status, version=2) for task, status in left]))
 
-    assert {tasks[0].queue: 2} == await store.open_tasks()
+    assert {tasks[0].queue: 2} == await store.waiting_tasks()

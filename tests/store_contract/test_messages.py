@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from canonical.problems import Problem
 from gateway.store.keys import words
@@ -77,6 +78,41 @@ async def test_a_rare_key_is_found_among_many(store: Store) -> None:
 
     assert [FIRST.id] == await made.found(store, keys=(("name", "doe"),))
     assert [one.id for one in reversed(many)] == await made.found(store, keys=(("name", "common"),), limit=701)
+
+
+async def test_a_rare_one_is_listed_among_many(store: Store) -> None:
+    """What a list is narrowed by is found however many came since, and so is a time long ago."""
+    many = [made.message(number) for number in range(4, 3000)]
+    await keep(store, Batch(messages=[FIRST, SECOND, THIRD]))
+    await keep(store, Batch(messages=many))
+
+    assert [SECOND.id] == await made.found(store, feed="lab", event="A01")
+    assert [SECOND.id] == await made.found(store, type="ADT", received_before=made.T0 + 3)
+    assert [THIRD.id] == await made.found(store, state="parked", feed="ehr")
+    assert [] == await made.found(store, state="parked", feed="lab")
+    assert [FIRST.id] == await made.found(store, feed="ehr", received_before=made.T0 + 2)
+    assert [one.id for one in many[:1:-1]] == await made.found(store, feed="ehr", received_from=made.T0 + 6, limit=999)
+
+
+@pytest.mark.parametrize("since", [0, 1020, 2100])
+async def test_a_message_mapped_again_is_found_by_what_it_says_now(store: Store, since: int) -> None:
+    """However many messages came since, and when more come after; and not by what it was found by before."""
+    await keep(store, Batch(messages=[FIRST, SECOND]))
+    for first in range(10, 10 + since, 60):
+        await keep(store, Batch(messages=[made.message(number) for number in range(first, first + 60)]))
+    again = replace(FIRST, keys=(("name", "roe"), KEYS[2]), records=("apt_9",), state="unmapped", event="S13")
+    await keep(store, Batch(messages=[made.message(5000)], replayed=[again]))
+
+    async def assert_found() -> None:
+        both: dict[str, Any] = {"keys": (("date", "2027-01-15"),)}
+        for asked in ({"keys": (("name", "roe"),)}, {"record": "apt_9"}, {"state": "unmapped"}, {"event": "S13"}, both):
+            assert [FIRST.id] == await made.found(store, **asked)
+        for asked in ({"keys": (("name", "doe"),)}, {"record": "apt_1"}):
+            assert [] == await made.found(store, **asked)
+
+    await assert_found()
+    await keep(store, Batch(messages=[made.message(number) for number in range(6000, 7100)]))
+    await assert_found()
 
 
 async def test_an_identifier_finds_the_messages_that_have_it(store: Store) -> None:

@@ -246,6 +246,8 @@ MICROS = {"2027-01-01T00:00:00Z": 1_798_761_600_000_000, "2027-02-01T00:00:00Z":
         ({"start_from": MICROS["2027-01-01T00:00:00Z"]}, [1, 2]),
         ({"statuses": ("cancelled",)}, [2]),
         ({"statuses": ("cancelled", "booked")}, [1, 2, 3]),
+        ({"statuses": ("cancelled", "unheard-of")}, [2]),
+        ({"statuses": ("unheard-of",)}, []),
         ({"updated_since": made.T0 + 2}, [2, 3]),
         ({"updated_since": made.T0 + 2, "statuses": ("booked",), "order": "updated"}, [3]),
         ({"start_from": MICROS["2027-01-01T00:00:00Z"], "statuses": ("booked",), "order": "start"}, [1]),
@@ -261,6 +263,20 @@ async def test_a_search_is_narrowed_by(store: Store, keys: Any, asked: dict[str,
     await keep(store, Batch(records=[made.new(one) for one in (*booked.values(), made.patient(4))]))
 
     assert [booked[n].id for n in expected] == await made.records(store, "appointment", keys=keys, **asked)
+
+
+@pytest.mark.parametrize("order", ["created", "start", "updated"])
+async def test_a_list_has_every_status(store: Store, order: Any) -> None:
+    """Also none at all; in each order, either way, page by page."""
+    statuses = ("booked", None, "cancelled", "booked", "noshow", None)
+    starts = [f"2027-01-{day}T00:00:00Z" for day in (11, 13, 12, 16, 15, 14)]
+    booked = [made.appointment(n, status=statuses[n], start=starts[n]) for n in range(6)]
+    await keep(store, Batch(records=[made.new(one) for one in booked]))
+    if order == "start":
+        booked.sort(key=lambda one: one.start or "")
+    for descending, expected in ((False, booked), (True, booked[::-1])):
+        asked = {"order": order, "descending": descending}
+        assert [one.id for one in expected] == await made.records(store, "appointment", limit=2, **asked)
 
 
 async def test_a_start_with_an_offset_is_its_instant(store: Store) -> None:

@@ -1,12 +1,13 @@
 """A unit: whole or not at all, durable, each message once, each event in its place."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
 
 from canonical.settle import Working
-from gateway.store.protocol import Batch, Conflict, Kept, Seen, Store
+from gateway.store.protocol import Answered, Batch, Conflict, Kept, Seen, Store
 from tests.store_contract import made
 from tests.store_contract.conftest import KEY, Open, keep
 
@@ -121,13 +122,17 @@ async def test_repeats_are_counted(store: Store) -> None:
 
 
 async def test_a_replay_replaces_what_became_of_a_message(store: Store) -> None:
-    """State, problems, records and keys are the new ones; the bytes and what was answered stay."""
+    """State, problems, records, keys and answer are the new ones; the bytes stay, and a repeat hears that answer."""
     kept = made.message(1, state="parked", keys=(("identifier", "old"),))
     await keep(store, Batch(messages=[kept, made.message(2)]))
-    again = replace(kept, state="applied", records=("pat_1",), keys=(("identifier", "new"),), ack=b"", ack_code="")
+    again = replace(kept, state="applied", records=("pat_1",), keys=(("identifier", "new"),))
+    again = replace(again, ack=b"taken", ack_code="AA", answers=(Answered(until=5, code="AE", ack=kept.ack),))
     await keep(store, Batch(replayed=[again]))
+    async with store.unit() as unit:
+        seen = await unit.seen("main", [(kept.dedup, kept.hash)], 0)
 
-    assert replace(again, ack=kept.ack, ack_code=kept.ack_code) == await store.message("main", kept.id)
+    assert again == await store.message("main", kept.id)
+    assert [b"taken"] == [one.ack for one in seen[kept.dedup]]
     assert [] == await made.found(store, keys=(("identifier", "old"),))
     assert [kept.id] == await made.found(store, keys=(("identifier", "new"),))
     assert [kept.id] == await made.found(store, record="pat_1")
@@ -211,3 +216,21 @@ async def loaded(store: Store, *wanted: tuple[str, str, str]) -> Working:
     async with store.unit() as unit:
         await unit.load("main", working, [(kind, made.identifier(value, system)) for kind, value, system in wanted])
     return working
+
+
+async def test_a_commit_that_is_cancelled_is_whole_and_known(store: Store) -> None:
+    """Whoever is cancelled while it commits has kept all of it or nothing, and the next unit works on what was kept."""
+    async with store.unit() as unit:
+        await unit.load("main", Working(), [("patient", made.identifier("P1"))])  # nobody has it, which is remembered
+        committing = asyncio.ensure_future(unit.commit(Batch(records=[made.new(made.patient(1, "Doe"))])))
+        await asyncio.sleep(0)
+        committing.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await committing
+    working = Working()
+    async with store.unit() as unit:
+        await unit.load("main", working, [("patient", made.identifier("P1"))])
+
+    kept = await store.record("main", made.patient(1).id)
+    assert kept in (None, made.patient(1, "Doe"))
+    assert ([kept] if kept else []) == list(working.records.values())

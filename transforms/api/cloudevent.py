@@ -6,29 +6,34 @@ is then audited, and no PHI leaves by push. `seq` and `version` are extension at
 
 from datetime import datetime, timedelta
 from functools import lru_cache
+from typing import Annotated
 
 import msgspec
 from msgspec import Struct
 
-from canonical.events import Event
+from canonical.events import EVENTS, Event
+from canonical.meaning import codes, identity, means, when
 
 EPOCH = datetime(1970, 1, 1)
+TRACEPARENT = "^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$"
 
 
 class CloudEvent(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The attributes of CloudEvents 1.0.2 section 3, ours among them."""
 
-    specversion: str
-    id: str
-    source: str
-    type: str
-    time: str
-    subject: str
-    seq: int
-    version: int
-    datacontenttype: str | None = None
-    traceparent: str | None = None
-    data: object = None
+    specversion: Annotated[str, means("The version of CloudEvents: `1.0`.")]
+    id: Annotated[str, identity("Take each id once.", "event")]
+    source: Annotated[str, means("Where the event is from.", format="uri-reference")]
+    type: Annotated[str, codes("What happened.", *EVENTS)]
+    time: Annotated[str, when("When it happened here.")]
+    subject: Annotated[str, means("The id of what it is about: read it.")]
+    seq: Annotated[int, means("Its place in the feed of events, to go on after.", minimum=0)]
+    version: Annotated[int, means("The `versionId` that the subject had then, as a number; it may be newer by now.")]
+    datacontenttype: Annotated[str | None, means("Of `data`, where there is any.")] = None
+    traceparent: Annotated[str | None, means("The trace that caused it (W3C Trace Context).", pattern=TRACEPARENT)] = (
+        None
+    )
+    data: Annotated[object, means("The subject as it was then; only in full events.")] = None
 
 
 def cloud_event(event: Event, data: object = None, source: str = "/v1/events") -> CloudEvent:

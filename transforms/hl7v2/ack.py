@@ -71,6 +71,11 @@ def wants(inbound: Header, code: str) -> bool:
     return code[1] in _CONDITIONS.get(condition.upper(), "AER")
 
 
+def wants_any(inbound: Header) -> bool:
+    """Whether anything that can become of the message is told to its sender."""
+    return any(wants(inbound, f"{kind}{code}") for kind in "AC" for code in "AER")
+
+
 def replies(inbound: Header, code: str, kept: bool = True) -> tuple[str, ...]:
     """The acknowledgements to send for an outcome given in original mode's words, the immediate one first.
 
@@ -145,9 +150,9 @@ def _msh(inbound: Header, code: str, control_id: str, now: str) -> str:
         inbound.sending_application,
         inbound.sending_facility,
     )
-    kind = (inbound.event, inbound.type_components)
     final = code[0] == "A" and mode(inbound) == "enhanced"
-    before, between, after = _constant(d, ends, kind, inbound.processing, inbound.version_id, final, inbound.charset)
+    event = inbound.event.strip()
+    before, between, after = _constant(d, ends, event, inbound.processing, inbound.version_id, final, inbound.charset)
     return f"{before}{now}{between}{control_id}{after}"
 
 
@@ -155,7 +160,7 @@ def _msh(inbound: Header, code: str, control_id: str, now: str) -> str:
 def _constant(
     d: Delimiters,
     ends: tuple[str, ...],
-    kind: tuple[str, int],
+    event: str,
     processing: str,
     version: str,
     final: bool,
@@ -163,16 +168,14 @@ def _constant(
 ) -> tuple[str, str, str]:
     """What stands before MSH-7, up to MSH-10, and after it. A `final` answer wants none itself."""
     before = d.field.join((f"MSH{d.field}{d.encoding}", *ends, ""))
-    between = d.field.join(("", "", _type(d, *kind, version), ""))
+    between = d.field.join(("", "", _type(d, event, version), ""))
     after = _line(["", processing, version, "", "", "NE" if final else "", "", "", charset], d)
     return before, between, after
 
 
-def _type(d: Delimiters, event: str, components: int, version: str) -> str:
-    """MSH-9 with as many components as the sender uses; the structure exists from 2.3.1 on."""
-    if _version(version, d) < (2, 3, 1):
-        return "ACK"
-    return d.component.join(("ACK", event, "ACK")[: max(components, 1)])
+def _type(d: Delimiters, event: str, version: str) -> str:
+    """MSH-9: `ACK^A01^ACK` from 2.3.1 on, whose structure has a name, also for senders that leave theirs out."""
+    return d.component.join(("ACK", event, "ACK")) if event and _version(version, d) >= (2, 3, 1) else "ACK"
 
 
 def _errors(inbound: Header, problems: Sequence[Problem]) -> list[str]:
@@ -193,12 +196,17 @@ def _err(problem: Problem, inbound: Header) -> str:
 
 
 def _erl(problem: Problem, d: Delimiters) -> str:
-    """`AIP[2]-3.1` as `AIP^2^3^1^1`: repetition 1 is said only when a component follows it."""
+    """`AIP[2]-3.1` as `AIP^2^3^1^1`: repetition 1 is said only when a component follows it.
+
+    What is no date, time or number stands in the first component, where the path does not say another.
+    """
     at = _place(problem.path)
     if at is None:
         return ""
-    repetition = at.repetition or (1 if at.component else None)
-    parts = (at.segment, at.occurrence, at.field, repetition, at.component, at.subcomponent)
+    first = 1 if at.field and problem.code == "data-type-error" else None
+    component = at.component or first
+    repetition = at.repetition or (1 if component else None)
+    parts = (at.segment, at.occurrence, at.field, repetition, component, at.subcomponent)
     return d.component.join(str(part) for part in parts if part is not None)
 
 

@@ -6,7 +6,8 @@ from msgspec import Struct
 
 from canonical.patches import Mapped
 
-from .rows import Reading
+from .er7 import Message
+from .rows import Reading, Used
 
 
 class Action(Struct, frozen=True, kw_only=True):
@@ -24,3 +25,9 @@ class Action(Struct, frozen=True, kw_only=True):
 
 
 Events = dict[tuple[str, str], Action]  # (MSH-9.1, MSH-9.2): the structure in MSH-9.3 is only a hint (DOMAIN 2.1)
+
+
+def decided(field: str, event: str, message: Message) -> Used:
+    """Lineage of what no field says but the event itself, which stands in MSH-9.2, before version 2.3 in EVN-1."""
+    path = "MSH-9.2" if message.value("MSH-9.2") else "EVN-1"
+    return Used(field, path, f"event {message.value('MSH-9.1')}^{event}")

@@ -9,7 +9,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from canonical.patches import Mapped, Said
+from canonical.patches import SELF, Mapped, Said
 from canonical.problems import Problem
 
 from .actions import Action, Events
@@ -26,6 +26,7 @@ from .merges import (
 )
 from .patient import ACTIVE
 from .people import spot
+from .resources import refer
 from .rows import Reading, take
 from .visits import each_patient, visits
 
@@ -51,7 +52,9 @@ def bed(action: Action, reading: Reading, mapped: Mapped) -> None:
         mapped.anchor_missing = NO_BED
         return
     status = next(iter(codes_of(take(_bed_status, npu, 2, reading) or None)), None)
-    reading.cast.location(replace(place, status=status or place.status))
+    reference = refer(replace(place, status=status or place.status), f"{npu.path}-1", reading)
+    if reference and status:
+        reading.instead(f"{reference[len(SELF) :]}.operational_status", f"{npu.path}-2", _bed_status.__name__)
 
 
 # Code, event, status (None: weak, from class and dates), what it says.

@@ -23,7 +23,7 @@ KNOWN_OIDS: Final = {
     "2.16.840.1.113883.4.1": SSN,
     "2.16.840.1.113883.4.927": MBI,
 }
-KNOWN_NAMESPACES: Final = {"NPI": NPI, "SSA": SSN, "USSSA": SSN}
+KNOWN_NAMESPACES: Final = {"NPI": NPI, "SSA": SSN, "SSN": SSN, "USSSA": SSN}
 KNOWN_TYPES: Final = {"NPI": NPI, "SS": SSN}  # table 0203, where no authority was sent
 
 _OID = re.compile(r"[0-2](\.(0|[1-9]\d*))+", re.ASCII)

@@ -110,7 +110,8 @@ class Slots:
         """How long it is booked for."""
         at = self.layout.start + 3
         amount = self.fields[at]
-        return duration(amount, self.fields[at + 1], f"{self.path}-{at}", self.reading) if amount else None
+        unit, path = self.fields[at + 1], self.path
+        return duration(amount, unit, f"{path}-{at}", self.reading, f"{path}-{at + 1}") if amount else None
 
     def participant(self) -> Participant:
         """What all resources have in common: role, length, status, substitution."""

@@ -45,6 +45,9 @@ _UNKNOWN = "MSH-18 names no character set of table 0211; the feed's, UTF-8 or Wi
 _ASSUMED = "MSH-18 declares no character set for bytes beyond ASCII and they are not UTF-8; read as Windows-1252"
 _MISDECLARED = "MSH-18 declares ASCII but there are bytes beyond it; read as UTF-8, else as Windows-1252"
 _REPLACED = "bytes that the character set in MSH-18 does not have were replaced; the message is kept as received"
+_UNSUPPORTED = (
+    "the character set in MSH-18 is not supported: what is beyond ASCII was replaced; the message is kept as received"
+)
 
 
 def is_wide(raw: bytes, declared: str = "") -> bool:
@@ -114,7 +117,7 @@ def _read_whole(raw: bytes, name: str, problem: Problem | None) -> tuple[str, st
     try:
         text = _read(raw, name, "strict")
     except UnicodeDecodeError:
-        return _read(raw, name, "replace"), name, _problem(_REPLACED)
+        return _read(raw, name, "replace"), name, _problem(_UNSUPPORTED if name == CNS_11643 else _REPLACED)
     return text, name, _problem(_REPLACED) if name == JIS_X0201 and "\ufffd" in text else problem
 
 

@@ -14,13 +14,14 @@ from canonical.problems import Severity
 
 from .codes import GENDERS, V2_TABLE, coding_system
 from .dialect import NULL, Dialect
-from .escapes import unescape
+from .escapes import audible, unescape
 from .reading import BadField, Reading
 
 T = TypeVar("T")
 Complaint = tuple[str, str, Severity]
 
 ESCAPE: Complaint = ("DQ-ESCAPE", "an escape sequence is unknown or never ends; it was kept as sent", "warning")
+SILENCED: Complaint = ("DQ-ESCAPE", "an escape sequence stands for a control character; it was left out", "warning")
 NOT_A_NUMBER = "not a whole number"
 NOT_A_FLAG = "neither Y nor N"
 UNKNOWN_CODE = "the code is in neither the table nor the feed's code map"
@@ -30,9 +31,8 @@ def text(text: str, reading: Reading) -> str | None:
     """ST, ID, IS: what a person reads, on one line or several."""
     dialect = reading.dialect
     if dialect.escape in text:
-        text, understood = unescape(text, dialect.delimiters, dialect.charset)
-        if not understood:
-            reading.complain(*ESCAPE)
+        complain_of_escapes(text, reading)
+        text = audible(unescape(text, dialect.delimiters, dialect.charset)[0])
     text = text.strip()
     return text if text and text != NULL else None
 
@@ -42,8 +42,11 @@ note_text = text
 
 def complain_of_escapes(text: str, reading: Reading) -> None:
     """Report a sequence that nobody understands, in a field that has escape characters."""
-    if not unescape(text, reading.delimiters, reading.dialect.charset)[1]:
+    meant, understood = unescape(text, reading.delimiters, reading.dialect.charset)
+    if not understood:
         reading.complain(*ESCAPE)
+    if audible(meant) != meant:
+        reading.complain(*SILENCED)
 
 
 def integer(text: str, reading: Reading) -> int | None:

@@ -7,7 +7,7 @@ converted once and remembered under the dialect. A dialect is equal to itself on
 from zoneinfo import ZoneInfo
 
 from .delimiters import Delimiters
-from .escapes import unescape
+from .escapes import audible, unescape
 from .profile import Profile
 
 NULL = '""'
@@ -50,7 +50,7 @@ class Dialect:
     def leaf(self, text: str) -> str | None:
         """The text of a leaf without the blanks around it; None where nothing or `""` stands."""
         if self.escape in text:
-            text = unescape(text, self.delimiters, self.charset)[0]
+            text = audible(unescape(text, self.delimiters, self.charset)[0])
         text = text.strip()
         return text if text and text != NULL else None
 

@@ -28,9 +28,10 @@ from .encounter_codes import (
 from .er7 import Segment
 from .identity import entity_as, identifier
 from .instants import date_time_or_date
-from .patient import about
+from .patient import about, named_at
 from .rows import Reading, Row, Rule, Table, take
 
+DERIVED: Final = "derived"  # how lineage calls what was made of other fields, and stands nowhere
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND: Final = timedelta(microseconds=1)
 VISITED: Final = "no visit number was sent; the patient and the time of admission stand for one"
@@ -163,6 +164,7 @@ def fields(pid: Segment, pv1: Segment, pv2: Segment | None, reading: Reading) ->
     found: dict[str, object] = {}
     if reading.zone:
         found["zone"] = reading.zone.key
+        reading.used_zone()
     PV1.read(pv1, reading, found)
     if pv2:
         PV2.read(pv2, reading, found)
@@ -181,10 +183,14 @@ def numbers(pv1: Segment, reading: Reading) -> list[Identifier]:
     return [one for one in found if one]
 
 
-def weaker(fields: dict[str, object]) -> list[Identifier]:
+def weaker(fields: dict[str, object], pid: Segment, pv1: Segment, reading: Reading) -> list[Identifier]:
     """Numbers that find the visit where its own does not: the account and the number of the pre-admission."""
-    found = (typed(fields.get("account"), "AN"), typed(fields.get("preadmit_number")))
-    return [one for one in found if one]
+    account, preadmit = typed(fields.get("account"), "AN"), typed(fields.get("preadmit_number"))
+    if account:
+        reading.used("identifiers", f"{pid.path}-18", "weaker")
+    if preadmit:
+        reading.used("identifiers", f"{pv1.path}-5", "weaker")
+    return [one for one in (account, preadmit) if one]
 
 
 def typed(one: object, kind: str | None = None) -> Identifier | None:
@@ -194,13 +200,15 @@ def typed(one: object, kind: str | None = None) -> Identifier | None:
     return one if one.type or not kind else replace(one, type=kind)
 
 
-def derived(pv1: Segment, patient: Identifier, reading: Reading) -> tuple[Identifier, ...]:
+def derived(pid: Segment, pv1: Segment, patient: Identifier, reading: Reading) -> tuple[Identifier, ...]:
     """A number made of the patient's and PV1-44, for senders that number no visits."""
     admitted = take(date_time_or_date, pv1, 44, reading) if reading.profile.encounters_without_number else None
     if not admitted:
         reading.complain("DQ-REQUIRED-MISSING", NO_NUMBER, at=f"{pv1.path}-19")
         return ()
     reading.remark("PV1-19", "DQ-REQUIRED-MISSING", VISITED, at=f"{pv1.path}-19")
+    for path in (named_at(pid), f"{pv1.path}-44"):
+        reading.used("identifiers", path, DERIVED)
     made = blake2b(f"{patient.system}|{patient.value}|{admitted}".encode(), digest_size=16).hexdigest()
     return (Identifier(value=made, system=f"{reading.dialect.urn}visit-of-patient", type="VN"),)
 

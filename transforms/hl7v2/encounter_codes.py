@@ -35,13 +35,7 @@ ROLES: Final = {
 ROL_ROLES: Final = {"AT": "ATND", "AD": "ADM", "RP": "REF", "CP": "CON"}  # table 0443
 
 # The fields of PV1 that name places: what the place is to the visit, and in what state it holds it.
-PLACES: Final = {
-    3: ("assigned", "active"),
-    6: ("prior", "completed"),
-    11: ("temporary", "active"),
-    42: ("pending", "reserved"),
-    43: ("prior-temporary", "completed"),
-}
+PLACES: Final = {3: "assigned", 6: "prior", 11: "temporary", 42: "pending", 43: "prior-temporary"}
 DIAGNOSIS_USES: Final = {"A": "admitting", "W": "working", "F": "final"}  # table 0052
 RESTRICTED: Final = Concept(
     codings=(Coding(code="R", system=V3_CONFIDENTIALITY, display="restricted"),), text="restricted"

@@ -8,12 +8,13 @@ import re
 from functools import lru_cache
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from canonical.problems import Problem
 
 from . import charset as charsets
 from .delimiters import Delimiters, component, components, read, repetitions, subcomponents
-from .escapes import rewrite, unescape
+from .escapes import CONTROLS, audible, rewrite, unescape
 from .header import Header, header, unwrapped
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "parse",
     "place",
     "repetitions",
+    "silenced",
     "subcomponents",
 ]
 
@@ -46,6 +48,9 @@ _NOT_CR = Problem(
     severity="information",
     detail="segments are not ended by CR alone, as they should be",
 )
+
+
+_SILENCED = "control characters were left out; the message is kept as received"
 
 
 class Unparseable(Exception):
@@ -77,7 +82,10 @@ class Segment(Struct, gc=False):
 
 
 class Message(Struct, gc=False):
-    """A message in the order it came, decoded but still escaped. `charset` is a name of `charset.codec`."""
+    """A message in the order it came, decoded but still escaped. `charset` is a name of `charset.codec`.
+
+    `has_controls` where its bytes hold control characters, which may be those of the charset.
+    """
 
     delimiters: Delimiters
     segments: list[Segment]
@@ -85,6 +93,7 @@ class Message(Struct, gc=False):
     problems: list[Problem]
     text: str
     named: dict[str, list[Segment]]
+    has_controls: bool = False
 
     def first(self, name: str) -> Segment | None:
         found = self.named.get(name)
@@ -93,13 +102,19 @@ class Message(Struct, gc=False):
     def all(self, name: str) -> list[Segment]:
         return self.named.get(name, [])
 
+    def segment(self, path: str) -> Segment | None:
+        """The segment that a place is in."""
+        at = place(path)
+        found = self.all(at.segment)
+        return found[at.occurrence - 1] if at.occurrence <= len(found) else None
+
     def value(self, path: str) -> str:
         """What stands at `PID-3[2].4.2`, unescaped; the first repetition where a component is asked for."""
         at, d = place(path), self.delimiters
-        found = self.all(at.segment)
-        if at.field is None or at.occurrence > len(found):
+        segment = self.segment(path)
+        if at.field is None or segment is None:
             return ""
-        text = found[at.occurrence - 1].get(at.field)
+        text = segment.get(at.field)
         if at.segment in HEADERS and at.field <= 2:
             return text
         if at.repetition or at.component:
@@ -149,7 +164,7 @@ def parse(raw: bytes, default_charset: str | None = None) -> Message:
     for name in HEADERS:
         for segment in named.get(name, ()):
             segment.fields.insert(1, d.field)
-    return Message(d, segments, codec, problems, text, named)
+    return Message(d, segments, codec, problems, text, named, len(raw.translate(None, CONTROLS)) < len(raw))
 
 
 def encode(message: Message) -> bytes:
@@ -212,6 +227,22 @@ def _segments(
         segment.fields = "\n".join([separator.join(segment.fields), *rest]).split(separator)
         problems.append(_odd(segment.path, "a line break inside this segment: it was kept as text"))
     return segments, named
+
+
+def silenced(message: Message) -> Message:
+    """The message without control characters, which are no text, and with a problem for each field that had any."""
+    segments, problems = [], list(message.problems)
+    for segment in message.segments:
+        fields = [audible(text) for text in segment.fields]
+        for index, (text, was) in enumerate(zip(fields, segment.fields, strict=True)):
+            if text != was:
+                place = f"{segment.path}-{index}" if index else segment.path
+                problems.append(Problem(code="DQ-CHARSET", path=place, detail=_SILENCED))
+        segments.append(replace(segment, fields=fields))
+    named: dict[str, list[Segment]] = {}
+    for segment in segments:
+        named.setdefault(segment.name, []).append(segment)
+    return Message(message.delimiters, segments, message.charset, problems, message.text, named)
 
 
 def _continues(before: Segment, fields: list[str]) -> bool:

@@ -12,6 +12,8 @@ from . import charset as charsets
 from .delimiters import Delimiters
 
 CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+CONTROLS = bytes(code for code in (*range(0x20), 0x7F) if code not in b"\t\n\r")  # neither text nor line break
+_CONTROLS = dict.fromkeys(CONTROLS)
 
 _LAYOUT = re.compile(r"\.(br|sp|in|ti|sk|ce|fi|nf)\s*[+-]?(\d{0,3})", re.IGNORECASE)
 _KEPT = re.compile(
@@ -29,6 +31,11 @@ def unescape(text: str, d: Delimiters, charset: str = "utf-8") -> tuple[str, boo
     pieces = [*_pieces(text, d, charset)]
     meant = "".join(source if value is None else value for source, value in pieces)
     return meant, all(value is not None for _, value in pieces)
+
+
+def audible(text: str) -> str:
+    """Text without control characters, but with its tabs and line breaks."""
+    return text if text.isprintable() else text.translate(_CONTROLS)
 
 
 def escape(text: str, d: Delimiters) -> str:

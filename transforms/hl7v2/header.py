@@ -3,7 +3,7 @@
 Values are the sender's bytes, one character each (latin-1), so that an acknowledgement gives back exactly those.
 """
 
-from string import punctuation
+from string import ascii_lowercase, ascii_uppercase, punctuation
 
 from msgspec import Struct
 
@@ -12,10 +12,11 @@ from .delimiters import STANDARD, Delimiters, component, read
 _LONGEST = 65_536  # an MSH is a few hundred bytes; a frame without a line end must not be decoded for it
 _SEPARATORS = frozenset(punctuation) - {'"'}
 _BOM = b"\xef\xbb\xbf"
+_UPPER = str.maketrans(ascii_lowercase, ascii_uppercase)
 
 
 class Header(Struct, frozen=True, gc=False):
-    """The fields of MSH as sent, with MSH-9, -11 and -12 also taken apart."""
+    """The fields of MSH as sent, with MSH-9, -11 and -12 also taken apart; the codes of MSH-9 in upper case."""
 
     delimiters: Delimiters
     sending_application: str
@@ -26,7 +27,6 @@ class Header(Struct, frozen=True, gc=False):
     message_type: str
     event: str
     structure: str
-    type_components: int
     control_id: str
     processing: str
     version_id: str
@@ -55,7 +55,7 @@ def header(raw: bytes) -> Header | None:
     fields = head.split(separator, 19)
     fields += [""] * (20 - len(fields))
     d = _delimiters(separator, fields[1])
-    kind = fields[8].split(d.component)
+    kind = (fields[8] if fields[8].isupper() else fields[8].translate(_UPPER)).split(d.component)
     return Header(
         delimiters=d,
         sending_application=fields[2],
@@ -66,7 +66,6 @@ def header(raw: bytes) -> Header | None:
         message_type=kind[0],
         event=kind[1] if len(kind) > 1 else "",
         structure=kind[2] if len(kind) > 2 else "",
-        type_components=len(kind) if fields[8] else 0,
         control_id=fields[9],
         processing=fields[10],
         version_id=fields[11],

@@ -58,18 +58,18 @@ def _issued(text: str, reading: Reading) -> Issued:
     type = dialect.leaf(kind)
     by = system(namespace, universal, scheme, reading, type)
     original = None if isinstance(by, Home) else by.original
-    return Issued(by.system, type, original, _day(start, reading), _day(end, reading))
+    return Issued(by.system, type, original, _day(start, ".7", reading), _day(end, ".8", reading))
 
 
 identifiers = repeated(identifier)
 
 
-def _day(text: str, reading: Reading) -> str | None:
+def _day(text: str, at: str, reading: Reading) -> str | None:
     """CX-7, CX-8; a date that cannot be read says nothing about the number."""
     try:
         return times.partial_date(text.strip()) if text else None
     except times.BadTime as bad:
-        reading.complain(bad.code, times.REASONS[times.DATA_TYPE])
+        reading.complain(bad.code, times.REASONS[times.DATA_TYPE], at=at)
         return None
 
 
@@ -107,7 +107,3 @@ def entity_as(role: str, type: str | None = None) -> Callable[[str, Reading], Id
     entity.__name__ = f"entity_as_{role.replace('-', '_')}"
     entity.__doc__ = f"EI: the number of a {role.replace('-', ' ')}, with its authority."
     return entity
-
-
-entity = entity_as("entity")
-entities = repeated(entity)

@@ -13,6 +13,15 @@ from .rows import Reading
 
 Key = tuple[str, str]
 
+# The kinds of keys and what they find: numbers by their value alone, `identifier` also by system and value.
+KINDS = {
+    "identifier": "any number in it: of a patient, an appointment, a visit, an order, a provider, an account",
+    "account": "an account number (PID-18)",
+    "order": "the number of an order: of an appointment, or of ORC-2, ORC-3, OBR-2, OBR-3 outside the model",
+    "birthdate": "a patient's date of birth, as precise as it was sent (`1971-03-05`)",
+    "name": "all words must be in a patient's names; case and accents do not matter",
+}
+
 ORDERS = (("ORC", 2), ("ORC", 3), ("OBR", 2), ("OBR", 3))
 
 

@@ -11,7 +11,8 @@ from canonical.problems import Problem
 
 from . import adt, siu, times
 from .actions import Events
-from .er7 import Message
+from .envelope import complaints
+from .er7 import Message, silenced
 from .header import Header
 from .instants import point
 from .keys import keys_of, keys_of_unmapped
@@ -19,6 +20,7 @@ from .profile import Profile
 from .rows import BadField, Reading, Used
 
 EVENTS: Final[Events] = {**siu.EVENTS, **adt.EVENTS}
+SECOND: Final = 1_000_000
 MOST: Final = 20_000  # segments and repetitions: more than that would keep everyone else waiting
 MOST_MERGES: Final = 250  # each takes up all that is known of both
 FEW: Final = 2 * MOST  # characters that cannot hold as many
@@ -28,9 +30,6 @@ TOO_MUCH: Final = Problem(
     detail="the message has more segments and repetitions, or merges, than are read at once",
     severity="error",
 )
-NO_CONTROL_ID: Final = Problem(
-    code="required-field-missing", path="MSH-10", detail="no control id: a message sent twice is known by its content"
-)
 AHEAD: Final = 300_000_000  # microseconds that a sender's clock may be ahead of ours
 CLOCK: Final = (("EVN", 6), ("EVN", 2), ("MSH", 7))
 
@@ -39,10 +38,11 @@ def map_message(
     message: Message, header: Header, profile: Profile, received_at: int, trace: list[Used] | None = None
 ) -> Mapped:
     """What a message says, in the order in which it takes effect."""
-    reading = Reading(message, profile, received_at, msh_offset(header), trace)
+    if message.has_controls:
+        message = silenced(message)
+    reading = Reading(message, profile, received_at, msh_offset(header, message.problems), trace)
     mapped = Mapped(clock=clock(reading), event=header.event or _event(message))
-    if not header.control_id.strip():
-        message.problems.append(NO_CONTROL_ID)
+    message.problems += complaints(header, message.segments[0].get(9))
     action = EVENTS.get((header.message_type, mapped.event))
     if action is None:
         mapped.known = False
@@ -74,11 +74,12 @@ def _event(message: Message) -> str:
     return evn.get(1).strip() if evn else ""
 
 
-def msh_offset(header: Header) -> int | None:
-    """The offset of MSH-7 in minutes east of UTC."""
+def msh_offset(header: Header, problems: list[Problem]) -> int | None:
+    """The offset of MSH-7 in minutes east of UTC; one that cannot be read is a problem, even if nothing needs it."""
     try:
         moment = times.parse_dtm(header.timestamp.partition(header.delimiters.component)[0].strip())
-    except times.BadTime:
+    except times.BadTime as bad:
+        problems.append(Problem(code=bad.code, path="MSH-7", detail=times.REASONS[bad.code]))
         return None
     return moment.offset if moment else None
 
@@ -94,12 +95,18 @@ def clock(reading: Reading) -> int:
         try:
             found = point(text, reading)
         except BadField as bad:
-            reading.complain(bad.code, bad.detail)
+            if name != "MSH" or bad.code != times.DATA_TYPE:  # which was said
+                reading.complain(bad.code, bad.detail)
             continue
         if found and found.micros > reading.received_at + AHEAD:
             reading.complain("DQ-FUTURE-CLOCK", "the sender's clock is ahead of ours; the time of receipt was taken")
-            return reading.received_at
+            return _receipt(reading)
         if found:
             return found.micros
     reading.complain("DQ-REQUIRED-MISSING", "no readable time of the event; the time of receipt was taken", at="MSH-7")
-    return reading.received_at
+    return _receipt(reading)
+
+
+def _receipt(reading: Reading) -> int:
+    """The second of the receipt: as senders tell time, so that what one sends in that same second is not older."""
+    return reading.received_at - reading.received_at % SECOND

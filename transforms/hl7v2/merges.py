@@ -11,7 +11,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from canonical.datatypes import Identifier
-from canonical.patches import Mapped, Merge, Patch, Said, Tie
+from canonical.patches import SELF, Mapped, Merge, Patch, Said, Tie
 from canonical.problems import Problem
 
 from . import encounter
@@ -20,7 +20,7 @@ from .authority import SSN
 from .codes import MEMBER_TYPES
 from .er7 import Segment
 from .identity import identifier, identifiers
-from .patient import about
+from .patient import about, named_at
 from .rows import Reading, take
 from .visits import each_patient, stay
 
@@ -71,7 +71,7 @@ def merge_accounts(action: Action, reading: Reading, mapped: Mapped) -> None:
 def _accounts(action: Action, reading: Reading, pid: Segment, patient: str) -> None:
     now = encounter.typed(_number(pid, 18, reading), "AN")
     for mrg in about(reading, pid, "MRG"):
-        before = encounter.typed(_number(mrg, 3, reading), "AN")
+        before = encounter.typed(_number(mrg, 3, reading, "account"), "AN")
         if not now or not before:
             reading.complain("DQ-REQUIRED-MISSING", NO_ACCOUNT, at=f"{mrg.path}-3" if now else f"{pid.path}-18")
         elif not _same(now, before):
@@ -85,14 +85,17 @@ def _accounts(action: Action, reading: Reading, pid: Segment, patient: str) -> N
                 retires=(before,),
                 every=True,
             )
-            reading.cast.add(patch)
+            _traced(reading.cast.add(patch), pid, (f"{mrg.path}-3",), reading)
 
 
 def move_account(action: Action, reading: Reading, mapped: Mapped) -> None:
     """A44: the visits on an account belong to the patient of PID from now on."""
     for pid, who in each_patient(reading, mapped):
         patient = reading.cast.add(who)
-        moved = [_number(pid, 18, reading), *(_number(mrg, 3, reading) for mrg in about(reading, pid, "MRG"))]
+        moved = [
+            _number(pid, 18, reading),
+            *(_number(mrg, 3, reading, "account") for mrg in about(reading, pid, "MRG")),
+        ]
         accounts = _once(encounter.typed(one, "AN") for one in moved)
         if not accounts:
             reading.complain("DQ-REQUIRED-MISSING", NO_ACCOUNT, at=f"{pid.path}-18")
@@ -106,7 +109,8 @@ def move_account(action: Action, reading: Reading, mapped: Mapped) -> None:
             retires=accounts[1:],
             every=True,
         )
-        reading.cast.add(patch)
+        former = tuple(f"{mrg.path}-3" for mrg in about(reading, pid, "MRG"))
+        _traced(reading.cast.add(patch), pid, former, reading)
 
 
 def move_visits(action: Action, reading: Reading, mapped: Mapped) -> None:
@@ -115,9 +119,11 @@ def move_visits(action: Action, reading: Reading, mapped: Mapped) -> None:
         patient = reading.cast.add(who)
         account = _number(pid, 18, reading)
         for mrg, pv1 in _pairs(pid, reading):
-            left = _number(mrg, 3, reading)
+            left = _number(mrg, 3, reading, "account")
             drops = (left,) if left and account and not _same(left, account) else ()
             place = stay(action, reading, mapped, pid, pv1, patient, former=_visit(mrg, 5, reading), drops=drops)
+            if place and drops:
+                reading.used(f"{place[len(SELF) :]}.identifiers", f"{mrg.path}-3", "identifier")
             _one_visit(place, reading, mapped)
 
 
@@ -150,7 +156,9 @@ def rename_patient(action: Action, reading: Reading, mapped: Mapped) -> None:
         former: list[Identifier] = []
         for mrg in about(reading, pid, "MRG"):
             fields = LEAVES.get(action.code, ())
+            reading.field = "identifiers"
             found = [one for index in fields for one in take(identifiers, mrg, index, reading) or ()]
+            reading.field = None
             former += found or _former(mrg, reading)[0]
         gone = tuple(one for one in _once(former) if (one.system, one.value) not in kept)
         if gone:
@@ -185,7 +193,11 @@ def move_identifiers(action: Action, reading: Reading, mapped: Mapped) -> None:
 def link(action: Action, reading: Reading, mapped: Mapped) -> None:
     """A24, A37: two patients are, or are no longer, thought to be one person; both records stay."""
     linked = action.code == "A24"
-    places = [int(reading.cast.add(who)[1:]) for _, who in each_patient(reading, mapped)]
+    named = {int(reading.cast.add(who)[1:]): pid for pid, who in each_patient(reading, mapped)}
+    places = list(named)
+    for place in places:
+        for pid in named.values():
+            reading.used(f"{place}.links", named_at(pid), "link")
     if len(places) < 2 and not mapped.anchor_missing:
         reading.complain("DQ-REQUIRED-MISSING", NO_OTHER, at="PID-3")
     mapped.ties += [Tie(one=places[0], other=other, linked=linked) for other in places[1:]]
@@ -201,12 +213,27 @@ def _former(mrg: Segment, reading: Reading) -> tuple[tuple[Identifier, ...], tup
     return (found, older) if found else (older, ())
 
 
-def _number(segment: Segment, index: int, reading: Reading) -> Identifier | None:
-    return take(identifier, segment, index, reading) or None
+def _number(segment: Segment, index: int, reading: Reading, field: str | None = None) -> Identifier | None:
+    """One number; `field` is what it is in a lineage, where it is a former one."""
+    reading.field = field
+    found = take(identifier, segment, index, reading) or None
+    reading.field = None
+    return found
+
+
+def _traced(reference: str, pid: Segment, former: Sequence[str], reading: Reading) -> None:
+    """Leave a trace of the visits on an account, which PID and MRG-3 alone speak of."""
+    number = reference[len(SELF) :]
+    accounts = [f"{pid.path}-18"] if pid.get(18) else list(former)
+    reading.used(f"{number}.patient", named_at(pid), "patient")
+    for path in accounts:
+        reading.used(f"{number}.account", path, "identifier")
+    for path in dict.fromkeys((*accounts, *former)):
+        reading.used(f"{number}.identifiers", path, "identifier")
 
 
 def _visit(mrg: Segment, index: int, reading: Reading) -> tuple[Identifier, ...]:
-    return _once((encounter.typed(_number(mrg, index, reading), "VN"),))
+    return _once((encounter.typed(_number(mrg, index, reading, "identifiers"), "VN"),))
 
 
 def _pairs(pid: Segment, reading: Reading) -> Iterator[tuple[Segment, Segment]]:

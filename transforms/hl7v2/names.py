@@ -179,7 +179,7 @@ def _entry(table: str, key: str, version: str) -> _Entry | None:
     for each in dict.fromkeys((version if version in VERSIONS else _USUAL, _USUAL, _NEWEST)):
         found = getattr(_library(each), table).get(key)
         if found and found[3]:
-            return _Entry(found[3], found[2])
+            return _Entry(found[3], found[2] or "")  # of reserved fields hl7apy knows no type
     return None
 
 

@@ -20,9 +20,10 @@ from .codes import MEMBER_TYPES
 from .converters import coded, flag, gender, integer, repeated, text
 from .er7 import Segment
 from .identity import identifiers
-from .instants import instant, partial_date
+from .instants import date_time_or_date, instant, partial_date
 from .memory import Memory
 from .people import addresses, home_telecoms, names, people, telecoms, work_telecoms
+from .resources import refer
 from .rows import Reading, Row, Rule, Table, take
 
 ACTIVE: Final = Said(status="active", weak=True)
@@ -69,7 +70,8 @@ def practitioners(segment: Segment, reading: Reading) -> tuple[str, ...] | Unset
     known = take(people, segment, 4, reading)
     if known is UNSET:
         return UNSET
-    references = (reading.cast.provider(one) for one in _values(known))
+    at = reading.at
+    references = [refer(one, at, reading) for one in _values(known)]
     return tuple(reference for reference in references if reference)
 
 
@@ -93,7 +95,7 @@ PID = Table(
     Row("birth_place", "PID-23", text),
     Row("multiple_birth", "PID-24", flag),
     Row("birth_order", "PID-25", integer),
-    Row("deceased_at", "PID-29", instant),
+    Row("deceased_at", "PID-29", date_time_or_date),
     Row("deceased", "PID-30", flag),
     Row("identity_unknown", "PID-31", flag),
     Row("identity_reliability", "PID-32", repeated(coded("0445"))),
@@ -161,8 +163,8 @@ def patient(reading: Reading, pid: Segment, event: str | None = None, said: Said
     fields = dict(fields)
     if pd1 := about(reading, pid, "PD1"):
         DOCTOR.read(pd1[0], reading, fields)
-    if said.weak:
-        reading.used("status", f"{pid.path}-3", "patient")
+    if said.weak and reading.trace is not None:
+        reading.used("status", named_at(pid), "patient")
     reading.number(len(reading.cast.patches), traced)
     return Patch(
         type="patient",
@@ -173,6 +175,12 @@ def patient(reading: Reading, pid: Segment, event: str | None = None, said: Said
         event=event,
         problems=reading.wrong(problems),
     )
+
+
+def named_at(pid: Segment) -> str:
+    """Where it stands who the patient is: PID-3, else PID-2 or PID-4, else the name alone."""
+    index = next((one for one in (3, 2, 4) if pid.get(one)), 5)
+    return f"{pid.path}-{index}"
 
 
 def digest(one: Identifier) -> str:

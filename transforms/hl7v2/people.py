@@ -4,6 +4,7 @@ Staff and places repeat across messages and are remembered; what is a patient's 
 """
 
 from collections.abc import Callable, Sequence
+from typing import Final
 
 from msgspec.structs import replace
 
@@ -16,6 +17,17 @@ from .converters import complain_of_escapes, repeated
 from .dialect import Dialect
 from .memory import remembered
 from .reading import Reading
+
+PL: Final = {  # the components of a place, by the field of a location that each fills
+    "point_of_care": 1,
+    "room": 2,
+    "bed": 3,
+    "facility": 4,
+    "operational_status": 5,
+    "building": 7,
+    "floor": 8,
+    "description": 9,
+}
 
 
 def name(text: str, reading: Reading) -> Name | None:

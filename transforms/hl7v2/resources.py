@@ -15,15 +15,20 @@ from canonical.patches import Edit
 
 from .actors import Person, Spot
 from .bookable import LAYOUTS, booked
+from .delimiters import repetitions
 from .er7 import Segment
 from .instants import instant
 from .notes import notes_of
-from .rows import Reading, take
+from .people import PL, spot
+from .rows import Reading, Used, take
 from .times import rfc3339
 from .timing import duration
 
 REMOVING: Final = frozenset({"S20", "S21", "S22"})
 
+ACTIONS: Final = frozenset({"", "A", "D", "U", "X"})  # table 0206
+
+_ACTION = "no action of table 0206; only an event that removes leaves such a segment alone"
 _ALL = "AIx-2 does not say which of the resources the event is about; it was taken to be about all"
 _REQUIRED = "the segment does not say which service or resource it is about"
 
@@ -90,7 +95,7 @@ class Walk:
         number = _number(rgs)
         self.prefix = "" if number == "1" else f"{number}."
         self.group = leaf(rgs.get(3).partition(self.reading.dialect.component)[0]) or leaf(rgs.get(1))
-        self.action = rgs.get(2).strip().upper()
+        self.action = self._action(rgs, "")
 
     def visit(self, segment: Segment) -> None:
         """One resource segment; a repeating resource makes several entries."""
@@ -99,8 +104,9 @@ class Walk:
         if key in self.seen:
             key = f"{key}#{segment.occurrence}"
         self.seen.add(key)
-        action = (fields[2].strip().upper() if len(fields) > 2 else "") or self.action
         reading.field = field = "services" if name == "AIS" else "participants"
+        traced = len(reading.trace or ())
+        action = self._action(segment, self.action)
         things = booked(segment, reading)
         if not things:
             reading.complain("DQ-REQUIRED-MISSING", _REQUIRED, at=f"{segment.path}-3")
@@ -112,6 +118,20 @@ class Walk:
             named = f"{key}~{place + 1}" if place else key
             entry = self._placed(value, who, start, notes, named, segment)
             self.found.append(Entry(field, named, action, kind, entry, who))
+            if reading.trace is not None:
+                self._trace(field, named, reading.trace[traced:])
+
+    def _trace(self, field: str, key: str, since: Sequence[Used]) -> None:
+        """Leave a trace of the entry by itself: what was read for the list since then was read for it."""
+        for used in since:
+            if used.field == field:
+                self.reading.used(f"{field}/{key}", used.path, used.by)
+
+    def _action(self, segment: Segment, otherwise: str) -> str:
+        action = segment.get(2).strip().upper()
+        if action not in ACTIONS:
+            self.reading.complain("DQ-CODE-UNMAPPED", _ACTION, at=f"{segment.path}-2")
+        return action or otherwise
 
     def _start(self, segment: Segment, at: int) -> str | None:
         """The start as sent, else the offset from the start of the appointment."""
@@ -120,7 +140,8 @@ class Walk:
         amount = segment.get(at + 1)
         if not amount or not self.start:
             return None
-        offset = duration(amount, segment.get(at + 2), f"{segment.path}-{at + 1}", self.reading)
+        path = segment.path
+        offset = duration(amount, segment.get(at + 2), f"{path}-{at + 1}", self.reading, f"{path}-{at + 2}")
         return moved(self.start, offset) if offset else self.start
 
     def _placed(
@@ -150,8 +171,22 @@ def refer(who: Person | Spot, path: str, reading: Reading) -> str | None:
     reference = cast.provider(who) if isinstance(who, Person) else cast.location(who)
     if reference and reading.trace is not None:
         reading.at = path
-        reading.introduced(reference, "person" if isinstance(who, Person) else "spot")
+        if isinstance(who, Person):
+            reading.introduced(reference, "person")
+        else:
+            reading.at += _repetition(who, path, reading)
+            reading.introduced(reference, "spot", PL)
     return reference
+
+
+def _repetition(place: Spot, path: str, reading: Reading) -> str:
+    """Which of the repetitions of a field names this place, where there are several."""
+    segment, index = reading.message.segment(path), int(path.rpartition("-")[2])
+    texts = repetitions(segment.get(index), reading.delimiters) if segment else []
+    told = len(reading.problems)
+    found = next((n for n, text in enumerate(texts, 1) if spot(text, reading) == place), 1)
+    del reading.problems[told:]  # they were told when the field was read
+    return f"[{found}]" if len(texts) > 1 else ""
 
 
 def actor(person: Person, reading: Reading) -> dict[str, Any]:

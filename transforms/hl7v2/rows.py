@@ -33,6 +33,9 @@ __all__ = [
 
 T = TypeVar("T")
 
+LONGEST = 65_536  # characters of a field: no type of the standard has more
+TOO_LONG = f"the field has more than {LONGEST} characters; it was left out"
+
 Convert = Callable[[str, Reading], object]  # None: nothing in it
 Decide = Callable[[Segment, Reading], object]  # UNSET: not sent
 
@@ -91,6 +94,10 @@ class Table:
         traced = reading.trace is not None
         for index, field, convert in self._plan:
             if index >= size or not (text := fields[index]):
+                continue
+            if len(text) > LONGEST:
+                reading.field = field
+                reading.complain("value-too-long", TOO_LONG, "error", f"{path}-{index}")
                 continue
             if text == NULL:
                 into[field] = self._empty[field]
@@ -169,6 +176,9 @@ def take(
     if index >= len(fields) or not (raw := fields[index]):
         return UNSET
     reading.at = f"{segment.path}-{index}" if segment.repeated else f"{segment.name}-{index}"
+    if len(raw) > LONGEST:
+        reading.complain("value-too-long", TOO_LONG, "error")
+        return UNSET
     try:
         value = None if raw == NULL else convert(raw, reading)
     except BadField as bad:

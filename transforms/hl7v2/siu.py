@@ -19,13 +19,14 @@ from .actors import Person
 from .appointment import PV1, REASON, SCH, expected, numbers
 from .encounter import is_about_a_visit
 from .er7 import Segment
-from .filler_status import ENDED, WAITING, is_block, status
-from .patient import about, digest, patient
+from .filler_status import BOOKS, ENDED, WAITING, is_block, status
+from .patient import about, digest, named_at, patient
 from .people import Roll, name, people, spots
 from .resources import Entry, edits, refer, resources, snapshot
-from .rows import Reading, take
+from .rows import Reading, populated, take
 from .visits import stay
 
+NO_TIME: Final = "the event books, and the message does not say for when"
 UNNUMBERED: Final = "no number in PID-3: the patient takes part by name alone"
 BY_ACTION: Final = frozenset({"S18", "S19", "S20", "S21", "S22"})
 ATTENDING: Final = Concept(
@@ -61,7 +62,7 @@ def appointment(action: Action, reading: Reading, mapped: Mapped) -> None:
     if sch is None:
         mapped.anchor_missing = NO_APPOINTMENT
         return
-    if action.code == "S12" and "PID" not in reading.message.named and is_block(sch, reading):
+    if action.code not in ENDED and "PID" not in reading.message.named and is_block(sch, reading):
         block(replace(action, event="slot.blocked"), reading, mapped)
         return
     reading.zone = zone_of_place(reading)
@@ -74,6 +75,8 @@ def appointment(action: Action, reading: Reading, mapped: Mapped) -> None:
     _numbered(patients, reading)
     expected(sch, reading)
     said, fields = _fields(action, sch, patients, reading)
+    if action.code in BOOKS and said.status == "booked" and not fields.get("start"):
+        _untimed(reading)
     changed = _lists(action, patients, fields, reading)
     patch = Patch(type="appointment", anchors=anchors, fields=fields, said=said, edits=changed, event=action.event)
     if action.code == "S14" and "start" in fields:
@@ -94,6 +97,14 @@ def _numbered(patients: Sequence[Participant], reading: Reading) -> None:
         if not who.actor:
             reading.complain("required-field-missing", UNNUMBERED, at=f"{pid.path}-3")
     reading.field = None
+
+
+def _untimed(reading: Reading) -> None:
+    """Say that it is booked for no time, unless it was said why that cannot be read."""
+    if all(one.field != "start" for one in reading.problems):
+        reading.field = "start"
+        reading.complain("DQ-REQUIRED-MISSING", NO_TIME, at="TQ1-7")
+        reading.field = None
 
 
 def _start_path(reading: Reading) -> str:
@@ -133,10 +144,16 @@ def _fields(
         PV1.read(pv1, reading, fields)
     if patients:
         fields["patient"] = patients[0].actor
-        for pid in reading.message.all("PID"):
-            reading.used("patient", f"{pid.path}-3", "patient")
-            reading.used("participants", f"{pid.path}-3", "patient")
+        if reading.trace is not None:
+            _trace(patients, reading)
     return said, fields
+
+
+def _trace(patients: Sequence[Participant], reading: Reading) -> None:
+    """Leave a trace of where the patients are named."""
+    for pid, who in zip(reading.message.all("PID"), patients, strict=True):
+        for field in ("patient", "participants", f"participants/{who.key}"):
+            reading.used(field, named_at(pid), "patient")
 
 
 def _patient(pid: Segment, place: int, reading: Reading) -> Participant:
@@ -209,18 +226,21 @@ def _replace(patch: Patch, reading: Reading) -> None:
         number = len(reading.cast.patches) + 1
         said = Said(status="cancelled", reason=REPLACED)
         old = Patch(type="appointment", anchors=others, said=said, event="appointment.cancelled", successor=number)
-        patch.fields["replaces"] = reading.cast.add(old)
-        reading.used("replaces", "SCH-24", "replaced")
+        reference = patch.fields["replaces"] = reading.cast.add(old)
+        sch = reading.message.all("SCH")
+        for path in populated(("SCH-24", "SCH-23"), sch[0], reading.message) if reading.trace is not None else ():
+            reading.used("replaces", path, "replaced")
+            reading.used(f"{reference[len(SELF) :]}.identifiers", path, "replaced")
 
 
 def block(action: Action, reading: Reading, mapped: Mapped) -> None:
     """S23, S24: time of a schedule, with no patient and no appointment; whom and what it concerns is kept and told."""
     for aip in reading.message.all("AIP"):
         for person in take(people, aip, 3, reading) or ():
-            reading.cast.provider(person)
+            refer(person, f"{aip.path}-3", reading)
     for ail in reading.message.all("AIL"):
         for place in take(spots, ail, 3, reading) or ():
-            reading.cast.location(place)
+            refer(place, f"{ail.path}-3", reading)
     if sch := reading.message.first("SCH"):
         mapped.keys += [
             ("schedule", one) for index in (5, 1, 2) if (one := reading.dialect.first(_head(sch, index, reading)))
@@ -243,6 +263,7 @@ def zone_of_place(reading: Reading) -> ZoneInfo | None:
                 for place in take(spots, segment, index, reading) or ():
                     parts = (place.point_of_care, place.facility, place.building)
                     if known := next((zones[part] for part in parts if part and part in zones), None):
+                        reading.zone_at = f"{segment.path}-{index}"
                         return ZoneInfo(known)
     return reading.dialect.zone
 

@@ -5,7 +5,7 @@ MSH-7, which holds the offset of the day the message was sent (DOMAIN 2.10). Dat
 """
 
 import re
-from datetime import UTC, datetime, time, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Literal
 from zoneinfo import ZoneInfo
@@ -30,7 +30,6 @@ _CLOCK = frozenset(_PRECISIONS[3:])
 _DTM = re.compile(
     r"(\d{4})(?:(\d\d)(?:(\d\d)(?:(\d\d)(?:(\d\d)(?:(\d\d)(?:\.(\d{1,6}))?)?)?)?)?)?([+-]\d{4})?", re.ASCII
 )
-_TM = re.compile(r"(\d\d)(?:(\d\d)(?:(\d\d)(?:\.(\d{1,6}))?)?)?([+-]\d{4})?", re.ASCII)
 _ISO = re.compile(
     r"(\d{4})(?:-(\d\d)(?:-(\d\d)(?:[T ](\d\d)(?::(\d\d)(?::(\d\d(?:\.\d{1,6})?))?)?)?)?)?"
     r"(?:([+-]\d\d):?(\d\d))?",
@@ -54,10 +53,6 @@ class Moment(Struct, frozen=True):
     precision: Precision
     offset: int | None = None  # minutes east of UTC
     rolled: bool = False  # hour 24, read as midnight of the next day
-
-    @property
-    def offset_given(self) -> bool:
-        return self.offset is not None
 
     @property
     def wall(self) -> datetime:
@@ -87,22 +82,6 @@ def parse_dtm(text: str, lenient: bool = False) -> Moment | None:
         raise BadTime
     *parts, offset = match.groups()
     return _moment([part for part in parts if part], _minutes(offset))
-
-
-def parse_tm(text: str) -> time | None:
-    """A TM: a time of day, aware when it carries an offset."""
-    if text in ("", '""'):
-        return None
-    match = _TM.fullmatch(text)
-    if not match:
-        raise BadTime
-    hour, minute, second, fraction, offset = match.groups()
-    east = _minutes(offset)
-    zone = None if east is None else timezone(timedelta(minutes=east))
-    try:
-        return time(int(hour), int(minute or 0), int(second or 0), int((fraction or "").ljust(6, "0")), zone)
-    except ValueError:
-        raise BadTime from None
 
 
 def partial_date(text: str) -> str | None:
@@ -143,11 +122,6 @@ def rfc3339(value: datetime) -> str:
     """An instant in UTC as `2027-06-01T13:00:00Z`, with its fraction when it has one."""
     text = value.isoformat()[:-6]
     return f"{text.rstrip('0')}Z" if value.microsecond else f"{text}Z"
-
-
-def dtm(value: datetime) -> str:
-    """An aware time as HL7 writes it, with its offset: what goes into the MSH-7 of a reply."""
-    return value.strftime("%Y%m%d%H%M%S%z")
 
 
 def _in_zone(wall: datetime, zone: ZoneInfo, codes: tuple[str, ...]) -> tuple[datetime, tuple[str, ...]]:

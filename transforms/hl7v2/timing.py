@@ -27,7 +27,6 @@ PATHS: Final = (
 SOURCES: Final = {
     "start": ("start",),
     "end": ("start", "minutes_duration"),
-    "zone": ("start",),
     "minutes_duration": ("start", "end"),
     "duration_source": ("start", "end", "minutes_duration"),
 }
@@ -37,6 +36,7 @@ LONGEST: Final = 60 * 24 * 366  # minutes: what is longer than a year is no appo
 _NM: Final = re.compile(r"[+-]?(?:\d{1,16}(?:\.\d{0,16})?|\.\d{1,16})", re.ASCII)  # 2.5.1 ch. 2.A.47: no exponent
 _CONFLICT = "the message gives more than one start; TQ1's was taken, else SCH-11's"
 _ELSEWHERE = "a resource does not start with the appointment"
+_SERIES = "more than one occurrence under one number; the first was taken"
 _BACKWARDS = "the end is not after the start; it was left out"
 _DURATION = "the declared duration is not the time from start to end; that was taken"
 _NO_UNIT = "the duration has no unit; minutes were assumed"
@@ -48,7 +48,9 @@ def timing(sch: Segment, reading: Reading, _: dict[str, object]) -> dict[str, ob
     """The five fields, all or none; without a start only a declared duration, which a waiting list needs."""
     before = len(reading.trace or ())
     said = _timing(sch, reading)
-    for field in said if reading.trace is not None else ():
+    if said.get("zone"):
+        reading.used_zone()
+    for field in (one for one in SOURCES if one in said) if reading.trace is not None else ():
         found = reading.trace[before:] if reading.trace else ()
         if all(used.field != field for used in found):  # worked out from the others
             for used in [used for used in found if used.field in SOURCES[field]]:
@@ -60,12 +62,16 @@ def _timing(sch: Segment, reading: Reading) -> dict[str, object]:
     tq1 = reading.message.first("TQ1")
     legacy = _legacy(sch, reading)
     if (tq1 and tq1.get(7) == NULL) or legacy[3] == NULL:
+        for field in FIELDS:
+            reading.used(field, f"{tq1.path}-7" if tq1 and tq1.get(7) == NULL else f"{sch.path}-11.4", "timing")
         return dict.fromkeys(FIELDS)
     reading.field = "minutes_duration"
     declared = _declared(sch, tq1, legacy, reading)
     reading.field = "start"
+    _series(sch, tq1, reading)
     start = _start(tq1, legacy, sch, reading)
     if start is None:
+        _judge_end(tq1, legacy, sch, reading)
         return {"minutes_duration": declared, "duration_source": "declared"} if declared else {}
     reading.field = "end"
     end = _end(start, tq1, legacy, sch, reading)
@@ -95,9 +101,25 @@ def _source(declared: int | None, minutes: int | None) -> str | None:
 
 def _legacy(sch: Segment, reading: Reading) -> list[str]:
     """The components of SCH-11, of its first repetition: the others are further occurrences."""
-    text = sch.get(11)
-    first = text.partition(reading.dialect.repetition)[0] if text else ""
+    first = next((one for one in _repetitions(sch, reading) if one), "")
     return [*first.split(reading.dialect.component), "", "", "", "", ""]
+
+
+def _repetitions(sch: Segment, reading: Reading) -> list[str]:
+    text, repetition = sch.get(11), reading.dialect.repetition
+    return text.split(repetition) if repetition and repetition in text else [text]
+
+
+def _series(sch: Segment, tq1: Segment | None, reading: Reading) -> None:
+    """Say that further occurrences were left out: under one number there is one appointment."""
+    if tq1 and tq1.get(7):
+        others = [(f"{one.path}-7", one.get(7)) for one in reading.message.all("TQ1") if one.get(7)]
+    else:
+        others = [(f"{sch.path}-11[{n}]", one) for n, one in enumerate(_repetitions(sch, reading), 1) if one]
+    for path, text in others[1:]:
+        if text != others[0][1]:
+            reading.complain("DQ-TIME-CONFLICT", _SERIES, at=path)
+            return
 
 
 def _start(tq1: Segment | None, legacy: list[str], sch: Segment, reading: Reading) -> Point | None:
@@ -129,10 +151,13 @@ def _resources(reading: Reading) -> set[str]:
 
 
 def _earliest(texts: Iterable[str], reading: Reading) -> Point | None:
+    found = min((found for text in texts if (found := quietly(text, reading))), key=_micros, default=None)
     for name, index in STARTS.items() if reading.trace is not None else ():
-        if name in reading.message.named:
-            reading.used("start", f"{name}-{index}", "earliest")
-    return min((found for text in texts if (found := quietly(text, reading))), key=_micros, default=None)
+        for segment in reading.message.all(name):
+            text = segment.get(index)
+            if text in texts and (one := quietly(text, reading)) and found and one.micros == found.micros:
+                reading.used("start", f"{segment.path}-{index}", "earliest")
+    return found
 
 
 def _compare(stated: Point, texts: Iterable[str], reading: Reading) -> None:
@@ -158,16 +183,31 @@ def _end(start: Point, tq1: Segment | None, legacy: list[str], sch: Segment, rea
     return end
 
 
+def _judge_end(tq1: Segment | None, legacy: list[str], sch: Segment, reading: Reading) -> None:
+    """An end without a start says nothing, but one that cannot be read is told all the same."""
+    reading.at, text = (f"{tq1.path}-8", tq1.get(8)) if tq1 and tq1.get(8) else (f"{sch.path}-11.5", legacy[4])
+    reading.field = "end"
+    try:
+        point("" if text == NULL else text, reading)
+    except BadField as bad:
+        reading.complain(bad.code, bad.detail, bad.severity)
+
+
 def _last(start: Point, reading: Reading) -> Point | None:
     """The end of the resource that ends last, where nothing else says when the appointment does."""
-    ends = []
+    ends: list[tuple[Point, Segment, int]] = []
     for name, index in STARTS.items():
         for segment in reading.message.all(name):
             minutes, _ = _minutes(segment.get(index + 3), segment.get(index + 4), reading.dialect)
             begins = (quietly(segment.get(index), reading) if segment.get(index) else None) or start
             if minutes is not None and (end := _after(begins, minutes)) and end.micros >= start.micros:
-                ends.append(end)
-    return max(ends, key=_micros, default=None)
+                ends.append((end, segment, index))
+    last = max((end for end, _, _ in ends), key=_micros, default=None)
+    for end, segment, index in ends if reading.trace is not None else ():
+        for at in (index, index + 3):
+            if end == last and segment.get(at):
+                reading.used("end", f"{segment.path}-{at}", "derived")
+    return last
 
 
 def _point(text: str, path: str, reading: Reading) -> Point | None:
@@ -199,20 +239,20 @@ def _after(start: Point, minutes: int) -> Point | None:
 def _declared(sch: Segment, tq1: Segment | None, legacy: list[str], reading: Reading) -> int | None:
     """SCH-9 with its unit in SCH-10, else TQ1-6, else SCH-11.3 (`M30`)."""
     if amount := sch.get(9):
-        if reading.trace is not None and sch.get(10):
-            reading.used("minutes_duration", f"{sch.path}-10", "duration")
-        return duration(amount, sch.get(10), f"{sch.path}-9", reading)
+        return duration(amount, sch.get(10), f"{sch.path}-9", reading, f"{sch.path}-10")
     if tq1 and (quantity := tq1.get(6)):
         amount, _, unit = quantity.partition(reading.dialect.component)
         return duration(amount, unit, f"{tq1.path}-6", reading)
     return duration(legacy[2], "", f"{sch.path}-11.3", reading) if legacy[2] else None
 
 
-def duration(amount: str, unit: str, path: str, reading: Reading) -> int | None:
+def duration(amount: str, unit: str, path: str, reading: Reading, unit_path: str = "") -> int | None:
     """A length of time in whole minutes; without a unit minutes are assumed."""
     minutes, wrong = _minutes(amount, unit, reading.dialect)
     if reading.trace is not None and reading.field:
         reading.used(reading.field, path, "duration")
+        if unit and unit_path:
+            reading.used(reading.field, unit_path, "duration")
     if wrong:
         reading.at = path
         if wrong == _NO_UNIT and reading.field == "minutes_duration":

@@ -1,6 +1,11 @@
 """A message decoded for people: every field that was sent, cut down to its leaves, unescaped and named."""
 
+from collections.abc import Iterator
+from typing import Annotated
+
 from msgspec import Struct
+
+from canonical.meaning import means
 
 from . import names
 from .delimiters import components, repetitions, subcomponents
@@ -11,31 +16,41 @@ from .escapes import unescape
 class Part(Struct, frozen=True, omit_defaults=True):
     """A repetition, a component or a subcomponent: a value, or the parts it has."""
 
-    path: str
-    name: str = ""
-    value: str | None = None
-    parts: list["Part"] = []
+    path: Annotated[str, means("Where it stands, as `PID-3[2].1`.")]
+    name: Annotated[str, means("What the standard calls it.")] = ""
+    value: Annotated[str | None, means("What was sent, unescaped; a part that has parts has none.")] = None
+    parts: Annotated[list["Part"], means("What it consists of.")] = []
 
 
 class FieldNode(Struct, frozen=True, omit_defaults=True):
-    path: str
-    name: str
-    datatype: str
-    repetitions: list[Part]
+    """A field of a segment."""
+
+    path: Annotated[str, means("Where it stands, as `PID-3`.")]
+    name: Annotated[str, means("What the standard calls it.")]
+    datatype: Annotated[str, means("Its data type, as `CX`; empty where none is known.")]
+    repetitions: Annotated[list[Part], means("Each of its values.")]
 
 
 class SegmentNode(Struct, frozen=True, omit_defaults=True):
-    path: str
-    name: str
-    number: int
-    fields: list[FieldNode]
+    """A segment of a message."""
+
+    path: Annotated[str, means("Its name, with its number where there are several: `AIP[2]`.")]
+    name: Annotated[str, means("What the standard calls it.")]
+    number: Annotated[int, means("Which of its name it is, from 1.")]
+    fields: Annotated[list[FieldNode], means("Its fields that are not empty.")]
 
 
 def tree(message: Message) -> list[SegmentNode]:
     """The segments in their order, each with the fields that are not empty."""
+    return list(nodes(message))
+
+
+def nodes(message: Message, skipped: int = 0) -> Iterator[SegmentNode]:
+    """The segments after so many, each when it is asked for: cutting one costs far more than parsing it."""
     msh = message.first("MSH")
     version = components(msh.get(12), message.delimiters)[0] if msh else ""
-    return [_Branch(message, version, segment).node() for segment in message.segments]
+    for at in range(skipped, len(message.segments)):
+        yield _Branch(message, version, message.segments[at]).node()
 
 
 class _Branch(Struct):

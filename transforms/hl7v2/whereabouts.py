@@ -10,7 +10,8 @@ from zoneinfo import ZoneInfo
 from msgspec import UNSET
 
 from canonical.datatypes import Concept, Participant, Placement
-from canonical.patches import Edit
+from canonical.patches import Edit, Said
+from canonical.placing import OVER
 
 from .actors import Spot
 from .converters import coded, codes_of
@@ -25,37 +26,31 @@ PATHS: Final = {  # what is filled entry by entry, for the reference page
     "participants": (*(f"PV1-{index}" for index in ROLES), "PV2-13", "ROL-3", "ROL-4"),
     "zone": ("PV1-3",),
 }
-OVER: Final = frozenset({"finished", "cancelled"})
 AFTER_THE_VISIT: Final = frozenset({"PID", "PR1", "IN1", "GT1", "MRG"})
 
 _role_code = coded("0443")
 
 
-def placements(pv1: Segment, status: str, reading: Reading) -> Iterator[Edit]:
-    """PV1-3, -6, -11, -42, -43: each says where the patient is, was, or is expected."""
+def placements(pv1: Segment, said: Said, reading: Reading) -> Iterator[Edit]:
+    """PV1-3, -6, -11, -42, -43: each says where the patient is, was, or is expected.
+
+    After an event that ends the visit nobody is expected anywhere, whatever PV1-42 holds.
+    """
     reading.field = "placements"
-    for index, (kind, held) in PLACES.items():
+    is_over = said.status in OVER and not said.weak
+    for index, kind in PLACES.items():
         found = take(spots, pv1, index, reading)
-        if found is UNSET:
-            continue
-        place = _placement(kind, _held(kind, held, status), found, reading)
-        yield Edit(field="placements", key=kind, value=None if kind == "pending" and status in OVER else place)
+        if found is not UNSET:
+            place = None if kind == "pending" and is_over else _placement(kind, found, reading)
+            yield Edit(field="placements", key=kind, value=place)
     reading.field = None
 
 
-def _placement(kind: str, held: str, found: Sequence[Spot] | None, reading: Reading) -> Placement | None:
+def _placement(kind: str, found: Sequence[Spot] | None, reading: Reading) -> Placement | None:
     if not found:
         return None
     place = found[0]
-    location = refer(place, reading.at, reading)
-    return Placement(kind=kind, location=location, display=place.display, status=held)
-
-
-def _held(kind: str, held: str, status: str) -> str:
-    """The place of a planned visit is planned, that of a finished one was left."""
-    if kind == "assigned" and status == "planned":
-        return "planned"
-    return "completed" if held == "active" and status in OVER else held
+    return Placement(kind=kind, location=refer(place, reading.at, reading), display=place.display)
 
 
 def participants(pv1: Segment, pv2: Segment | None, reading: Reading) -> Iterator[Edit]:
@@ -113,4 +108,5 @@ def zone_of(pv1: Segment, reading: Reading) -> ZoneInfo | None:
     places = (take(spots, pv1, 3, reading) if zones else None) or ()
     parts = [part for place in places for part in (place.point_of_care, place.facility, place.building)]
     known = next((zones[part] for part in parts if part and part in zones), None)
+    reading.zone_at = f"{pv1.path}-3" if known else ""
     return ZoneInfo(known) if known else reading.dialect.zone

@@ -9,7 +9,7 @@ CREATE TABLE meta (
 ) STRICT, WITHOUT ROWID;
 
 -- Messages as received. Columns are what is searched by or counted; `body` is all else, sealed, and `raw` stands last, so
--- that lists never read it. `dedup` is the digest of the dedup key.
+-- that lists never read it. `dedup` is the digest of the dedup key; `digests` are those of all that it is found by.
 CREATE TABLE messages (
     n INTEGER PRIMARY KEY,
     id TEXT NOT NULL UNIQUE,
@@ -22,33 +22,33 @@ CREATE TABLE messages (
     duplicates INTEGER NOT NULL,
     dedup INTEGER NOT NULL,
     hash BLOB NOT NULL,
+    digests BLOB NOT NULL,
     body BLOB NOT NULL,
     raw BLOB NOT NULL
 ) STRICT;
 -- A message is kept once per (dedup key, hash): the answer to a repeat is found here.
 CREATE UNIQUE INDEX messages_dedup ON messages (dedup, hash);
--- The list, newest first; what it filters by stands in the index.
-CREATE INDEX messages_received ON messages (tenant, received_at, n, feed, state, type, event);
--- What needs a look is rare, and found without passing what does not.
-CREATE INDEX messages_state ON messages (tenant, state, received_at, n) WHERE state <> 'applied';
+-- The list, newest first.
+CREATE INDEX messages_received ON messages (tenant, received_at, n);
 
--- One row per key that a message can be searched by. Digests are random, so that in one tree each would be written to a
--- page of its own: a lot of 1024 messages keeps its keys together, and a search looks into one lot after the other.
+-- What a message can be searched by, or a list narrowed by, in lots of 1024 messages: a search looks into one lot after the
+-- other. `messages` are those of the lot that have the key, two bytes each. A lot is written when the next one begins
+-- (gateway/store/sqlite/lot.py).
 CREATE TABLE message_keys (
     lot INTEGER NOT NULL,
     digest INTEGER NOT NULL,
-    message INTEGER NOT NULL,
-    PRIMARY KEY (lot, digest, message)
+    messages BLOB NOT NULL,
+    PRIMARY KEY (lot, digest)
 ) STRICT, WITHOUT ROWID;
 
 -- Records as they now stand. `n` counts them in the order in which they were first kept. `start` of what has none is the
--- least integer; `replaced_by` is the patient that a merge put in this one's place.
+-- least integer, the status of what has none is empty; `replaced_by` is the patient that a merge put in this one's place.
 CREATE TABLE records (
     n INTEGER PRIMARY KEY,
     id TEXT NOT NULL UNIQUE,
     tenant TEXT NOT NULL,
     kind TEXT NOT NULL,
-    status TEXT,
+    status TEXT NOT NULL,
     start INTEGER NOT NULL,
     updated_at INTEGER NOT NULL,
     created_at INTEGER NOT NULL,
@@ -56,10 +56,12 @@ CREATE TABLE records (
     replaced_by TEXT,
     body BLOB NOT NULL
 ) STRICT;
--- The lists of a kind in each order, with the status that they are mostly narrowed by.
-CREATE INDEX records_created ON records (tenant, kind, n, status);
-CREATE INDEX records_start ON records (tenant, kind, start, n, status);
-CREATE INDEX records_updated ON records (tenant, kind, updated_at, n, status);
+-- The lists of a kind in each order, one for each status: few are asked for by none, and some are rare.
+CREATE INDEX records_created ON records (tenant, kind, status, n);
+CREATE INDEX records_start ON records (tenant, kind, status, start, n);
+CREATE INDEX records_updated ON records (tenant, kind, status, updated_at, n);
+-- What a search under a key is narrowed by, without a record's body: a busy place has many records.
+CREATE INDEX records_now ON records (n, status, updated_at);
 CREATE INDEX records_replaced ON records (replaced_by) WHERE replaced_by IS NOT NULL;
 
 -- One row per search key of a record, with its start, so that a key, a range of time and their order are one range.
@@ -92,9 +94,11 @@ CREATE TABLE events (
     feed TEXT,
     traceparent TEXT
 ) STRICT;
-CREATE INDEX events_tenant ON events (tenant, seq, type);
+CREATE INDEX events_tenant ON events (tenant, seq);
+-- The feed of one type, which may be rare.
+CREATE INDEX events_type ON events (tenant, type, seq);
 
--- Work that waits for a person.
+-- Work that waits for a person. `owner` is a login name; what people wrote, resolution and note, is sealed.
 CREATE TABLE tasks (
     n INTEGER PRIMARY KEY,
     id TEXT NOT NULL UNIQUE,
@@ -110,7 +114,7 @@ CREATE TABLE tasks (
     updated_at INTEGER NOT NULL,
     version INTEGER NOT NULL,
     owner TEXT,
-    resolution TEXT,
+    resolution BLOB,
     note BLOB
 ) STRICT;
 -- One open task per queue, subject and code.
@@ -141,6 +145,14 @@ CREATE TABLE switches (
     name TEXT PRIMARY KEY,
     value TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
+
+-- What one process does for all, who that is, and until when.
+CREATE TABLE leases (
+    name TEXT PRIMARY KEY,
+    holder TEXT NOT NULL,
+    until INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX leases_until ON leases (until);
 
 -- The chain of the audit: one link for every group of rows, over their digests.
 CREATE TABLE audit_links (

@@ -5,6 +5,7 @@
 CREATE TABLE subscriptions (
     id TEXT PRIMARY KEY,
     tenant TEXT NOT NULL,
+    client TEXT NOT NULL,
     state TEXT NOT NULL CHECK (state IN ('active', 'paused', 'disabled')),
     cursor INTEGER NOT NULL,
     failing_since INTEGER,
@@ -66,6 +67,7 @@ CREATE TABLE attempts (
 CREATE TABLE jobs (
     id TEXT PRIMARY KEY,
     tenant TEXT NOT NULL,
+    client TEXT NOT NULL,
     kind TEXT NOT NULL,
     created_at INTEGER NOT NULL,
     total INTEGER NOT NULL,

@@ -1,11 +1,13 @@
 """The embedded store: SQLite in one directory, everything that a site on one machine needs."""
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 
 from canonical.datatypes import Identifier
 from canonical.events import Event
 from canonical.settle import Working
+from canonical.tasks import Task
+from gateway.store.courses import Course
 from gateway.store.protocol import Batch, Seen
 from gateway.store.sqlite.access import Access
 from gateway.store.sqlite.deliveries import Deliveries
@@ -24,17 +26,28 @@ class SqliteStore(Keeping, Messages, Feed, Access, Ledger, Deliveries):
         async with self._turn:
             yield SqliteUnit(self)
 
+    def hear(self, woken: Callable[[], None]) -> None:
+        """Nothing to do: one process owns the database, and hears itself."""
+
     async def _keep(self, batch: Batch) -> list[Event]:
-        async with self._transaction() as writer:
-            self._keep_messages(writer, batch.messages, batch.records)
-            self._remap(writer, batch.replayed, batch.records)
+        courses: list[Course] = []
+        keys: dict[int, frozenset[int]] = {}
+
+        def learn() -> None:
+            self._newest.learn(keys)
+            self._learn(courses)
+
+        async with self._transaction(learn) as writer:
+            keys |= self._remap(writer, batch.replayed, batch.records)
+            keys |= self._keep_messages(writer, batch.messages, batch.records)
+            self._index_keys(writer, keys)
             self._repeat(writer, batch.repeats)
-            courses = self._keep_records(writer, batch.records)
-            self._keep_tasks(writer, batch.tasks)
+            courses += self._keep_records(writer, batch.records)
+            self._change_tasks(writer, batch.changed_tasks)
+            known = self._open_tasks(writer, batch.tasks)
             self._keep_audit(writer, batch.audit)
-            events = self._keep_events(writer, batch.events)
-        self._learn(courses)
-        return events
+            told = [one for one in batch.events if one.subject not in known] if known else batch.events
+            return self._keep_events(writer, told)
 
 
 class SqliteUnit:
@@ -50,6 +63,10 @@ class SqliteUnit:
     async def seen(self, tenant: str, sent: Sequence[tuple[str, bytes]], since: int) -> dict[str, list[Seen]]:
         """What is kept under these dedup keys."""
         return self._store._seen(tenant, sent, since)
+
+    async def open_tasks(self, tenant: str, subject: str) -> list[Task]:
+        """The open tasks about a subject."""
+        return self._store._tasks_about(tenant, subject)
 
     async def commit(self, batch: Batch) -> list[Event]:
         """Keep the batch, durably."""

@@ -1,4 +1,4 @@
-"""Who may, what may be used once, what is held, and what is secret."""
+"""Who may, what may be used once, what is held and by whom, and what is secret."""
 
 from gateway.store.protocol import StoredClient
 from gateway.store.sqlite.database import Database
@@ -8,7 +8,13 @@ SQL = named("access.sql")
 
 
 class Access(Database):
-    """The store's verbs on clients, nonces, switches and secrets."""
+    """The store's verbs on clients, nonces, switches, leases and secrets."""
+
+    async def open(self) -> None:
+        """Open, and take back what a process that is gone did for all."""
+        await super().open()
+        async with self._write() as writer:
+            writer.execute(SQL["forget_leases"])
 
     async def client(self, client_id: str) -> StoredClient | None:
         """An API consumer that was created through the API or the demo."""
@@ -65,3 +71,10 @@ class Access(Database):
                 writer.execute(SQL["release"], (name,))
             else:
                 writer.execute(SQL["hold"], (name, value))
+
+    async def lease(self, name: str, holder: str, until: int, now: int) -> bool:
+        """Hold what one process does for all; here there is one process, whose parts may take turns."""
+        async with self._write() as writer:
+            is_held = writer.execute(SQL["lease"], (name, holder, until, now)).rowcount == 1
+            writer.execute(SQL["forget_ended"], (now,))
+            return is_held

@@ -41,3 +41,17 @@ SELECT value FROM meta WHERE name = ?
 -- name: put_meta
 -- A value that the store keeps for itself, new or changed.
 INSERT INTO meta (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value
+
+-- name: lease
+-- Something is held by one process until then, unless another holds it still.
+INSERT INTO leases (name, holder, until) VALUES (?1, ?2, ?3)
+ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, until = excluded.until
+WHERE holder = excluded.holder OR until < ?4
+
+-- name: forget_leases
+-- This process owns the database, so every lease found at its start belonged to one that is gone.
+DELETE FROM leases
+
+-- name: forget_ended
+-- Leases whose time is over.
+DELETE FROM leases WHERE until < ?

@@ -10,7 +10,7 @@ import asyncio
 import fcntl
 import os
 import sqlite3
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
 from math import inf
@@ -55,6 +55,10 @@ class DirectoryInUse(Exception):
 
 class Unwritable(Exception):
     """The data directory cannot be made, locked or written; the text is the system's reason."""
+
+
+class Late(Unavailable):
+    """A read that walked too far inline was broken off; it may be begun again where it holds nobody up."""
 
 
 class NewerSchema(Exception):
@@ -145,9 +149,8 @@ class Database:
         self._deadline = monotonic() + PATIENCE
         try:
             return self._all(sql, parameters)
-        except Unavailable as failure:
-            if str(failure) != "SQLITE_INTERRUPT":
-                raise
+        except Late:
+            pass
         finally:
             self._deadline = inf
         return await asyncio.get_running_loop().run_in_executor(self._searcher, _rows, self._patient, sql, parameters)
@@ -159,12 +162,12 @@ class Database:
             yield writer
 
     @asynccontextmanager
-    async def _transaction(self) -> AsyncIterator[sqlite3.Connection]:
-        """As `_write`, for who has the writer's turn already."""
+    async def _transaction(self, kept: Callable[[], None] | None = None) -> AsyncIterator[sqlite3.Connection]:
+        """As `_write`, for who has the writer's turn already; `kept` is called once it is durable."""
         try:
             self._writer.execute("BEGIN IMMEDIATE")
             yield self._writer
-            await self._commit()
+            await self._commit(kept)
         except BaseException as failure:
             if self._writer.in_transaction:
                 with suppress(sqlite3.Error):
@@ -173,8 +176,10 @@ class Database:
                 raise told(failure) from None
             raise
 
-    async def _commit(self) -> None:
-        """Commit in the thread. Who is cancelled waits all the same: the writer is not free before the commit ended."""
+    async def _commit(self, kept: Callable[[], None] | None) -> None:
+        """Commit in the thread. Who is cancelled waits all the same: the writer is not free before the commit ended,
+        and what was kept is known before anyone reads again.
+        """
         ending = asyncio.get_running_loop().run_in_executor(self._committer, self._writer.execute, "COMMIT")
         cancelled: asyncio.CancelledError | None = None
         while not ending.done():
@@ -183,6 +188,8 @@ class Database:
             except asyncio.CancelledError as error:
                 cancelled = error
         ending.result()
+        if kept:
+            kept()
         if cancelled:
             raise cancelled
 
@@ -199,6 +206,8 @@ def told(failure: sqlite3.Error) -> Exception:
     if isinstance(failure, sqlite3.IntegrityError):
         return Conflict("kept by another writer") if failure.sqlite_errorcode in TAKEN else failure
     if isinstance(failure, sqlite3.OperationalError) or type(failure) is sqlite3.DatabaseError:
+        if failure.sqlite_errorcode == sqlite3.SQLITE_INTERRUPT:
+            return Late(failure.sqlite_errorname)
         return Unavailable(failure.sqlite_errorname) if failure.sqlite_errorcode != BUG else failure
     return failure
 

@@ -17,6 +17,7 @@ from gateway.store.sqlite.named import named
 SQL = named("deliveries.sql")
 PATHS = ("from_subscription", "from_event", "from_parked", "from_tenant")
 LIST = {path: f"{SQL['columns']} {SQL[path]} {SQL['matching']} {SQL['newest_first']}" for path in PATHS}
+OLDEST = {path: f"{SQL['columns']} {SQL[path]} {SQL['matching']} {SQL['oldest_first']}" for path in PATHS}
 COUNT = {path: f"{SQL['count']} {SQL[path]} {SQL['matching']} {SQL['finished']}" for path in PATHS}
 
 Lane = tuple[str, str]
@@ -40,10 +41,11 @@ class Deliveries(Database):
     async def subscriptions(self, tenant: str | None = None) -> list[Subscription]:
         return [self._subscription(row) for row in self._all(SQL["subscriptions"], (tenant,))]
 
-    async def put_subscription(self, subscription: Subscription, expected: int | None) -> bool:
+    async def put_subscription(self, subscription: Subscription, expected: int | None, most: int | None = None) -> bool:
         values = {
             "id": subscription.id,
             "tenant": subscription.tenant,
+            "client": subscription.client,
             "state": subscription.state,
             "cursor": subscription.cursor,
             "version": subscription.version,
@@ -51,13 +53,14 @@ class Deliveries(Database):
         }
         async with self._write() as writer:
             if expected is None:
-                return writer.execute(SQL["add_subscription"], values).rowcount == 1
+                return writer.execute(SQL["add_subscription"], values | {"most": most}).rowcount == 1
             return writer.execute(SQL["replace_subscription"], values | {"expected": expected}).rowcount == 1
 
-    async def delete_subscription(self, tenant: str, identity: str) -> bool:
+    async def delete_subscription(self, tenant: str, identity: str, expected: int | None) -> bool:
         """Delete it and cancel what it was still to receive; its history stays."""
+        values = {"id": identity, "tenant": tenant, "expected": expected}
         async with self._write() as writer:
-            found = writer.execute(SQL["delete_subscription"], (identity, tenant)).rowcount == 1
+            found = writer.execute(SQL["delete_subscription"], values).rowcount == 1
             if found:
                 writer.execute(SQL["cancel_deliveries"], (identity,))
             return found
@@ -133,7 +136,8 @@ class Deliveries(Database):
         return int(found)
 
     async def _matching(self, query: DeliveryQuery, limit: int) -> list[Row]:
-        return await self._search(LIST[_path(query)], _parameters(query) | {"limit": limit})
+        statements = OLDEST if query.oldest_first else LIST
+        return await self._search(statements[_path(query)], _parameters(query) | {"limit": limit})
 
     async def backlog(self) -> Backlog:
         ((waiting, parked, pending, claimed, due_at, since, head),) = await self._search(SQL["backlog"])
@@ -201,7 +205,8 @@ def _path(query: DeliveryQuery) -> str:
 
 def _parameters(query: DeliveryQuery) -> dict[str, object]:
     seq, identity = query.after or (None, None)
-    return msgspec.structs.asdict(query) | {"seq": seq, "id": identity}
+    last_seq, last_id = query.upto or (None, None)
+    return msgspec.structs.asdict(query) | {"seq": seq, "id": identity, "last_seq": last_seq, "last_id": last_id}
 
 
 def _row(delivery: str, number: int) -> str:

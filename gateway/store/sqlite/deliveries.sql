@@ -7,8 +7,10 @@ SELECT id, cursor, failing_since, body FROM subscriptions WHERE id = ? AND tenan
 SELECT id, cursor, failing_since, body FROM subscriptions WHERE ?1 IS NULL OR tenant = ?1 ORDER BY id
 
 -- name: add_subscription
-INSERT INTO subscriptions (id, tenant, state, cursor, failing_since, version, body)
-VALUES (:id, :tenant, :state, :cursor, NULL, :version, :body)
+-- One more of a client, unless it has as many as it may.
+INSERT INTO subscriptions (id, tenant, client, state, cursor, failing_since, version, body)
+SELECT :id, :tenant, :client, :state, :cursor, NULL, :version, :body
+WHERE :most IS NULL OR (SELECT count(*) FROM subscriptions WHERE tenant = :tenant AND client = :client) < :most
 ON CONFLICT DO NOTHING
 
 -- name: replace_subscription
@@ -19,7 +21,8 @@ SET failing_since = CASE WHEN :state = 'active' AND state <> 'active' THEN NULL 
 WHERE id = :id AND tenant = :tenant AND version = :expected
 
 -- name: delete_subscription
-DELETE FROM subscriptions WHERE id = ? AND tenant = ?
+-- In the version that is expected, or in any.
+DELETE FROM subscriptions WHERE id = :id AND tenant = :tenant AND (:expected IS NULL OR version = :expected)
 
 -- name: cancel_deliveries
 -- What a deleted subscription was still to receive.
@@ -124,22 +127,27 @@ AND (:type IS NULL OR type = :type)
 AND (:event IS NULL OR event = :event)
 AND (:created_from IS NULL OR created_at >= :created_from)
 AND (:created_before IS NULL OR created_at < :created_before)
-AND (:seq IS NULL OR (seq, id) < (:seq, :id))
+AND (:last_seq IS NULL OR (seq, id) <= (:last_seq, :last_id))
 
 -- name: finished
--- Narrows to what a revival may touch: finished, and not by the very job that repeats a page after a crash.
+-- Narrows to what a revival may touch: finished, not by the very job that repeats a page after a crash, and with somebody
+-- to receive it.
 AND state IN ('delivered', 'parked', 'cancelled') AND updated_at <= :now
+AND EXISTS (SELECT 1 FROM subscriptions AS s WHERE s.id = deliveries.subscription AND s.state <> 'disabled')
+
+-- name: oldest_first
+AND (:seq IS NULL OR (seq, id) > (:seq, :id)) ORDER BY seq, id LIMIT :limit
 
 -- name: newest_first
-ORDER BY seq DESC, id DESC LIMIT :limit
+AND (:seq IS NULL OR (seq, id) < (:seq, :id)) ORDER BY seq DESC, id DESC LIMIT :limit
 
 -- name: revive
--- Back in its lane with a schedule of its own, as long as its subscription still exists.
+-- Back in its lane with a schedule of its own, as long as its subscription exists and is not disabled.
 UPDATE deliveries
 SET state = 'pending', head = 0, spent = attempts, since = :now, due_at = :now, updated_at = :now,
     traceparent = coalesce(:traceparent, traceparent)
 WHERE id = :id AND state IN ('delivered', 'parked', 'cancelled') AND updated_at <= :now
-  AND EXISTS (SELECT 1 FROM subscriptions WHERE subscriptions.id = deliveries.subscription)
+  AND EXISTS (SELECT 1 FROM subscriptions AS s WHERE s.id = deliveries.subscription AND s.state <> 'disabled')
 
 -- name: attempts
 SELECT a.delivery, a.number, a.at, a.took, a.outcome, a.status, a.answer
@@ -158,13 +166,13 @@ SELECT (SELECT count(*) FROM deliveries WHERE state = 'pending' AND head = 0),
 FROM deliveries WHERE head = 1
 
 -- name: job
-SELECT id, tenant, kind, created_at, total, done, failed, state, body FROM jobs WHERE id = ? AND tenant = ?
+SELECT id, tenant, client, kind, created_at, total, done, failed, state, body FROM jobs WHERE id = ? AND tenant = ?
 
 -- name: running_jobs
-SELECT id, tenant, kind, created_at, total, done, failed, state, body FROM jobs
+SELECT id, tenant, client, kind, created_at, total, done, failed, state, body FROM jobs
 WHERE state = 'running' ORDER BY created_at
 
 -- name: put_job
-INSERT INTO jobs (id, tenant, kind, created_at, total, done, failed, state, body)
-VALUES (:id, :tenant, :kind, :created_at, :total, :done, :failed, :state, :body)
+INSERT INTO jobs (id, tenant, client, kind, created_at, total, done, failed, state, body)
+VALUES (:id, :tenant, :client, :kind, :created_at, :total, :done, :failed, :state, :body)
 ON CONFLICT (id) DO UPDATE SET total = :total, done = :done, failed = :failed, state = :state, body = :body

@@ -4,6 +4,15 @@
 -- The seq of the newest event, also when it was deleted since.
 SELECT seq FROM sqlite_sequence WHERE name = 'events'
 
+-- name: types
+-- The types of a tenant's events: from each one on to the next greater one.
+WITH RECURSIVE had (type) AS (
+    SELECT min(type) FROM events WHERE tenant = ?
+    UNION ALL
+    SELECT (SELECT min(type) FROM events WHERE tenant = ? AND type > had.type) FROM had WHERE had.type IS NOT NULL
+)
+SELECT type FROM had WHERE type IS NOT NULL
+
 -- name: add
 -- An event in its place.
 INSERT INTO events (seq, id, tenant, type, subject, at, patient, version, message, feed, traceparent)
@@ -15,14 +24,21 @@ INSERT INTO tasks (id, tenant, queue, code, subject, title, created_at, status, 
     owner, resolution, note)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (tenant, queue, subject, code) WHERE status IN ('ready', 'in-progress') DO NOTHING
-ON CONFLICT (id) DO UPDATE SET status = 'ready', version = version + 1, owner = NULL, resolution = NULL
+ON CONFLICT (id) DO UPDATE SET status = 'ready', version = version + 1, owner = NULL, resolution = NULL,
+    updated_at = excluded.updated_at, due_at = excluded.due_at
 WHERE status NOT IN ('ready', 'in-progress')
 
--- name: open_tasks
+-- name: waiting
 -- How many tasks are open in each queue; the index holds no others.
 SELECT queue, count(*) FROM tasks INDEXED BY tasks_open WHERE status IN ('ready', 'in-progress') GROUP BY queue
 
--- name: put_task
+-- name: about
+-- The open tasks about one subject. With all queues by name they are found in tasks_open.
+SELECT id, tenant, queue, code, subject, title, created_at, status, priority, due_at, updated_at, version, owner,
+    resolution, note
+FROM tasks WHERE tenant = ? AND queue IN (:many) AND subject = ? AND status IN ('ready', 'in-progress')
+
+-- name: change_task
 -- A task as a person left it, if nobody else changed it meanwhile.
 UPDATE tasks SET queue = ?, code = ?, subject = ?, title = ?, status = ?, priority = ?, due_at = ?, updated_at = ?,
     version = ?, owner = ?, resolution = ?, note = ?

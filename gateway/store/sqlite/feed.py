@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from msgspec.structs import replace
 
 from canonical.events import Event
-from canonical.tasks import Task
-from gateway.store.protocol import Page
+from canonical.tasks import QUEUES, Task
+from gateway.store.protocol import Conflict, Page
 from gateway.store.sqlite.database import Database, Row
-from gateway.store.sqlite.named import named
+from gateway.store.sqlite.named import chunks, named
 from gateway.store.sqlite.search import EVENT, TASK, event_search, task_search
 
 SQL = named("events.sql")
+WRITTEN = ("resolution", "note")  # by people, who may name anybody: sealed; the last columns of a task
 
 
 class Feed(Database):
@@ -20,7 +21,13 @@ class Feed(Database):
 
     async def events(self, tenant: str, after: int, limit: int, types: Sequence[str] = ()) -> list[Event]:
         """The feed after a seq, in order."""
-        return [_event(row) for row in await self._search(*event_search(tenant, after, limit, types))]
+        wanted = None
+        if types and "*" not in types:
+            known = self._all(SQL["types"], (tenant, tenant))
+            wanted = [one for (one,) in known if any(_is_of(one, pattern) for pattern in types)]
+        if wanted == []:
+            return []
+        return [_event(row) for row in await self._search(*event_search(tenant, after, limit, wanted))]
 
     async def head(self) -> int:
         """The seq of the newest event."""
@@ -53,21 +60,26 @@ class Feed(Database):
         more = len(rows) > limit
         return Page(items=tasks, next=(tasks[-1].created_at, tasks[-1].id) if more else None)
 
-    async def open_tasks(self) -> dict[str, int]:
+    async def waiting_tasks(self) -> dict[str, int]:
         """How many tasks are open in each queue."""
-        return dict(await self._search(SQL["open_tasks"]))
+        return dict(await self._search(SQL["waiting"]))
 
-    async def put_task(self, task: Task, expected: int) -> bool:
-        """Replace a task if its version is still the expected one."""
-        what = (task.queue, task.code, task.subject, task.title, task.status, task.priority, task.due_at)
-        state = (task.updated_at, task.version, task.owner, task.resolution, self._note(task))
-        async with self._write() as writer:
-            changed = writer.execute(SQL["put_task"], (*what, *state, task.id, task.tenant, expected))
-        return changed.rowcount == 1
+    def _tasks_about(self, tenant: str, subject: str) -> list[Task]:
+        """The open tasks about a subject, for who has the writer's turn."""
+        lots = chunks(QUEUES)
+        return [self._task(row) for lot in lots for row in self._at_turn(SQL["about"], (tenant, *lot, subject))]
 
-    def _keep_tasks(self, writer: sqlite3.Connection, tasks: Sequence[Task]) -> None:
-        if tasks:
-            writer.executemany(SQL["add_task"], [self._task_row(one) for one in tasks])
+    def _change_tasks(self, writer: sqlite3.Connection, tasks: Sequence[Task]) -> None:
+        for one in tasks:
+            what = (one.queue, one.code, one.subject, one.title, one.status, one.priority, one.due_at)
+            state = (one.updated_at, one.version, one.owner, *self._written(one))
+            changed = writer.execute(SQL["change_task"], (*what, *state, one.id, one.tenant, one.version - 1))
+            if changed.rowcount != 1:
+                raise Conflict("a task is no longer the version that was read")
+
+    def _open_tasks(self, writer: sqlite3.Connection, tasks: Sequence[Task]) -> set[str]:
+        """Open tasks; the ids of those that add nothing, because one is open for the same thing."""
+        return {one.id for one in tasks if writer.execute(SQL["add_task"], self._task_row(one)).rowcount != 1}
 
     def _task_row(self, one: Task) -> tuple[object, ...]:
         what = (one.id, one.tenant, one.queue, one.code, one.subject, one.title, one.created_at, one.status)
@@ -78,16 +90,24 @@ class Feed(Database):
             one.updated_at,
             one.version,
             one.owner,
-            one.resolution,
-            self._note(one),
+            *self._written(one),
         )
 
-    def _note(self, one: Task) -> bytes | None:
-        return self.vault.seal(one.note.encode(), f"{one.id}/note") if one.note else None
+    def _written(self, one: Task) -> list[bytes | None]:
+        """What people wrote about it, as it is kept."""
+        texts = [(name, getattr(one, name)) for name in WRITTEN]
+        return [self.vault.seal(text.encode(), f"{one.id}/{name}") if text else None for name, text in texts]
 
     def _task(self, row: Row) -> Task:
         task = Task(**dict(zip(TASK.split(", "), row, strict=True)))
-        return replace(task, note=self.vault.unseal(row[-1], f"{task.id}/note").decode()) if row[-1] else task
+        kept = zip(WRITTEN, row[-len(WRITTEN) :], strict=True)
+        texts = {name: self.vault.unseal(body, f"{task.id}/{name}").decode() for name, body in kept if body}
+        return replace(task, **texts) if texts else task
+
+
+def _is_of(kind: str, pattern: str) -> bool:
+    """Whether a type is the one that is meant, or of its family (`appointment.*`)."""
+    return kind.startswith(pattern[:-1]) if pattern.endswith(".*") else kind == pattern
 
 
 def _event(row: Row) -> Event:

@@ -6,33 +6,12 @@ A body is sealed for its record and version, so that of a replaced version moves
 import sqlite3
 from collections.abc import Sequence
 
-from msgspec import Struct
-
 from canonical.apply import survivor_link
 from canonical.records import Record
+from gateway.store.courses import Course, courses_of
 from gateway.store.keys import UNDATED, index_keys, start_of
 from gateway.store.protocol import Conflict, Key, Written
 from gateway.store.sqlite.records import SQL, Records
-
-
-class Course(Struct):
-    """What one group made of a record: as it was, the versions that came and went within the group, as it is now.
-
-    `confirmed` is the version that was loaded, with the newer clocks it had before another replaced it.
-    """
-
-    kind: str
-    before: Record | None
-    after: Record
-    fresh: bool
-    passed: list[Record] = []
-    confirmed: Record | None = None
-    n: int = 0
-
-    @property
-    def touched(self) -> Record | None:
-        """The same version as before with newer clocks, if that is all that came of it."""
-        return None if self.fresh else self.after
 
 
 class Keeping(Records):
@@ -40,7 +19,7 @@ class Keeping(Records):
 
     def _keep_records(self, writer: sqlite3.Connection, written: Sequence[Written]) -> list[Course]:
         """Write what a group made of its records; Conflict when one is no longer the version that was loaded."""
-        courses = _courses(written)
+        courses = courses_of(written)
         places = self._places([one.after.id for one in courses if one.before is not None])
         for one in courses:
             one.n = places.get(one.after.id, 0)
@@ -71,7 +50,17 @@ class Keeping(Records):
     def _record_row(self, course: Course) -> tuple[object, ...]:
         one = course.after
         start, updated = start_of(one), one.updated_at
-        head = (course.n, one.id, one.tenant, course.kind, one.status, start, updated, one.created_at, one.version)
+        head = (
+            course.n,
+            one.id,
+            one.tenant,
+            course.kind,
+            one.status or "",
+            start,
+            updated,
+            one.created_at,
+            one.version,
+        )
         return (*head, survivor_link(one), self._seal_record(one))
 
     def _renew(self, writer: sqlite3.Connection, courses: list[Course]) -> None:
@@ -81,7 +70,14 @@ class Keeping(Records):
 
     def _renewal(self, course: Course) -> tuple[object, ...]:
         one, known = course.after, course.before.version if course.before else 0
-        state = (one.status, start_of(one), one.updated_at, one.version, survivor_link(one), self._seal_record(one))
+        state = (
+            one.status or "",
+            start_of(one),
+            one.updated_at,
+            one.version,
+            survivor_link(one),
+            self._seal_record(one),
+        )
         return (*state, course.n, known)
 
     def _touch(self, writer: sqlite3.Connection, records: list[tuple[int, Record]]) -> None:
@@ -106,23 +102,6 @@ class Keeping(Records):
     def _key_rows(self, one: Course, keys: set[Key], start: int) -> list[tuple[int, int, int]]:
         scope = f"record:{one.kind}"
         return [(digest, start, one.n) for digest in self.digests.of(one.after.tenant, scope, keys)]
-
-
-def _courses(written: Sequence[Written]) -> list[Course]:
-    """The writes of a group by record, in the order of their first."""
-    courses: dict[str, Course] = {}
-    for one in written:
-        course = courses.get(one.after.id)
-        if course is None:
-            courses[one.after.id] = Course(one.kind, one.before, one.after, one.fresh or one.before is None)
-            continue
-        if one.fresh and course.fresh:
-            course.passed.append(course.after)
-        elif one.fresh:
-            course.confirmed = course.after
-        course.fresh = course.fresh or one.fresh
-        course.after = one.after
-    return list(courses.values())
 
 
 def _all_there(result: sqlite3.Cursor, wanted: Sequence[object]) -> None:

@@ -12,9 +12,21 @@ SELECT n FROM messages WHERE id = ?
 -- The newest row number.
 SELECT coalesce(max(n), 0) FROM messages
 
+-- name: newest
+-- What the messages from a row number on are found by.
+SELECT n, digests FROM messages WHERE n >= ?
+
 -- name: since
 -- The first message since a moment.
 SELECT n FROM messages WHERE tenant = ? AND received_at >= ? ORDER BY received_at, n LIMIT 1
+
+-- name: heard
+-- When each feed brought its last message, of those that brought one since a moment.
+SELECT feed, max(received_at) FROM messages WHERE tenant = ? AND received_at >= ? GROUP BY feed
+
+-- name: before
+-- The last message before a moment.
+SELECT n FROM messages WHERE tenant = ? AND received_at < ? ORDER BY received_at DESC, n DESC LIMIT 1
 
 -- name: about
 -- The records under many keys.
@@ -35,16 +47,21 @@ SELECT id, hash, received_at, body FROM messages WHERE dedup = ? AND hash <> ? A
 
 -- name: add
 -- A message.
-INSERT INTO messages (n, id, tenant, feed, received_at, state, type, event, duplicates, dedup, hash, body, raw)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+INSERT INTO messages (n, id, tenant, feed, received_at, state, type, event, duplicates, dedup, hash, digests, body, raw)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 
 -- name: add_key
--- One more key of a message.
-INSERT INTO message_keys (lot, digest, message) VALUES (?, ?, ?)
+-- The messages of a lot that have a key.
+INSERT INTO message_keys (lot, digest, messages) VALUES (?, ?, ?)
 
--- name: drop_key
--- A key that a message no longer has.
-DELETE FROM message_keys WHERE lot = ? AND digest = ? AND message = ?
+-- name: key
+-- The same, read.
+SELECT messages FROM message_keys WHERE lot = ? AND digest = ?
+
+-- name: put_key
+-- The same, new or changed.
+INSERT INTO message_keys (lot, digest, messages) VALUES (?, ?, ?)
+ON CONFLICT (lot, digest) DO UPDATE SET messages = excluded.messages
 
 -- name: repeat
 -- A message was sent once more.
@@ -52,8 +69,8 @@ UPDATE messages SET duplicates = duplicates + 1 WHERE id = ?
 
 -- name: mapped
 -- A kept message as it was mapped last.
-SELECT n, body FROM messages WHERE id = ? AND tenant = ?
+SELECT n, digests, body FROM messages WHERE id = ? AND tenant = ?
 
 -- name: remap
 -- What became of a message when it was mapped again.
-UPDATE messages SET state = ?, type = ?, event = ?, body = ? WHERE n = ?
+UPDATE messages SET state = ?, type = ?, event = ?, digests = ?, body = ? WHERE n = ?

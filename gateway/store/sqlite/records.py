@@ -43,11 +43,12 @@ class Records(Database):
     async def records(self, query: RecordQuery) -> Page[Record]:
         """A search; see RecordQuery."""
         exact = [group for group in asked(query.keys) if is_exact(group)]
+        statuses = () if query.keys else self._statuses(query.tenant, query.kind)
         found: list[tuple[int, Record]] = []
         more = True
         while more and len(found) <= query.limit:
             place = self._place(query.after[1]) if query.after else None
-            rows = await self._search(*record_search(query, place, self.digests))
+            rows = await self._search(*record_search(query, place, self.digests, statuses))
             more = len(rows) > query.limit
             found += [(row[3], one) for row in rows if _has(one := self._record(*row[:3]), exact)]
             if more:
@@ -55,6 +56,9 @@ class Records(Database):
         page = found[: query.limit]
         next_ = (page[-1][0], page[-1][1].id) if len(found) > query.limit else None
         return Page(items=[one for _, one in page], next=next_)
+
+    def _statuses(self, tenant: str, kind: str) -> list[str]:
+        return [row[0] for row in self._all(SQL["statuses"], (tenant, kind, tenant, kind))]
 
     async def history(self, tenant: str, identity: str) -> list[Version]:
         """Every version, oldest first; the last is the record as it stands."""

@@ -17,6 +17,16 @@ WHERE r.id = ? AND r.tenant = ? ORDER BY v.version
 -- The ids of the records under one key.
 SELECT r.id FROM record_keys k JOIN records r ON r.n = k.record WHERE k.digest = ? ORDER BY k.start, k.record
 
+-- name: statuses
+-- The statuses that records of a kind have: from each one on to the next greater one.
+WITH RECURSIVE had (status) AS (
+    SELECT min(status) FROM records WHERE tenant = ? AND kind = ?
+    UNION ALL
+    SELECT (SELECT min(status) FROM records WHERE tenant = ? AND kind = ? AND status > had.status)
+    FROM had WHERE had.status IS NOT NULL
+)
+SELECT status FROM had WHERE status IS NOT NULL
+
 -- name: survivor
 -- The patient that a merge put in this one's place.
 SELECT replaced_by FROM records WHERE id = ? AND tenant = ?

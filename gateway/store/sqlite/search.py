@@ -3,6 +3,7 @@
 A statement walks one index in the order of the answer and stops at its limit. Values are always parameters.
 """
 
+import json
 from collections.abc import Sequence
 
 from msgspec import Struct
@@ -18,6 +19,8 @@ TASK = (
     "resolution, note"
 )
 DOWN = "WITH RECURSIVE down (lot) AS (VALUES (?) UNION ALL SELECT lot - 1 FROM down WHERE lot > ?) SELECT lot FROM down"
+NONE = ("-",)  # a status that no record has
+LISTED = ("state", "feed", "event", "type")  # what lists of messages are narrowed by
 # Which key of a search to begin with: the further to the left, the fewer records are under it.
 RARE = ("identifier", "visit", "order", "account", "patient", "birthdate", "name")
 
@@ -43,36 +46,47 @@ class Select(Struct):
         return f"SELECT {names} FROM {self.source} WHERE {' AND '.join(self.conditions)}"  # noqa: S608 - no values
 
 
-def record_search(query: RecordQuery, place: int | None, digests: Digests) -> tuple[str, list[object]]:
-    """Rows of (id, version, body, position). `place` is the row number of the record that the last page ended at."""
+def record_search(
+    query: RecordQuery, place: int | None, digests: Digests, statuses: Sequence[str]
+) -> tuple[str, list[object]]:
+    """Rows of (id, version, body, position). `place` is the row number of the record that the last page ended at,
+    `statuses` are those that records of the kind have."""
     scope = f"record:{query.kind}"
     wanted = sorted(asked(query.keys), key=_rarity)
     groups = [sorted(digests.of(query.tenant, scope, sought(group))) for group in wanted]
-    return _keyed(query, place, groups) if groups else _listed(query, place)
+    return _keyed(query, place, groups) if groups else _listed(query, place, statuses)
 
 
 def _rarity(group: tuple[Key, ...]) -> int:
     return max((RARE.index(kind) if kind in RARE else len(RARE) for kind, _ in group), default=-1)
 
 
-def _listed(query: RecordQuery, place: int | None) -> tuple[str, list[object]]:
-    position = {"created": "n", "start": "start", "updated": "updated_at"}[query.order]
-    rows = Select("records")
-    rows.where("tenant = ? AND kind = ?", query.tenant, query.kind)
-    _narrow(rows, query, "start")
-    _resume(rows, query, position, "n", place)
-    text = rows.columns(f"id, version, body, {position}") + _ordered(query, position, "n")
-    return text, [*rows.parameters, query.limit + 1]
+def _listed(query: RecordQuery, place: int | None, statuses: Sequence[str]) -> tuple[str, list[object]]:
+    """The list of each status that is wanted, merged: so one that few records have is not looked for among all."""
+    position = {"created": "k.n", "start": "k.start", "updated": "k.updated_at"}[query.order]
+    wanted = [one for one in statuses if one in query.statuses] if query.statuses else statuses
+    arms = []
+    for status in wanted or NONE:
+        rows = Select("records k")
+        rows.where("k.tenant = ? AND k.kind = ? AND k.status = ?", query.tenant, query.kind, status)
+        _narrow(rows, query, "k.start")
+        _resume(rows, query, position, "k.n", place)
+        arms.append(rows)
+    return _merged(query, arms, f"{position} AS position, k.n AS n", "UNION ALL")
 
 
 def _keyed(query: RecordQuery, place: int | None, groups: list[list[int]]) -> tuple[str, list[object]]:
-    """The ranges of the first group's keys, merged in the order of the answer; other groups are point look-ups."""
+    """The ranges of the first group's keys, merged; other groups are point look-ups."""
     position = {"created": "k.record", "start": "k.start", "updated": "r.updated_at"}[query.order]
     if query.order == "created" and query.kind not in DATED:
         position = "k.start"  # the same for all of them, so that the index has them in order of creation
     arms = [_arm(query, place, digest, groups[1:], position) for digest in groups[0] or [0]]
-    found = " UNION ".join(arm.columns(f"{position} AS position, k.record AS n") for arm in arms)
-    found += _ordered(query, "position", "n")
+    return _merged(query, arms, f"{position} AS position, k.record AS n", "UNION")
+
+
+def _merged(query: RecordQuery, arms: Sequence[Select], columns: str, merge: str) -> tuple[str, list[object]]:
+    """The records of several ranges, each in the order of the answer, and as many as were asked for."""
+    found = f" {merge} ".join(arm.columns(columns) for arm in arms) + _ordered(query, "position", "n")
     text = (
         f"SELECT r.id, r.version, r.body, f.position FROM ({found}) f CROSS JOIN records r ON r.n = f.n"  # noqa: S608
         f"{_ordered(query, 'f.position', 'f.n', limit=False)}"
@@ -82,9 +96,12 @@ def _keyed(query: RecordQuery, place: int | None, groups: list[list[int]]) -> tu
 
 def _arm(query: RecordQuery, place: int | None, digest: int, others: list[list[int]], position: str) -> Select:
     beside = query.statuses or query.updated_since is not None or query.order == "updated"
-    rows = Select("record_keys k CROSS JOIN records r ON r.n = k.record" if beside else "record_keys k")
+    now = "record_keys k CROSS JOIN records r INDEXED BY records_now ON r.n = k.record"
+    rows = Select(now if beside else "record_keys k")
     rows.where("k.digest = ?", digest)
     _narrow(rows, query, "k.start")
+    if query.statuses:
+        rows.among("status", query.statuses)
     _resume(rows, query, position, "k.record", place)
     for group in others:
         other = Select("record_keys o")
@@ -103,8 +120,6 @@ def _narrow(rows: Select, query: RecordQuery, start: str) -> None:
         rows.where(f"{start} < ?", query.start_before)
     if query.updated_since is not None:
         rows.where("updated_at >= ?", query.updated_since)
-    if query.statuses:
-        rows.among("status", query.statuses)
 
 
 def _resume(rows: Select, query: RecordQuery, position: str, row: str, place: int | None) -> None:
@@ -127,58 +142,57 @@ def _ordered(query: RecordQuery, position: str, row: str, limit: bool = True) ->
 def message_list(query: MessageQuery, place: int | None) -> tuple[str, list[object]]:
     """Rows of messages without their bytes, newest first. `place` is the row number that the last page ended at."""
     rows = Select("messages m")
-    _filter(rows, query)
+    rows.where("m.tenant = ?", query.tenant)
+    _received(rows, query)
     if query.after is not None:
         rows.where("(m.received_at, m.n) < (?, ?)", query.after[0], place)
     text = f"{rows.columns(SUMMARY)} ORDER BY m.received_at DESC, m.n DESC LIMIT ?"
     return text, [*rows.parameters, query.limit + 1]
 
 
-def message_search(
-    query: MessageQuery, place: int | None, groups: Sequence[Sequence[int]], lots: tuple[int, int]
-) -> tuple[str, list[object]]:
-    """Rows as of `message_list`, of those that have a key of each group, in some lots (newest, oldest)."""
-    rows = Select(f"({DOWN}) l CROSS JOIN message_keys k ON k.lot = l.lot CROSS JOIN messages m ON m.n = k.message")
-    rows.parameters += lots
-    first, *others = groups
-    rows.among("k.digest", first)
-    for group in others:
-        other = Select("message_keys o")
-        other.where("o.lot = k.lot AND o.message = k.message")
-        other.among("o.digest", group)
-        rows.where(f"EXISTS ({other.columns('1')})", *other.parameters)
-    _filter(rows, query)
-    if place is not None:
-        rows.where("k.message < ?", place)
-    return f"{rows.columns(f'DISTINCT {SUMMARY}')} ORDER BY m.n DESC LIMIT ?", [*rows.parameters, query.limit + 1]
-
-
-def _filter(rows: Select, query: MessageQuery) -> None:
+def message_search(query: MessageQuery, place: int | None, found: Sequence[int]) -> tuple[str, list[object]]:
+    """Rows as of `message_list`, of those among some row numbers."""
+    rows = Select("messages m NOT INDEXED")  # but by their numbers, the greatest first
+    rows.where("m.n IN (SELECT value FROM json_each(?))", json.dumps(found))
     rows.where("m.tenant = ?", query.tenant)
-    if query.state is not None and query.state != "applied":
-        rows.where("m.state <> 'applied'")
-    for column in ("feed", "state", "type", "event"):
+    for column in LISTED:
         if (value := getattr(query, column)) is not None:
             rows.where(f"m.{column} = ?", value)
+    _received(rows, query)
+    if place is not None:
+        rows.where("m.n < ?", place)
+    return f"{rows.columns(SUMMARY)} ORDER BY m.n DESC LIMIT ?", [*rows.parameters, query.limit + 1]
+
+
+def key_search(digests: Sequence[int], newest: int, oldest: int) -> tuple[str, list[object]]:
+    """The rows of the index under some keys, of some lots."""
+    rows = Select(f"({DOWN}) l CROSS JOIN message_keys k ON k.lot = l.lot")
+    rows.parameters += (newest, oldest)
+    rows.among("k.digest", digests)
+    return rows.columns("k.lot, k.digest, k.messages"), rows.parameters
+
+
+def _received(rows: Select, query: MessageQuery) -> None:
     if query.received_from is not None:
         rows.where("m.received_at >= ?", query.received_from)
     if query.received_before is not None:
         rows.where("m.received_at < ?", query.received_before)
 
 
-def event_search(tenant: str, after: int, limit: int, types: Sequence[str]) -> tuple[str, list[object]]:
-    """Events after a seq. A type pattern is a type, a family (`appointment.*`), or `*`."""
-    rows = Select("events")
-    rows.where("tenant = ? AND seq > ?", tenant, after)
-    if types and "*" not in types:
-        families = [one[:-1] for one in types if one.endswith(".*")]
-        plain = [one for one in types if not one.endswith(".*")]
-        ranges = ["(type >= ? AND type < ?)"] * len(families)
-        named = [f"type IN ({', '.join('?' * len(plain))})"]
-        rows.where(
-            f"({' OR '.join(named + ranges)})", *plain, *(end for one in families for end in (one, one[:-1] + "/"))
-        )
-    return rows.columns(EVENT) + " ORDER BY seq LIMIT ?", [*rows.parameters, limit]
+def event_search(tenant: str, after: int, limit: int, types: Sequence[str] | None) -> tuple[str, list[object]]:
+    """Events after a seq, of some types or of all; those of each type are a range, and these are merged."""
+    if types is None:
+        rows = Select("events")
+        rows.where("tenant = ? AND seq > ?", tenant, after)
+        return rows.columns(EVENT) + " ORDER BY seq LIMIT ?", [*rows.parameters, limit]
+    arms = []
+    for one in types:
+        rows = Select("events")
+        rows.where("tenant = ? AND type = ? AND seq > ?", tenant, one, after)
+        arms.append(rows)
+    found = " UNION ALL ".join(arm.columns("seq") for arm in arms) + " ORDER BY seq LIMIT ?"
+    text = f"SELECT {EVENT} FROM ({found}) f CROSS JOIN events USING (seq) ORDER BY seq"  # noqa: S608
+    return text, [*(one for arm in arms for one in arm.parameters), limit]
 
 
 def task_search(

@@ -37,6 +37,7 @@ class Owner:
         self.peers: list[Peer] = []
         self.heads: list[bytes] = []
         self.faults: list[Fault] = []
+        self.unsecured: list[tuple[str, str]] = []
         self.open: list[asyncio.Future[Answer]] = []
         self.answer: Callable[[bytes], Answer] = echo
         self.slow = False
@@ -57,6 +58,9 @@ class Owner:
 
     def observe(self, fault: Fault, peer: Peer) -> None:
         self.faults.append(fault)
+
+    def fail(self, why: str, peer: Peer) -> None:
+        self.unsecured.append((peer.address, why))
 
     def settle(self, *indexes: int) -> None:
         """Answer the open frames of these numbers (of all that came), or all of them."""
@@ -132,7 +136,7 @@ async def listen(owner: Owner) -> AsyncIterator[Listen]:
 
     async def start(**options: Any) -> Listener:  # Any: whatever Listener takes
         port = options.pop("port", 0)
-        listener = Listener(owner.accept, owner.refuse, observe=owner.observe, **options)
+        listener = Listener(owner.accept, owner.refuse, observe=owner.observe, unsecured=owner.fail, **options)
         started.append(listener)
         await listener.start("127.0.0.1", port)
         return listener

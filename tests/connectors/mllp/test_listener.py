@@ -244,48 +244,7 @@ async def test_every_connection_has_a_number(listen: Listen, dial: Dial, owner: 
     assert [("127.0.0.1", port) for port in ports] == [(peer.address, peer.port) for peer in owner.peers]
 
 
-# --- pausing and draining ---
-
-
-async def test_pause_and_resume(listen: Listen, dial: Dial, owner: Owner, until: Until) -> None:
-    """While paused nothing is taken and nobody is dropped; what was taken is answered; then all goes on."""
-    owner.slow = True
-    listener = await listen(limits=Limits(idle_timeout=0.05, frame_deadline=0.05))
-    wire = await dial(listener)
-    await wire.send(frame(M[0]))
-    await until(lambda: len(owner.frames) == 1)
-    listener.pause()
-    owner.settle()
-    assert acked(M[0]) == [await wire.ack()]
-    late = await dial(listener)
-    await wire.send(frame(M[1]))
-    await late.send(frame(M[2]))
-    await asyncio.sleep(0.12)
-    assert 1 == len(owner.frames)
-
-    owner.slow = False
-    listener.resume()
-    assert acked(M[1]) == [await wire.ack()]
-    assert acked(M[2]) == [await late.ack()]
-
-
-async def test_an_owner_may_pause_from_within(listen: Listen, dial: Dial, owner: Owner, until: Until) -> None:
-    """An owner that pauses while it takes a frame gets no further frame, not even from the same read."""
-    listener = await listen()
-
-    def pausing(payload: bytes) -> Answer:
-        if payload == M[1]:
-            listener.pause()
-        return echo(payload)
-
-    owner.answer = pausing
-    wire = await dial(listener)
-    await wire.send(b"".join(map(frame, M[:4])))
-    assert acked(*M[:2]) == [await wire.ack(), await wire.ack()]
-    assert M[:2] == owner.frames
-    listener.resume()
-
-    assert acked(*M[2:4]) == [await wire.ack(), await wire.ack()]
+# --- draining ---
 
 
 @pytest.mark.parametrize("secured", [False, True], ids=["tcp", "tls"])

@@ -4,7 +4,7 @@ import ssl
 
 import pytest
 
-from connectors.mllp.client import MllpError, Sender
+from connectors.mllp.client import MllpError, Sender, Unreachable
 from connectors.mllp.listener import Limits, tls
 from connectors.mllp.tls import Certificate, certificate, tls_client
 from tests.connectors.mllp.conftest import Dial, Listen, Owner, Papers, Until
@@ -94,3 +94,45 @@ def test_an_unreadable_certificate_has_only_its_fingerprint() -> None:
     assert isinstance(unreadable, Certificate)
     assert ("", ()) == (unreadable.subject, unreadable.names)
     assert certificate(None) is None
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+@pytest.mark.parametrize("size", [1, 300_000])
+async def test_a_handshake_that_the_receiver_refuses_sends_nothing(
+    listen: Listen, papers: Papers, version: ssl.TLSVersion, size: int
+) -> None:
+    """Also in TLS 1.3, where the sender's end of the handshake comes first, it is known that nothing was kept."""
+    listener = await listen(ssl=papers.listening(mutual=True))
+    context = papers.trusting()
+    context.maximum_version = version
+
+    with pytest.raises(Unreachable, match="the TLS handshake failed"):
+        await Sender("127.0.0.1", listener.port, context).send(M * size)
+
+
+async def test_a_receiver_without_session_tickets(listen: Listen, papers: Papers) -> None:
+    """It gets its message too."""
+    context = papers.listening()
+    context.num_tickets = 0
+    listener = await listen(ssl=context)
+    sender = Sender("127.0.0.1", listener.port, papers.trusting())
+
+    assert b"ACK " + M == await sender.send(M)
+    await sender.close()
+
+
+async def test_the_owner_hears_why_a_handshake_failed(
+    listen: Listen, dial: Dial, owner: Owner, papers: Papers, until: Until
+) -> None:
+    """One word for each, and whose connection it was."""
+    listener = await listen(ssl=papers.listening(mutual=True), limits=Limits(handshake_timeout=0.3))
+    for client in (None, papers.stranger):
+        with pytest.raises(MllpError):
+            await Sender("127.0.0.1", listener.port, papers.trusting(client)).send(M)
+    wire = await dial(listener)
+    await wire.send(b"\x0b" + M + b"\x1c\r")
+    await dial(listener)
+    await until(lambda: len(owner.unsecured) == 4)
+
+    assert {("127.0.0.1", "peer_did_not_return_a_certificate"), ("127.0.0.1", "timeout")} < set(owner.unsecured)
+    assert ("127.0.0.1", "certificate_verify_failed") in owner.unsecured

@@ -9,19 +9,24 @@ from typing import Any
 
 import httpx
 import pytest_asyncio
+from msgspec.structs import replace
 
 from connectors.mllp.seam import Answer
 from gateway.api import build
+from gateway.clients import Clients
 from gateway.pipeline import Pipeline
+from gateway.replays import Replays
 from gateway.services import Services
 from gateway.settings import ClientSettings, Feed, FeedSettings, Intake, Main, Peer, Server, Site, Webhooks, feed_of
 from gateway.store.sqlite import SqliteStore
 from gateway.trail import Trail
+from gateway.watch import Watch
 from gateway.worker import Worker
 from policies.audit import AuditRecord, decode
 from policies.auth import hash_secret
 from policies.call import App
 from policies.metrics import Metrics
+from policies.tokens import Revocations
 from policies.tracing import Tracer
 from tests.gateway.routes.said import ZONE
 
@@ -78,26 +83,49 @@ class Gate:
         self.pipeline = Pipeline(self.store, Intake(), micros, self.tracer, self.metrics)
         await self.pipeline.start()
         self.trail = Trail(self.store, micros, self.metrics)
-        self.worker = Worker.of(self.store, self.site.main.webhooks, micros, self.tracer, self.metrics, self.pipeline)
+        self.worker = self.working()
+        self.watch = Watch(self.site.feeds, [], self.pipeline, self.store, self.metrics)
         self.services = Services(
             site=self.site,
             store=self.store,
             pipeline=self.pipeline,
             worker=self.worker,
             trail=self.trail,
+            watch=self.watch,
             metrics=self.metrics,
+            revocations=Revocations(),
+            replays=self._replays(),
             tracer=self.tracer,
             clock=lambda: self.clock(),
         )
         await self.serve()
 
+    def working(self) -> Worker:
+        """A worker, as every start makes one."""
+        clients = Clients(self.site.clients, self.store)
+        settings, pipeline = self.site.main.webhooks, self.pipeline
+        return Worker.of(self.store, settings, micros, self.tracer, self.metrics, pipeline, clients=clients)
+
     async def serve(self) -> None:
         """Wire the API anew, as after a restart."""
+        self.services = replace(self.services, replays=self._replays())
         self.app = await build(self.services, BASE, self.leaving)
         self.http = httpx.AsyncClient(transport=httpx.ASGITransport(self.app), base_url=BASE)
 
+    async def serve_with(self, **changed: ClientSettings | None) -> None:
+        """Wire the API and the worker anew, as after a restart with other clients; None takes one away."""
+        clients = {name: one for name, one in (self.site.clients | changed).items() if one}
+        self.site = replace(self.site, clients=clients)
+        self.worker = self.working()
+        self.services = replace(self.services, site=self.site, worker=self.worker)
+        await self.serve()
+
+    def _replays(self) -> Replays:
+        return Replays(self.store, self.pipeline, self.site.feeds, lambda: self.clock(), self.leaving)
+
     async def close(self) -> None:
         self.leaving.set()
+        await self.services.replays.stop(5)
         await self.http.aclose()
         await self.pipeline.stop()
         await self.worker.stop()

@@ -34,7 +34,7 @@ async def test_a_replay(gate: Gate, in_bulk: bool) -> None:
     await gate.pipeline.accept(closed, booking(1))
     (kept,) = (await gate.get("/v1/messages"))["items"]
     path = "_replay" if in_bulk else f"{kept['id']}/replay"
-    asked = await gate.post(f"/v1/messages/{path}", {"emit": True})
+    asked = await gate.post(f"/v1/messages/{path}", {"emit": True} | ({"all": True} if in_bulk else {}))
     if in_bulk:
         await gate.finished(asked.headers["location"])
     again = await gate.get(f"/v1/messages/{kept['id']}")

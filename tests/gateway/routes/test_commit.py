@@ -9,9 +9,10 @@ import pytest
 from msgspec.structs import replace
 
 from canonical.events import Event
+from gateway.clock import MICROS
 from gateway.settings import Feed
-from gateway.store.protocol import Batch, Unit
-from tests.gateway.routes.conftest import Gate
+from gateway.store.protocol import Batch, Unavailable, Unit
+from tests.gateway.routes.conftest import Gate, micros
 from tests.gateway.routes.said import booking, merge, pid
 
 
@@ -36,12 +37,34 @@ async def test_not_ready_while_nothing_can_be_kept(gate: Gate) -> None:
     answers = await gate.hear(*(booking(n, patient=n) for n in range(2, 5)))
     full = await checks(gate)
     await limit_pages(gate, 100_000)
+    gate.pipeline.clock = lambda: micros() + MICROS
     after = await checks(gate)
 
     assert {b"MSA|AR"} == {one.payload[one.payload.find(b"MSA") :][:6] for one in answers if one.payload}
     assert (200, "ok") == (before[0], before[1]["store"])
     assert (503, "unwritable") == (full[0], full[1]["store"])
     assert before == after
+
+
+async def test_many_probes_are_one_write(gate: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever asks, and however often: in a second one write is tried, and all hear how that one went."""
+    gate.pipeline.is_failing = True
+    tries: list[str] = []
+
+    async def refused(name: str, value: str | None) -> None:
+        tries.append(name)
+        raise Unavailable("full")
+
+    monkeypatch.setattr(gate.store, "set_switch", refused)
+    now = micros()
+    gate.pipeline.clock = lambda: now
+    together = await asyncio.gather(*(checks(gate) for _ in range(20)))
+    first = len(tries)
+    gate.pipeline.clock = lambda: now + MICROS
+    await checks(gate)
+
+    assert {(503, "unwritable")} == {(status, found["store"]) for status, found in together}
+    assert [1, 2] == [first, len(tries)]
 
 
 async def test_a_held_intake_is_ready(gate: Gate) -> None:

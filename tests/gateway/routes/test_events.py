@@ -73,6 +73,39 @@ async def test_waiting_ends_when_the_gateway_leaves(gate: Gate) -> None:
     assert {"items": [], "next": "0"} == await asked
 
 
+@pytest.mark.parametrize("path", ["/v1/events", "/v1/events?wait=20", "/v1/events/stream"])
+async def test_a_place_that_is_gone(gate: Gate, path: str) -> None:
+    """After a backup was restored a consumer may be ahead of the feed: it is told so, and skips nothing in silence."""
+    await gate.hear(booking(1))
+    head = int((await gate.get("/v1/events"))["next"])
+    gate.leaving.set()  # a stream that is taken ends at once
+
+    at_the_end = await gate.ask("GET", path, params={"after": str(head)} if "?" not in path else None)
+    asked = f"{path}{'&' if '?' in path else '?'}after={head + 1}"
+    beyond = [await gate.ask("GET", asked), await gate.ask("GET", asked, headers={"accept": "text/event-stream"})]
+    resumed = await gate.ask(
+        "GET", path, headers={"last-event-id": str(head + 1), "accept": "text/event-stream"}, params={"after": "0"}
+    )
+
+    assert 200 == at_the_end.status_code
+    assert [(410, "cursor_gone", False)] * 3 == [
+        (one.status_code, one.json()["code"], one.json()["retryable"]) for one in (*beyond, resumed)
+    ]
+
+
+async def test_a_bad_last_event_id(gate: Gate) -> None:
+    """What cannot be read is told by its place: the header, where that holds it."""
+    by_header = await gate.ask("GET", "/v1/events/stream", headers={"last-event-id": "x"}, params={"after": "0"})
+    by_query = await gate.ask("GET", "/v1/events/stream", params={"after": "x"})
+
+    assert [400, 400] == [by_header.status_code, by_query.status_code]
+    assert ("invalid_cursor", "Last-Event-ID") == tuple(
+        by_header.json()["errors"][0][one] for one in ("code", "header")
+    )
+    assert "parameter" not in by_header.json()["errors"][0]
+    assert "after" == by_query.json()["errors"][0]["parameter"]
+
+
 @pytest_asyncio.fixture
 async def served(gate: Gate) -> AsyncIterator[httpx.AsyncClient]:
     """The gate behind a real server."""

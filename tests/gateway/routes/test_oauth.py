@@ -5,8 +5,11 @@ from typing import Any
 
 import httpx
 import pytest
+from msgspec.structs import replace
 
-from tests.gateway.routes.conftest import BASE, SECRET, Gate
+from gateway.clock import MICROS
+from gateway.store.protocol import StoredClient
+from tests.gateway.routes.conftest import BASE, HASHED, SECRET, Gate
 
 GRANT: dict[str, Any] = {"grant_type": "client_credentials"}
 
@@ -105,6 +108,23 @@ async def test_revocation(gate: Gate) -> None:
     assert [(401, "invalid_token")] * 2 == [(one.status_code, one.json()["code"]) for one in (refused, again)]
 
 
+async def test_a_revocation_is_forgotten_in_time(gate: Gate) -> None:
+    """It is kept as long as its token could be used, and not until a restart."""
+    await ask(gate, basic("partner"), "revoke", token=await gate.token("partner"))
+    now = gate.services.clock()
+
+    async def kept() -> int:
+        await gate.watch.go_round()
+        return sum(name.startswith("token:") for name in await gate.store.switches())
+
+    early = await kept()
+    gate.pipeline.clock = lambda: now + 290 * MICROS
+    still = await kept(), (await gate.ask("GET", "/v1/appointments", "partner")).status_code
+    gate.pipeline.clock = lambda: now + 310 * MICROS
+
+    assert (1, (1, 401), 0) == (early, still, await kept())
+
+
 async def test_throttled_before_the_secret(gate: Gate) -> None:
     """Who guesses is stopped by count, per client and address."""
     now = gate.services.clock()
@@ -133,6 +153,54 @@ async def test_attempts_are_recorded(gate: Gate) -> None:
     await ask(gate, basic("partner", "wrong"), **GRANT)
     await ask(gate, basic("unheard-of"), **GRANT)
 
-    assert [("partner", 0), ("partner", 8), ("unknown", 8)] == [
+    assert [("partner", None), ("partner", 0), ("partner", 8), ("unknown", 8)] == [
         (one.actor, one.outcome) for one in await gate.audited()
     ]
+
+
+@pytest.mark.parametrize(
+    ("path", "form"),
+    [
+        ("token", GRANT | {"scope": "admin"}),
+        ("token", {"grant_type": "password"}),
+        ("token", {"scope": "events.read"}),
+        ("introspect", {"token_type_hint": "access_token"}),
+        ("revoke", {"token_type_hint": "access_token"}),
+    ],
+)
+async def test_what_a_client_is_refused_is_recorded(gate: Gate, path: str, form: dict[str, str]) -> None:
+    """Whoever showed its secret and asks for what it may not have, or for nothing that there is, leaves a record."""
+    answer = await ask(gate, basic("partner"), path, **form)
+
+    (found,) = await gate.audited()
+    assert (400, "partner", f"/oauth/{path}", 8) == (answer.status_code, found.actor, found.what, found.outcome)
+
+
+async def test_a_token_does_not_outlive_its_client(gate: Gate) -> None:
+    """Nor the scopes that it is good for: not after a restart with other files, and not for introspection."""
+    partner, path = gate.site.clients["partner"], "/v1/appointments"
+    token = await gate.token("partner")
+    await gate.serve_with(partner=None)
+    gone = await gate.ask("GET", path, "partner")
+    said = await ask(gate, basic("admin"), "introspect", token=token)
+    await gate.serve_with(partner=replace(partner, scopes=("events.read",)))
+    lesser = await gate.ask("GET", path, "partner")
+    await gate.serve_with(partner=replace(partner, tenant="other"))
+    moved = await gate.ask("GET", path, "partner")
+    await gate.serve_with(partner=partner)
+    back = await gate.ask("GET", path, "partner")
+
+    assert [401, 401, 401, 200] == [one.status_code for one in (gone, lesser, moved, back)]
+    assert "invalid_token" == gone.json()["code"]
+    assert {"active": False} == said.json()
+
+
+async def test_a_client_that_the_store_keeps(gate: Gate) -> None:
+    """It has tokens like any other until it is revoked."""
+    kept = StoredClient(client_id="kept", tenant="main", secret_hash=HASHED, scopes=("appointments.read",))
+    await gate.store.put_client(kept)
+    before = await gate.ask("GET", "/v1/appointments", "kept")
+    await gate.store.put_client(replace(kept, revoked_at=1))
+    after = await gate.ask("GET", "/v1/appointments", "kept")
+
+    assert [200, 401] == [before.status_code, after.status_code]

@@ -260,3 +260,13 @@ async def test_reads_are_recorded(gate: Gate) -> None:
     assert ("partner", "R", "/v1/appointments/{id}", 0) == (read.actor, read.action, read.what, read.outcome)
     assert ((found["id"],), (found["patient"],)) == (read.records, read.patients)
     assert (1, (found["patient"],), True) == (searched.count, searched.patients, bool(searched.query))
+
+
+@pytest.mark.parametrize("name", ["dateFrom", "updatedSince", "patient", "location"])
+@pytest.mark.parametrize("value", ["null", "Null", "N0001"])
+async def test_a_filter_that_says_nothing(gate: Gate, name: str, value: str) -> None:
+    """What is neither a date nor an id is refused, and never means everything; nor does it find nobody."""
+    answer = await gate.ask("GET", "/v1/appointments", params={name: value})
+
+    assert (400, [name]) == (answer.status_code, [one["parameter"] for one in answer.json()["errors"]])
+    assert value not in answer.text.replace("null is", "")

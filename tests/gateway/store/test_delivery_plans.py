@@ -7,10 +7,11 @@ from sqlite3 import Connection, connect
 import pytest
 
 from gateway.store.protocol import Delivery, DeliveryQuery
-from gateway.store.sqlite.deliveries import COUNT, LIST, SQL
+from gateway.store.sqlite.deliveries import COUNT, LIST, OLDEST, SQL
 from gateway.store.sqlite.named import migrations
 
-NAMES = {name: 0 for name in (*Delivery.__struct_fields__, *DeliveryQuery.__struct_fields__, "cursor", "upto", "now")}
+EXTRA = ("cursor", "now", "last_seq", "last_id")
+NAMES = {name: 0 for name in (*Delivery.__struct_fields__, *DeliveryQuery.__struct_fields__, *EXTRA)}
 
 
 @pytest.fixture
@@ -60,6 +61,9 @@ def test_by_place(database: Connection, name: str, parameters: int, index: str) 
         (LIST["from_event"], "deliveries_event (event=?)"),
         (LIST["from_parked"], "deliveries_parked (tenant=?)"),
         (LIST["from_tenant"], "deliveries_tenant (tenant=?)"),
+        (OLDEST["from_subscription"], "deliveries_once (subscription=?)"),
+        (OLDEST["from_parked"], "deliveries_parked (tenant=?)"),
+        (OLDEST["from_tenant"], "deliveries_tenant (tenant=?)"),
         (COUNT["from_parked"], "deliveries_parked (tenant=?)"),
     ],
 )

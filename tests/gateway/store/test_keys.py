@@ -3,7 +3,7 @@
 import pytest
 
 from canonical.records import Location, Patient
-from gateway.store.keys import UNDATED, Digests, asked, message_keys, record_keys, start_of
+from gateway.store.keys import OWN, UNDATED, Digests, asked, message_keys, record_keys, start_of
 from tests.store_contract import made
 
 
@@ -16,6 +16,26 @@ def test_a_digest_depends_on_all_of_a_key() -> None:
     assert 6 == len(digests)
     assert Digests(b"a")(*one) == Digests(b"a")(*one)
     assert all(-(1 << 63) <= digest < 1 << 63 for digest in digests)
+
+
+@pytest.mark.parametrize("scope", ["dedup", "record:appointment", "record:encounter"])
+def test_numbers_given_out_in_turn_stand_together(scope: str) -> None:
+    """A hundred neighbours are close in the index and yet all different; others are elsewhere."""
+    digest = Digests(b"a")
+    hundred = [digest("main", scope, "identifier", f"F1234{last:02}") for last in range(100)]
+
+    assert 100 == len(set(hundred))
+    assert 1 == len({one >> OWN for one in hundred})
+    assert hundred[0] >> OWN != digest("main", scope, "identifier", "F123500") >> OWN
+    assert hundred[0] >> OWN != digest("other", scope, "identifier", "F123400") >> OWN
+
+
+@pytest.mark.parametrize("key", [("record:patient", "identifier"), ("record:appointment", "patient")])
+def test_people_do_not_stand_beside_those_with_a_similar_number(key: tuple[str, str]) -> None:
+    """Nothing can be learnt of a person's number from where it stands."""
+    digest = Digests(b"a")
+
+    assert 100 == len({digest("main", *key, f"9001122{last:02}") >> OWN for last in range(100)})
 
 
 def test_the_keys_of_a_patient() -> None:

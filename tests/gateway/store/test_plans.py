@@ -10,26 +10,43 @@ import pytest_asyncio
 from gateway.store.keys import Digests
 from gateway.store.protocol import MessageQuery, RecordQuery
 from gateway.store.sqlite import SqliteStore, access, feed, ledger, messages, records
-from gateway.store.sqlite.search import event_search, message_list, message_search, record_search, task_search
+from gateway.store.sqlite.search import (
+    event_search,
+    key_search,
+    message_list,
+    message_search,
+    record_search,
+    task_search,
+)
 
 DIGESTS = Digests(b"key")
 ROOMS = {"access": access, "feed": feed, "ledger": ledger, "messages": messages, "records": records}
 # Where the whole is the answer, where the table holds a handful of rows, and where the walk ends with its first row.
-WHOLE = {("access", "switches"), ("feed", "head"), ("feed", "open_tasks"), ("ledger", "links"), ("ledger", "head")}
+WHOLE = {
+    ("access", "switches"),
+    ("access", "forget_leases"),
+    ("feed", "head"),
+    ("feed", "waiting"),
+    ("ledger", "links"),
+    ("ledger", "head"),
+}
 NAMED = [
     (room, name)
     for room, module in ROOMS.items()
     for name, sql in module.SQL.items()
     if not sql.startswith("INSERT INTO") and (room, name) not in WHOLE
 ]
-# Rows that a statement made itself: the page found, a chain of merges, the keys asked for, the lots to look into.
+# Rows that a statement made itself: the page found, a chain of merges, the keys asked for, the lots to look into, the
+# statuses or types that there are.
 MADE = {
     "SCAN f",
     "SCAN up",
     "SCAN down",
+    "SCAN had",
     "SCAN (subquery-3)",
     "SCAN sent",
     "SCAN CONSTANT ROW",
+    "SCAN json_each VIRTUAL TABLE INDEX 1:",
     "SCAN 32 CONSTANT ROWS",
 }
 
@@ -56,19 +73,21 @@ def walks(steps: list[str]) -> list[str]:
 
 @pytest.mark.parametrize(("room", "name"), NAMED)
 async def test_a_named_statement_finds_its_rows_by_index(store: SqliteStore, room: str, name: str) -> None:
-    """All reads, updates and deletes of the .sql files; only a chain of merges is sorted, by its few steps."""
+    """All reads, updates and deletes of the .sql files; sorted are only a chain of merges, by its few steps,
+    and the feeds that were heard in the last seconds."""
     sql = ROOMS[room].SQL[name]
     steps = plan(store, sql, [0] * sql.count("?"))
 
-    assert [] == [step for step in walks(steps) if name != "aliases" or step.startswith("SCAN")]
+    assert [] == [step for step in walks(steps) if name not in {"aliases", "heard"} or step.startswith("SCAN")]
     assert [step for step in steps if step.startswith("SEARCH")]
 
 
 async def test_open_tasks_are_counted_among_themselves(store: SqliteStore) -> None:
     """The count walks the index of open tasks, however many were closed."""
-    assert "SCAN tasks USING INDEX tasks_open" in plan(store, feed.SQL["open_tasks"], [])
+    assert "SCAN tasks USING INDEX tasks_open" in plan(store, feed.SQL["waiting"], [])
 
 
+STATUSES = ("booked", "cancelled", "noshow")
 WHO = (("patient", "pat_1"),)
 EITHER = (*WHO, ("patient", "pat_2"))
 WHERE = (("location", "loc_1"),)
@@ -77,16 +96,30 @@ WHERE = (("location", "loc_1"),)
 @pytest.mark.parametrize(
     ("asked", "index"),
     [
-        ({}, "records_created (tenant=? AND kind=?)"),
-        ({"descending": True}, "records_created (tenant=? AND kind=?)"),
-        ({"after": (1, "x")}, "records_created (tenant=? AND kind=? AND n>?)"),
-        ({"statuses": ("booked",)}, "records_created (tenant=? AND kind=?)"),
-        ({"order": "start"}, "records_start (tenant=? AND kind=?)"),
-        ({"order": "start", "start_from": 1, "start_before": 2}, "records_start (tenant=? AND kind=? AND start>? AND"),
-        ({"order": "start", "start_from": 1, "after": (1, "x")}, "records_start (tenant=? AND kind=? AND start>?)"),
-        ({"order": "start", "statuses": ("booked",)}, "records_start (tenant=? AND kind=?)"),
-        ({"order": "updated", "updated_since": 1}, "records_updated (tenant=? AND kind=? AND updated_at>?)"),
-        ({"order": "updated", "after": (1, "x")}, "records_updated (tenant=? AND kind=? AND updated_at>?)"),
+        ({}, "records_created (tenant=? AND kind=? AND status=?)"),
+        ({"descending": True}, "records_created (tenant=? AND kind=? AND status=?)"),
+        ({"after": (1, "x")}, "records_created (tenant=? AND kind=? AND status=? AND n>?)"),
+        ({"statuses": ("booked",)}, "records_created (tenant=? AND kind=? AND status=?)"),
+        ({"order": "start"}, "records_start (tenant=? AND kind=? AND status=?)"),
+        (
+            {"order": "start", "start_from": 1, "start_before": 2},
+            "records_start (tenant=? AND kind=? AND status=? AND start>? AND",
+        ),
+        (
+            {"order": "start", "start_from": 1, "after": (1, "x")},
+            "records_start (tenant=? AND kind=? AND status=? AND start>?)",
+        ),
+        ({"statuses": ("booked", "noshow")}, "MERGE (UNION ALL)"),
+        ({"statuses": ("unheard-of",)}, "records_created (tenant=? AND kind=? AND status=?)"),
+        ({"order": "start", "statuses": ("booked",)}, "records_start (tenant=? AND kind=? AND status=?)"),
+        (
+            {"order": "updated", "updated_since": 1},
+            "records_updated (tenant=? AND kind=? AND status=? AND updated_at>?)",
+        ),
+        (
+            {"order": "updated", "after": (1, "x")},
+            "records_updated (tenant=? AND kind=? AND status=? AND updated_at>?)",
+        ),
         ({"order": "start", "keys": (WHO,)}, "k USING PRIMARY KEY (digest=?)"),
         ({"order": "start", "keys": (WHO,), "start_from": 1}, "k USING PRIMARY KEY (digest=? AND start>?)"),
         (
@@ -94,7 +127,8 @@ WHERE = (("location", "loc_1"),)
             "k USING PRIMARY KEY (digest=? AND (start,record)>(?,?))",
         ),
         ({"order": "start", "keys": (WHO, WHERE)}, "o USING PRIMARY KEY (digest=? AND start=? AND record=?)"),
-        ({"order": "start", "keys": (WHO,), "statuses": ("booked",)}, "r USING INTEGER PRIMARY KEY (rowid=?)"),
+        ({"order": "start", "keys": (WHO,), "statuses": ("booked",)}, "r USING COVERING INDEX records_now (n=?"),
+        ({"order": "start", "keys": (WHO,), "updated_since": 1}, "r USING COVERING INDEX records_now (n=?"),
         ({"order": "start", "keys": (EITHER,)}, "MERGE (UNION)"),
         ({"kind": "patient", "keys": (WHO,)}, "k USING PRIMARY KEY (digest=?)"),
     ],
@@ -102,7 +136,7 @@ WHERE = (("location", "loc_1"),)
 async def test_a_search_of_records_ends_with_its_page(store: SqliteStore, asked: dict[str, Any], index: str) -> None:
     """Each order has its index, alone and under a key."""
     query = RecordQuery(**{"tenant": "main", "kind": "appointment", **asked})
-    steps = plan(store, *record_search(query, 1, DIGESTS))
+    steps = plan(store, *record_search(query, 1, DIGESTS, STATUSES))
 
     assert [] == walks(steps)
     assert [step for step in steps if index in step]
@@ -113,35 +147,54 @@ async def test_a_search_of_records_ends_with_its_page(store: SqliteStore, asked:
     [
         ({}, "messages_received (tenant=?)"),
         ({"after": (1, "x")}, "messages_received (tenant=? AND received_at<?)"),
-        ({"feed": "ehr", "type": "SIU"}, "messages_received (tenant=?)"),
-        ({"state": "applied", "received_from": 1}, "messages_received (tenant=? AND received_at>?)"),
-        ({"state": "parked"}, "messages_state (tenant=? AND state=?)"),
-        ({"state": "refused", "received_before": 1}, "messages_state (tenant=? AND state=? AND received_at<?)"),
+        ({"received_from": 1}, "messages_received (tenant=? AND received_at>?)"),
+        (
+            {"received_from": 1, "received_before": 2},
+            "messages_received (tenant=? AND received_at>? AND received_at<?)",
+        ),
     ],
 )
 async def test_a_list_of_messages_ends_with_its_page(store: SqliteStore, asked: dict[str, Any], index: str) -> None:
-    """Newest first, and what needs a look without passing what does not."""
+    """Newest first, of any time."""
     steps = plan(store, *message_list(MessageQuery(tenant="main", **asked), 1))
 
     assert [] == walks(steps)
     assert [step for step in steps if index in step]
 
 
+FILTERED = MessageQuery(tenant="main", feed="ehr", state="parked", received_from=1)
+
+
 async def test_a_search_of_messages_looks_into_each_lot_once(store: SqliteStore) -> None:
-    """One look-up of each of the first keys a lot, one of each other key a message."""
-    steps = plan(store, *message_search(MessageQuery(tenant="main"), None, [[1, 2], [3]], (9, 1)))
+    """One look-up of each key a lot."""
+    steps = plan(store, *key_search([1, 2, 3], 9, 1))
 
-    assert [] == [step for step in walks(steps) if step.startswith("SCAN")]
+    assert [] == walks(steps)
     assert "SEARCH k USING PRIMARY KEY (lot=? AND digest=?)" in steps
-    assert "SEARCH o USING PRIMARY KEY (lot=? AND digest=? AND message=?)" in steps
 
 
-@pytest.mark.parametrize("types", [(), ("appointment.*", "patient.merged")])
-async def test_the_feed_walks_on_from_a_seq(store: SqliteStore, types: tuple[str, ...]) -> None:
-    """From where the reader is, whatever it filters by."""
-    steps = plan(store, *event_search("main", 1, 10, types))
+async def test_messages_that_were_found_are_read_by_their_numbers(store: SqliteStore) -> None:
+    """Newest first, whatever else is asked for."""
+    steps = plan(store, *message_search(FILTERED, 5, [7, 8]))
+
+    assert [] == walks(steps)
+    assert "SEARCH m USING INTEGER PRIMARY KEY (rowid=?)" in steps
+
+
+async def test_the_feed_walks_on_from_a_seq(store: SqliteStore) -> None:
+    """From where the reader is."""
+    steps = plan(store, *event_search("main", 1, 10, None))
 
     assert ["SEARCH events USING INDEX events_tenant (tenant=? AND seq>?)"] == steps
+
+
+async def test_the_feed_of_some_types_passes_no_others(store: SqliteStore) -> None:
+    """One range for each type, merged."""
+    steps = plan(store, *event_search("main", 1, 10, ("appointment.booked", "patient.merged")))
+
+    assert [] == walks(steps)
+    assert "MERGE (UNION ALL)" in steps
+    assert "SEARCH events USING COVERING INDEX events_type (tenant=? AND type=? AND seq>?)" in steps
 
 
 @pytest.mark.parametrize("after", [None, (1, "tsk_1")])

@@ -36,18 +36,21 @@ async def test_a_directory_has_one_owner(store: SqliteStore, tmp_path: Path) -> 
 
 
 async def test_nothing_sealed_stands_in_clear(tmp_path: Path) -> None:
-    """Names, identifiers, messages, notes, secrets and audit bodies are in no file of the store."""
+    """Names, identifiers, messages, notes, resolutions, secrets and audit bodies are in no file of the store."""
     store = SqliteStore(tmp_path, KEY)
     await store.open()
     person = made.patient(1, CANARY, identifiers=(made.identifier(CANARY),), addresses=(Address(city=CANARY),))
     kept = made.message(1, raw=CANARY.encode(), ack=CANARY.encode(), keys=(("name", CANARY), ("ssn", CANARY)))
     again = made.changed(person, gender=CANARY)
-    await keep(store, Batch(messages=[kept], records=[made.new(person), again], tasks=[made.task(1, note=CANARY)]))
+    await keep(store, Batch(messages=[kept], records=[made.new(person), again], tasks=[made.task(1)]))
+    done = made.task(1, version=2, status="completed", resolution=CANARY, note=CANARY)
+    await keep(store, Batch(changed_tasks=[done]))
     await store.secret("one", CANARY.encode())
     await store.keep_site("abc", CANARY.encode())
     files = [path for path in tmp_path.iterdir() if path.name != "lock"]
     found = [path.name for path in files if CANARY.lower().encode() in path.read_bytes().lower()]
     assert [person.id] == await made.records(store, "patient", keys=((("name", CANARY),),))
+    assert done == await store.task("main", done.id)
     await store.close()
 
     assert [] == found
@@ -87,6 +90,23 @@ async def test_a_site_key_comes_later_and_is_changed(tmp_path: Path) -> None:
     await last.close()
 
 
+@pytest.mark.parametrize("messages", [1, 1023, 1024, 3000])
+async def test_the_newest_messages_are_found_after_a_restart(tmp_path: Path, messages: int) -> None:
+    """Their keys are not in the index yet; more messages and another restart change nothing."""
+    for first in (0, messages, 2 * messages):
+        store = SqliteStore(tmp_path, KEY)
+        await store.open()
+        kept = [made.message(number) for number in range(first, first + messages)]
+        await keep(store, Batch(messages=kept))
+        await store.close()
+    store = SqliteStore(tmp_path, KEY)
+    await store.open()
+    for number in (0, messages - 1, messages, 3 * messages - 1):
+        assert [made.message(number).id] == await made.found(store, keys=(("control_id", f"M{number}"),))
+    assert 3 * messages == len(await made.found(store, feed="ehr", limit=500))
+    await store.close()
+
+
 async def test_a_newer_schema_is_not_touched(tmp_path: Path) -> None:
     """A release that does not know the schema says so instead of guessing."""
     with sqlite3.connect(tmp_path / "isthmus.db") as database:
@@ -104,6 +124,7 @@ async def test_a_full_disk_is_unavailable(store: SqliteStore) -> None:
     with pytest.raises(Unavailable, match="SQLITE_FULL"):
         await keep(store, batch)
     assert 0 == await store.head()
+    assert [] == await made.found(store, keys=(("control_id", "M1"),))
     store._writer.execute("PRAGMA max_page_count = 1000000")
     await keep(store, batch)
 

@@ -9,7 +9,7 @@ from transforms.hl7v2.ack import TABLE_0357, build, build_minimal, error_code, m
 from transforms.hl7v2.er7 import Header, header, parse
 
 NOW = "20261121090001-0500"
-BAD_TIME = Problem(code="data-type-error", path="TQ1-7.1", detail="invalid DTM at TQ1-7", severity="error")
+BAD_TIME = Problem(code="data-type-error", path="TQ1-7", detail="invalid DTM at TQ1-7", severity="error")
 
 
 def inbound(
@@ -58,8 +58,10 @@ def test_error_before_2_5() -> None:
     ("kind", "version", "expected"),
     [
         ("SIU^S12^SIU_S12", "2.5.1", "ACK^S12^ACK"),
-        ("SIU^S12", "2.5.1", "ACK^S12"),
+        ("SIU^S12", "2.5.1", "ACK^S12^ACK"),
+        ("SIU^ S12 ", "2.5.1", "ACK^S12^ACK"),
         ("SIU", "2.5.1", "ACK"),
+        ("SIU^^SIU_S12", "2.5.1", "ACK"),
         ("", "2.5.1", "ACK"),
         ("SIU^S12^SIU_S12", "2.3.1", "ACK^S12^ACK"),
         ("SIU^S12^SIU_S12", "2.3", "ACK"),
@@ -69,8 +71,8 @@ def test_error_before_2_5() -> None:
         ("ADT^A01^ADT_A01", "v2", "ACK^A01^ACK"),
     ],
 )
-def test_type_mirrors_the_sender(kind: str, version: str, expected: str) -> None:
-    """MSH-9 has as many components as the sender's; below 2.3.1 it is ACK."""
+def test_type_names_the_event_and_the_structure(kind: str, version: str, expected: str) -> None:
+    """MSH-9 has three components from 2.3.1 on, however many the sender uses; below, or with no event, one."""
     msh = lines(build(inbound(kind, version), "AA", "1", NOW))[0].split("|")
     assert expected == msh[8]
     assert version == (msh[11] if len(msh) > 11 else "")
@@ -128,7 +130,7 @@ def test_delimiters_and_our_text() -> None:
     assert "MSH|$%?#|HUB|HUBFAC|EPICSCH|" == lines(ack)[0][:28]
     assert [
         "MSA|AE|SCH0001|50?R? ?F? ?E?",
-        "ERR||PID$1$7|102$Data type error$HL70357|W|||a?S?b?F?c",
+        "ERR||PID$1$7$1$1|102$Data type error$HL70357|W|||a?S?b?F?c",
     ] == lines(ack)[1:]
 
 

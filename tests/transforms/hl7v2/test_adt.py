@@ -151,8 +151,32 @@ def test_a_transfer_and_its_cancel() -> None:
 
     assert {"assigned": "4W 401 A", "pending": "ICU 1"} == places(first, pending)
     assert {"assigned": "4W 401 A"} == places(first, pending, adt("A26", 3, PID, pv1()))
+    assert {"assigned": "4W 401 A"} == places(first, pending, adt("A26", 3, PID, pv1(f42="ICU^1")))
     assert {"assigned": "ICU 1", "prior": "4W 401 A"} == places(first, pending, moved)
     assert {"assigned": "4W 401 A"} == places(first, pending, moved, back)
+
+
+def test_a_cancel_may_name_what_it_cancels() -> None:
+    """A25 with the date of PV2-9 takes it away, A33 the place of PV1-42; where PV1-11 says the patient is, she is."""
+    first = adt("A01", 1, PID, IN_BED)
+    expected = visit(first, adt("A16", 2, PID, IN_BED, "PV2|||||||||20261205"))
+    called_off = visit(
+        first, adt("A16", 2, PID, IN_BED, "PV2|||||||||20261205"), adt("A25", 3, PID, IN_BED, "PV2|||||||||20261205")
+    )
+    departing = adt("A09", 2, PID, pv1(f3="4W^401^A", f42="ICU^1"))
+    stayed = visit(first, departing, adt("A33", 3, PID, pv1(f3="4W^401^A", f11="HALL", f42="ICU^1")))
+
+    assert ("2026-12-05", None) == (expected.planned_end, called_off.planned_end)
+    assert {"assigned": "4W 401 A", "temporary": "HALL"} == {one.kind: one.display for one in stayed.placements}
+
+
+def test_the_places_of_a_planned_visit_are_planned() -> None:
+    """Nobody is anywhere yet, in a temporary place either."""
+    planned = adt("A05", 1, PID, pv1(f3="4W^401^A", f11="WAIT^1", f42="ICU^1"))
+
+    assert {"assigned": "planned", "temporary": "planned", "pending": "reserved"} == {
+        one.kind: one.status for one in visit(planned).placements
+    }
 
 
 def test_a_bed_swap_is_one_message() -> None:

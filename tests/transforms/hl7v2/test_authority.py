@@ -39,6 +39,7 @@ def reading(house: str = "NORTH", authorities: dict[str, Registered] | None = No
         ("1^^^NEAR HERE", "urn:x-t1:f1:NEAR%20HERE"),
         ("1^^^NPI&2.16.840.1.113883.4.6&ISO^NPI", NPI),
         ("1^^^USSSA^SS", SSN),
+        ("1^^^SSN", SSN),
         ("1^^^^SS", SSN),
         ("1^^^^MR", "urn:x-t1:f1:NORTH"),
         ("1", "urn:x-t1:f1:NORTH"),

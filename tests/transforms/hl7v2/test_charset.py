@@ -140,3 +140,11 @@ def test_codec_answers() -> None:
     """Empty is empty and unknown is None: the caller decides what to assume."""
     assert ("", None, "ascii") == (codec(""), codec("ROT13"), codec("ASCII"))
     assert ("x", "iso8859-1", None) == decode(b"x", "8859/1", "~", None)
+
+
+def test_a_character_set_that_is_not_supported_says_so() -> None:
+    """CNS 11643 is in table 0211, and no codec of ours reads it: it is not the bytes that are wrong."""
+    _, _, problem = decode(b"MSH|\xa4\xa4", "CNS 11643-1992", "~", None)
+
+    assert problem
+    assert "is not supported" in problem.detail

@@ -187,7 +187,7 @@ def test_a_bad_repetition_costs_only_itself() -> None:
     at = reading()
     found = identifiers("1^^^A^MR^^2026xx~2^^^B~~3^^^C", at)
     assert ["1", "2", "3"] == [one.value for one in found or ()]
-    assert {("data-type-error", "AIP[2]-4[1]")} == {
+    assert {("data-type-error", "AIP[2]-4[1].7")} == {
         (one.code, one.path) for one in at.problems if one.severity != "information"
     }
     assert 2 == len(concepts("a^A~~b", reading()) or ())

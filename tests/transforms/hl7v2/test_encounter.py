@@ -1,11 +1,13 @@
 """PV1, PV2, DG1 and ROL: which visit is meant, what is said of it, where the patient is and with whom."""
 
+from itertools import permutations
+
 import pytest
 from msgspec.structs import replace
 
 from canonical.datatypes import Coding
 from canonical.records import Encounter
-from tests.transforms.hl7v2.adt_story import DOCTOR, OTHER, PID, adt, pid, pv1, segment, visit
+from tests.transforms.hl7v2.adt_story import DOCTOR, OTHER, PID, adt, mrg, pid, pv1, segment, visit
 from tests.transforms.hl7v2.story import EAST, all_of, codes, mapped, patch, tell
 from transforms.hl7v2.rows import Used
 
@@ -270,11 +272,83 @@ def test_every_field_can_say_where_it_came_from() -> None:
     } <= found
 
 
+@pytest.mark.parametrize("number", ["V1", ""])
+@pytest.mark.parametrize("event", ["A06", "A07"])
+def test_a_change_of_class_may_change_the_account(event: str, number: str) -> None:
+    """MRG-3 of an A06 is the account that the visit had: one visit, in any order, with and without a visit number."""
+    first = adt("A04", 1, pid("A", "ACC0"), pv1(number, f2="O"))
+    changed = adt(event, 2, pid("A", "ACC1"), mrg("A", f3="ACC0^^^EASTACC^AN"), pv1(number, f2="I"))
+    for order in ((first, changed), (changed, first)):
+        record = visit(*order)
+        assert ("in-progress", "ACC1") == (record.status, record.account.value if record.account else "")
+        assert {("ACC0", "old"), ("ACC1", None)} | ({("V1", None)} if number else set()) == {
+            (one.value, one.use) for one in record.identifiers
+        }
+
+
+def test_a_change_of_class_may_change_the_visit_number() -> None:
+    """MRG-5 of an A06; a MRG that repeats the numbers changes none."""
+    first = adt("A04", 1, pid("A", "ACC1"), pv1("V1", f2="O"))
+    renumbered = adt("A06", 2, pid("A", "ACC1"), mrg("A", f5="V1^^^EASTVN^VN"), pv1("V2", f2="I"))
+    same = adt("A06", 2, pid("A", "ACC1"), mrg("A", f3="ACC1^^^EASTACC^AN", f5="V1^^^EASTVN^VN"), pv1("V1", f2="I"))
+
+    assert {"ACC1": None, "V1": "old", "V2": None} == {
+        one.value: one.use for one in visit(first, renumbered).identifiers
+    }
+    assert {"ACC1": None, "V1": None} == {one.value: one.use for one in visit(first, same).identifiers}
+
+
+def test_a_class_that_the_event_implies_comes_from_the_event() -> None:
+    """A06 without PV1-2."""
+    trace: list[Used] = []
+    mapped(adt("A06", 1, PID, pv1(f10="ORT")), trace=trace)
+    assert ["MSH-9.2"] == [one.path for one in trace if one.field.endswith(".class_")]
+
+
 def test_a_discharge_ends_what_was_reserved() -> None:
     """Nobody waits for a patient who has left, whether the A03 repeats PV1-42 or not."""
     planned = adt("A15", 2, PID, pv1(f3="4W^401^A", f42="5E^1^B"))
     for discharge in (adt("A03", 3, PID, pv1(f3="4W^401^A", f42="5E^1^B")), adt("A03", 3, PID, pv1(f3="4W^401^A"))):
         assert {"assigned": ("4W 401 A", "completed")} == places(visit(planned, discharge))
+
+
+@pytest.mark.parametrize("event", ["A01", "A06", "A11", "A23", "A27", "A38"])
+def test_an_admission_and_its_cancel_end_what_was_reserved(event: str) -> None:
+    """The bed of an A14 is taken or set free, though the message does not repeat it."""
+    pending = adt("A14", 1, PID, pv1(f2="P", f42="4W^401^A"))
+    assert {"pending": ("4W 401 A", "reserved")} == places(visit(pending))
+    assert {} == places(visit(pending, adt(event, 2, PID, pv1(f2="I"))))
+
+
+@pytest.mark.parametrize(
+    ("told", "held"),
+    [
+        ("A01 A03", "completed"),
+        ("A01 A03 A13", "active"),
+        ("A05 A01", "active"),
+        ("A05 A38", "completed"),
+        ("A05 A01 A38", "active"),  # without effect: the patient is there
+        ("A01 A03 A11", "completed"),
+        ("A01 A23", "completed"),
+        ("A01 A21", "active"),
+    ],
+)
+@pytest.mark.parametrize("place", [{}, {"f3": "4W^401^A"}], ids=["once", "each time"])
+def test_a_place_is_what_the_course_of_the_visit_makes_it(told: str, held: str, place: dict[str, str]) -> None:
+    """Whoever is discharged has left the bed, whether that message names it or not, in any order of receipt."""
+    first, *then = told.split()
+    messages = [adt(first, 1, PID, pv1(f3="4W^401^A"))]
+    messages += [adt(event, clock, PID, pv1(**place)) for clock, event in enumerate(then, 2)]
+    for order in permutations(messages):
+        assert {"assigned": ("4W 401 A", held)} == places(visit(*order))
+
+
+def test_an_update_does_not_end_a_place() -> None:
+    """An A08 with PV1-45 is no discharge: the visit goes on, and so does the bed."""
+    record = visit(
+        adt("A01", 1, PID, pv1(f3="4W^1")), adt("A08", 2, PID, pv1(f3="4W^1", f42="5E^1", f45="202611211000"))
+    )
+    assert {"assigned": ("4W 1", "active"), "pending": ("5E 1", "reserved")} == places(record)
 
 
 def test_an_arrival_ends_the_temporary_place() -> None:

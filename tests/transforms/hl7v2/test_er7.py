@@ -235,7 +235,7 @@ def test_header() -> None:
         found.receiving_application,
         found.receiving_facility,
     )
-    assert ("SIU", "S12", "SIU_S12", 3) == (found.message_type, found.event, found.structure, found.type_components)
+    assert ("SIU", "S12", "SIU_S12") == (found.message_type, found.event, found.structure)
     assert (" SCH\xe9 ", "20261121090000-0500") == (found.control_id, found.timestamp)
     assert ("T", "T^A", "2.5.1", "2.5.1^USA") == (
         found.processing_id,

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -89,6 +90,45 @@ def test_problems_of_the_parser_are_listed_too() -> None:
     """An LF instead of a CR."""
     said = mapped(er7(msh("SIU^S12"), "SCH||F1^X").replace(b"\r", b"\n"))
     assert "DQ-MSGSTRUCT" in {one.code for one in said.problems}
+
+
+@pytest.mark.parametrize(
+    ("processing", "version", "told"),
+    [
+        *((one, "2.5.1", []) for one in ("P", "T", "D", "P^T", "t")),
+        *(("P", one, []) for one in ("2.1", "2.3.1", "2.5^USA", "2.8.2", "2.9")),
+        ("Q", "2.5.1", [("unsupported-processing-id", "MSH-11.1")]),
+        ("", "2.5.1", [("required-field-missing", "MSH-11")]),
+        ("P", "2.10", [("unsupported-version-id", "MSH-12.1")]),
+        ("P", "3.0^USA", [("unsupported-version-id", "MSH-12.1")]),
+        ("P", "", [("required-field-missing", "MSH-12")]),
+    ],
+)
+def test_an_odd_version_or_processing_id_is_told_and_costs_nothing(
+    processing: str, version: str, told: list[tuple[str, str]]
+) -> None:
+    """What MSH-11 and MSH-12 hold is judged, and the message is read all the same."""
+    head = msh("SIU^S12").replace("|T|2.5.1", f"|{processing}|{version}")
+    said = mapped(er7(head, "SCH||F1^X"))
+    assert told == [(one.code, one.path) for one in said.problems if one.path.startswith("MSH-1")]
+    assert ["appointment"] == [one.type for one in said.patches]
+
+
+@pytest.mark.parametrize(("at", "told"), [("2026x", 1), ("20261399", 1), ("20261121090000", 0)])
+def test_an_unreadable_msh_7_is_told_once(at: str, told: int) -> None:
+    """Also where EVN says when it was so."""
+    for evn in ("EVN|A08|20261121083000", "EVN|A08"):
+        said = mapped(er7(msh("ADT^A08", at=at), evn, "PID|1||5^^^EASTMRN"))
+        found = [one for one in said.problems if (one.code, one.path) == ("data-type-error", "MSH-7")]
+        assert told == len(found)
+
+
+def test_a_field_that_is_too_long_is_left_out() -> None:
+    """More than a page of text is no name; it stays in the message, and the rest is applied."""
+    said = mapped(er7(msh("ADT^A08"), "EVN|A08|20261121", f"PID|1||5^^^EASTMRN||DOE^{'J' * 70_000}||19800229|F"))
+    assert ("value-too-long", "PID-5") in codes(said)
+    assert "names" not in said.patches[0].fields
+    assert "1980-02-29" == said.patches[0].fields["birth_date"]
 
 
 @pytest.mark.parametrize("path", GOLDEN, ids=lambda path: path.parent.name)
@@ -201,3 +241,44 @@ def test_a_message_without_a_control_id_says_so(kind: str) -> None:
 
     assert {("required-field-missing", "MSH-10")} == codes(said)
     assert None is said.anchor_missing
+
+
+def test_control_characters_are_no_text() -> None:
+    """They are left out of every value, sent as they are or escaped, and each field that had one says so."""
+    raw = er7(
+        msh("ADT^A31"), "EVN||20261121", "PID|1||5^^^EASTMRN^MR||D\x00OE^JA\x07NE||1985\x7f0612", "NK1|1|SM\\X00\\ITH"
+    )
+    message = parse(raw)
+    head = header(raw)
+    assert head
+    said = map_message(message, head, EAST, RECEIVED)
+    values = msgspec.json.encode([patch.fields for patch in said.patches]).decode()
+
+    assert ("DOE" in values, "JANE" in values, "1985-06-12" in values, "SMITH" in values) == (True,) * 4
+    assert "\\u00" not in values
+    assert "\x7f" not in values
+    assert [("DQ-CHARSET", "PID-5"), ("DQ-CHARSET", "PID-7")] == [
+        (one.code, one.path) for one in said.problems if "control" in one.detail
+    ][:2]
+    assert "D\x00OE^JA\x07NE" == message.value("PID-5"), "what was parsed stays as it came"
+
+
+@pytest.mark.parametrize("kind", ["adt^a31", "Adt^A31^adt_a05", "ADT^a31"])
+def test_a_type_in_lower_case_is_read(kind: str) -> None:
+    """As if it were in upper case, with a problem."""
+    raw = er7(msh(kind), "EVN||20261121", "PID|1||5^^^EASTMRN^MR||DOE^JANE")
+    said, head = mapped(raw), header(raw)
+
+    assert head
+    assert ("ADT", "A31", True) == (head.message_type, said.event, said.known)
+    assert ("DQ-MSGSTRUCT", "MSH-9") in [(one.code, one.path) for one in said.problems]
+
+
+def test_a_clock_that_is_ahead_makes_nothing_older_of_the_same_second() -> None:
+    """The time of receipt is taken to the second, as senders tell theirs: a cancel that follows at once is not late."""
+    raw = er7(msh("SIU^S12").replace("20261121", "20291121"), "SCH||F1^EASTSCH")
+    message, head = parse(raw), header(raw)
+    assert head
+    received = RECEIVED - RECEIVED % SECOND + 123_456
+
+    assert received - 123_456 == map_message(message, head, EAST, received).clock

@@ -22,6 +22,7 @@ from transforms.hl7v2.names import component_name, component_type, field_name, f
         ("DG1", 3, "Diagnosis Code - DG1", "CE"),
         ("ZPI", 1, "", ""),
         ("PID", 99, "", ""),
+        ("OBX", 20, "Performing Organization Name", ""),
     ],
 )
 def test_fields(segment: str, n: int, name: str, datatype: str) -> None:

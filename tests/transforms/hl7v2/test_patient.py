@@ -61,6 +61,13 @@ def test_who_has_no_number_is_nobody(numbers: str) -> None:
     assert None is patient(at, segment)
 
 
+def test_a_period_that_is_no_date_is_told_by_its_component() -> None:
+    """The number stands; CX-8 of the second repetition does not."""
+    found = said(pid("5^^^EASTMRN^MR~6^^^EASTMRN^MR^^20200101^20201301"))
+    assert ["5", "6"] == [one.value for one in (*found.anchors, *found.also)]
+    assert [("data-type-error", "PID-3[2].8")] == [(one.code, one.path) for one in found.problems]
+
+
 def test_fields_of_a_patient() -> None:
     """Each field that was sent, none that was not."""
     found = said(
@@ -91,7 +98,7 @@ def test_fields_of_a_patient() -> None:
     assert ["KINGS"] == [one.district for one in found["addresses"]]  # type: ignore[attr-defined]  # as above
     telecoms = [(one.system, one.use) for one in found["telecoms"]]  # type: ignore[attr-defined]  # as above
     assert [("phone", "home"), ("email", None), ("phone", "work")] == telecoms
-    assert "deceased_at" not in found  # a date is no instant
+    assert "2026-01-01" == found["deceased_at"]  # often only the day is known
     assert "religion" not in found
 
 

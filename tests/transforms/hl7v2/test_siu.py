@@ -251,6 +251,22 @@ def test_events_are_told_in_the_senders_word(event: str, expected: str) -> None:
     assert ["appointment.created", expected] == events(tell(siu("S12", PID), after)[1])
 
 
+@pytest.mark.parametrize(
+    ("start", "end", "word"),
+    [
+        ("", "", "updated"),
+        ("20261202093000", "20261202100000", "updated"),
+        ("20261202093000", "20261202110000", "rescheduled"),
+        ("20261203093000", "20261203100000", "rescheduled"),
+    ],
+)
+def test_a_reschedule_is_told_where_the_time_changed(start: str, end: str, word: str) -> None:
+    """S13 without a time, or with the one that is known, changes what it says and tells of no other time."""
+    first = siu("S12", PID, start="20261202093000", end="20261202100000")
+    other = siu("S13", PID, "NTE|1||bring the papers", at="20261122090000-0500", start=start, end=end)
+    assert ["appointment.created", f"appointment.{word}"] == events(tell(first, other)[1], "appointment")
+
+
 def test_an_update_that_moves_the_time_is_a_reschedule() -> None:
     """S14 with another start."""
     moved = siu("S14", PID, start="20261203093000", end="20261203100000", at="20261122090000-0500")
@@ -308,6 +324,68 @@ def test_a_block_sent_as_s12_is_a_block() -> None:
     """SCH-25 Blocked without a patient."""
     raw = er7(msh("SIU^S12"), "SCH||F1^EPICSCH|||||||||||||||||||||||Blocked", "AIL|1||IMG^MR1")
     assert ["slot.blocked"] == mapped(raw).notices
+
+
+@pytest.mark.parametrize(
+    ("event", "expected"), [*((one, "slot.blocked") for one in ("S13", "S14", "S19", "S27")), ("S15", None)]
+)
+def test_a_change_of_a_block_is_no_booking(event: str, expected: str | None) -> None:
+    """SCH-25 Blocked without a patient, whatever the event; one that ends an appointment ends it."""
+    said = mapped(er7(msh(f"SIU^{event}"), "SCH||F1^EPICSCH|||||||||||||||||||||||Blocked", "AIL|1||IMG^MR1"))
+    assert ([expected] if expected else []) == said.notices
+    assert (expected is None) == ("appointment" in {one.type for one in said.patches})
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("1^^M30^20261202093000^20261202100000~1^^M30^20261209093000^20261209100000", True),
+        ("1^^M30^20261202093000^20261202100000~1^^M30^20261202093000^20261202100000", False),
+        ("~1^^M30^20261202093000^20261202100000", False),
+        ("1^^M30^20261202093000^20261202100000~", False),
+    ],
+)
+def test_further_occurrences_are_told_and_the_first_is_taken(text: str, told: bool) -> None:
+    """SCH-11 repeats for a series; one number is one appointment, so the others are a problem for a person."""
+    raw = er7(msh("SIU^S12"), f"SCH||F1^EPICSCH|||||||||{text}||||||||||||||Booked", PID)
+    assert told == (("DQ-TIME-CONFLICT", "SCH-11[2]") in codes(mapped(raw)))
+    assert ("2026-12-02T14:30:00Z", "2026-12-02T15:00:00Z") == (appointment(raw).start, appointment(raw).end)
+
+
+def test_further_occurrences_in_tq1_are_told() -> None:
+    """One TQ1 is one occurrence."""
+    times = "TQ1|1||||||20261202093000|20261202100000", "TQ1|2||||||20261209093000|20261209100000"
+    raw = er7(msh("SIU^S12"), "SCH||F1^EPICSCH|||||||||||||||||||||||Booked", *times, PID)
+    assert ("DQ-TIME-CONFLICT", "TQ1[2]-7") in codes(mapped(raw))
+    assert "2026-12-02T14:30:00Z" == appointment(raw).start
+    assert ["start"] == [one.field for one in appointment(raw).problems]
+
+
+@pytest.mark.parametrize(
+    ("event", "status", "start", "told"),
+    [
+        ("S12", "Booked", "", True),
+        ("S12", "Booked", '""', True),
+        ("S13", "", "", True),
+        ("S12", "Waitlist", "", False),
+        ("S12", "Cancelled", "", False),
+        ("S14", "Booked", "", False),
+        ("S12", "Booked", "20261302093000", False),  # of which something else is told
+        ("S12", "Booked", "20261202093000", False),
+    ],
+)
+def test_a_booking_without_a_time_is_told(event: str, status: str, start: str, told: bool) -> None:
+    """Who books or moves says when; a waiting list has no time yet."""
+    raw = er7(msh(f"SIU^{event}"), f"SCH||F1^EPICSCH|||||||||||||||||||||||{status}", f"TQ1|1||||||{start}", PID)
+    assert told == (("DQ-REQUIRED-MISSING", "TQ1-7") in codes(mapped(raw)))
+
+
+@pytest.mark.parametrize(("event", "code", "told"), [("S18", "Q", True), ("S12", "q", True), ("S18", "A", False)])
+def test_an_unknown_action_code_is_told(event: str, code: str, told: bool) -> None:
+    """AIx-2 and RGS-2 are of table 0206."""
+    said = mapped(er7(msh(f"SIU^{event}"), "SCH||F1^EPICSCH", f"RGS|1|{code}", f"AIL|1|{code}|IMG^MR1"))
+    found = [one for one in codes(said) if one[0] == "DQ-CODE-UNMAPPED"]
+    assert (sorted([("DQ-CODE-UNMAPPED", "AIL-2"), ("DQ-CODE-UNMAPPED", "RGS-2")]) if told else []) == sorted(found)
 
 
 @pytest.mark.parametrize("sch", ["SCH", "SCH|^EPICSCH|", 'SCH||""', "ZZZ|1"])

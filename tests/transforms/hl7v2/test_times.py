@@ -1,13 +1,13 @@
 """Times keep the precision and the wall clock they were sent with, and say what had to be assumed."""
 
-from datetime import UTC, datetime, time, timedelta, timezone
+from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from transforms.hl7v2.times import BadTime, Policy, dtm, instant, parse_dtm, parse_tm, partial_date, rfc3339
+from transforms.hl7v2.times import BadTime, Policy, instant, parse_dtm, partial_date, rfc3339
 
 NEW_YORK = ZoneInfo("America/New_York")
 WINTER = -300  # what MSH-7 says in November
@@ -145,24 +145,8 @@ def test_moment_keeps_what_was_sent() -> None:
     moment = parse_dtm("20261202093000.1234+0215")
 
     assert moment is not None
-    assert ("fraction", True, 135) == (moment.precision, moment.offset_given, moment.offset)
+    assert ("fraction", 135) == (moment.precision, moment.offset)
     assert datetime(2026, 12, 2, 9, 30, 0, 123_400) == moment.wall
-
-
-def test_tm() -> None:
-    """A time of day alone, with its offset when it has one."""
-    assert time(9, 30) == parse_tm("0930")
-    assert time(9, 30, 15, 500_000, timezone(timedelta(hours=-5))) == parse_tm("093015.5-0500")
-    assert parse_tm('""') is None
-    for bad in ("9", "2561", "0930Z"):
-        with pytest.raises(BadTime):
-            parse_tm(bad)
-
-
-def test_dtm_of_a_reply() -> None:
-    """MSH-7 of a reply carries its offset."""
-    eastern = datetime(2026, 11, 21, 9, 0, 1, tzinfo=timezone(timedelta(hours=-5)))
-    assert "20261121090001-0500" == dtm(eastern)
 
 
 @given(st.datetimes(datetime(1900, 1, 1), datetime(2100, 1, 1)), st.sampled_from(["America/New_York", "Europe/Madrid"]))

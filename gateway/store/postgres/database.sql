@@ -1,0 +1,52 @@
+-- The database itself: what it must be like, its schema, and its wake-ups.
+
+-- name: server
+-- What a store must know of a server before it trusts it with anything.
+SELECT current_setting('server_version_num')::int AS version, current_setting('fsync') AS fsync,
+    current_setting('full_page_writes') AS full_pages, current_setting('synchronous_commit') AS durable,
+    current_setting('server_encoding') AS encoding, pg_is_in_recovery() AS standby,
+    current_setting('max_locks_per_transaction')::int * current_setting('max_connections')::int AS locks
+
+-- name: alone
+-- One process at a time changes the schema; the others wait until its transaction ends.
+SELECT pg_advisory_xact_lock($1)
+
+-- name: schema
+-- Whether there is a table of migrations yet.
+SELECT to_regclass('migrations') IS NOT NULL
+
+-- name: begin_schema
+-- Which migrations this database has seen.
+CREATE TABLE migrations (number INTEGER PRIMARY KEY, at TIMESTAMPTZ NOT NULL DEFAULT now())
+
+-- name: current
+-- The newest migration that was run.
+SELECT coalesce(max(number), 0) FROM migrations
+
+-- name: migrated
+-- A migration that was run.
+INSERT INTO migrations (number) VALUES ($1)
+
+-- name: meta
+-- A value that the store keeps for itself.
+SELECT value FROM meta WHERE name = $1
+
+-- name: add_meta
+-- A value that the store keeps for itself, unless another process was first.
+INSERT INTO meta (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING
+
+-- name: put_meta
+-- A value that the store keeps for itself, sealed anew.
+UPDATE meta SET value = $2 WHERE name = $1 AND value = $3
+
+-- name: head
+-- The last number that was given out in a series.
+SELECT value FROM heads WHERE name = $1
+
+-- name: number
+-- The number of this transaction.
+SELECT pg_current_xact_id()::text
+
+-- name: outcome
+-- How a transaction ended.
+SELECT pg_xact_status($1::text::xid8)

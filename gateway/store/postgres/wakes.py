@@ -1,0 +1,57 @@
+"""Wake-ups between processes: who commits events tells all who listen, and a look at the feed every second is the net.
+
+A wake-up says that there is something, never what: one that is lost costs a second, one too many costs a look.
+"""
+
+import asyncio
+import os
+from collections.abc import Callable
+
+import asyncpg
+
+from gateway.store.postgres.database import CONNECT_SECONDS, SESSION, SQL, Connection, Database
+
+CHANNEL = "isthmus"
+LOOK_SECONDS = 1.0
+
+
+class Wakes(Database):
+    """The listening side of the store."""
+
+    def __init__(self, url: str, key: bytes | None = None, *retired: bytes) -> None:
+        super().__init__(url, key, *retired)
+        self.process = os.urandom(8).hex()  # how others tell this process from themselves
+        self._hearing: list[Callable[[], None]] = []
+        self._head = 0
+
+    async def open(self) -> None:
+        """Open, and listen."""
+        await super().open()
+        self._head = int((await self._all(SQL["head"], "events"))[0][0])
+        self._keep_doing(self._listen, LOOK_SECONDS, "store.not_listening")
+
+    def hear(self, woken: Callable[[], None]) -> None:
+        """Call this whenever another process has committed events."""
+        self._hearing.append(woken)
+
+    async def _listen(self) -> None:
+        """Listen for as long as the connection holds."""
+        connection = await asyncpg.connect(self.url, timeout=CONNECT_SECONDS, server_settings=SESSION)
+        try:
+            await connection.add_listener(CHANNEL, self._told)
+            while True:
+                head = await connection.fetchval(SQL["head"], "events", timeout=CONNECT_SECONDS)
+                if head != self._head:
+                    self._head = head
+                    self._wake()
+                await asyncio.sleep(LOOK_SECONDS)
+        finally:
+            connection.terminate()
+
+    def _told(self, connection: Connection, pid: int, channel: str, process: str) -> None:
+        if process != self.process:
+            self._wake()
+
+    def _wake(self) -> None:
+        for woken in self._hearing:
+            woken()

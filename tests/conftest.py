@@ -1,0 +1,5 @@
+"""Servers that any test may ask for; each is started with the first test that does."""
+
+from tests.servers.postgres import postgres_server
+
+__all__ = ["postgres_server"]

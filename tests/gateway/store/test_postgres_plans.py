@@ -1,0 +1,212 @@
+"""Every hot query of the shared store has its plan asserted: no table is read through, no page sorts more than it has.
+
+Plans are made for any parameters, as those are that a prepared statement keeps, and on tables that are empty: what
+holds here does not hang on statistics, for the store's sessions leave the planner no other way.
+"""
+
+import re
+from collections.abc import Sequence
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from gateway.store.keys import Digests
+from gateway.store.postgres import PostgresStore, access, deliveries, feed, ledger, messages, partitions, records
+from gateway.store.postgres.search import (
+    delivery_count,
+    delivery_list,
+    event_search,
+    message_list,
+    message_search,
+    record_search,
+    task_search,
+)
+from gateway.store.protocol import DeliveryQuery, MessageQuery, RecordQuery
+from tests.gateway.store.conftest import Opened
+
+DIGESTS = Digests(bytes(32))
+ROOMS: dict[str, ModuleType] = {
+    one.__name__.rpartition(".")[2]: one for one in (access, deliveries, feed, ledger, messages, partitions, records)
+}
+WHOLE = {"switches", "subscriptions", "links", "known"}  # these are to read all there is
+READS = re.compile(r"\b(FROM|UPDATE) (?!unnest)[a-z]")
+NAMED = [
+    (room, name)
+    for room, module in ROOMS.items()
+    for name, text in module.SQL.items()
+    if name not in WHOLE and "{name}" not in text and READS.search(text)
+]
+SMALL = {"hold", "links", "aliases", "survivor", "take", "take_now", "history", "find", "seen", "claim", "add"}
+SMALL |= {"heard", "waiting"}  # the messages of some seconds, the tasks that are open: grouped by a few names
+
+
+async def plan(store: PostgresStore, text: str) -> list[str]:
+    """The steps of a statement for any parameters."""
+    count = max(map(int, re.findall(r"\$(\d+)", text)), default=0)
+    given = f"({', '.join(['NULL'] * count)})" if count else ""
+    async with store._pool.acquire() as connection:
+        await connection.execute(f"SET plan_cache_mode = force_generic_plan; PREPARE asked AS {text}")
+        steps = await connection.fetch(f"EXPLAIN (COSTS OFF) EXECUTE asked{given}")
+        await connection.execute("DEALLOCATE asked")
+    return [row[0].strip() for row in steps]
+
+
+def walks(steps: Sequence[str]) -> list[str]:
+    """The steps that read a table from end to end; a partition's plan is as its neighbour's."""
+    return [step for step in steps if "Seq Scan" in step]
+
+
+def sorts(steps: Sequence[str]) -> list[str]:
+    """The steps that sort all they get."""
+    return [step for step in steps if step.removeprefix("->").strip() == "Sort"]
+
+
+def bare(steps: Sequence[str]) -> list[str]:
+    """Reads of an index without a place to begin: they pass all of it."""
+    scans = [n for n, step in enumerate(steps) if re.search(r"Index (Only )?Scan", step)]
+    return [steps[n] for n in scans if not any("Index Cond" in step for step in steps[n + 1 : n + 3])]
+
+
+@pytest.mark.parametrize(("room", "name"), NAMED)
+async def test_a_named_statement_finds_its_rows_by_index(another: Opened, room: str, name: str) -> None:
+    """All reads, updates and deletes of the .sql files; what is sorted is what was asked for."""
+    store = await another()
+    steps = await plan(store, ROOMS[room].SQL[name])
+
+    assert [] == walks(steps)
+    assert [] == sorts(steps) or name in SMALL
+
+
+WHO = (("patient", "pat_1"),)
+EITHER = (*WHO, ("patient", "pat_2"))
+WHERE = (("location", "loc_1"),)
+
+
+@pytest.mark.parametrize(
+    ("asked", "index"),
+    [
+        ({}, "records_created"),
+        ({"descending": True}, "records_created"),
+        ({"after": (1, "x")}, "records_created"),
+        ({"statuses": ("booked",)}, "records_created"),
+        ({"order": "start"}, "records_start"),
+        ({"order": "start", "start_from": 1, "start_before": 2}, "records_start"),
+        ({"order": "start", "start_from": 1, "after": (1, "x")}, "records_start"),
+        ({"order": "start", "statuses": ("booked",)}, "records_start"),
+        ({"order": "updated", "updated_since": 1}, "records_updated"),
+        ({"order": "updated", "after": (1, "x"), "descending": True}, "records_updated"),
+    ],
+)
+async def test_a_list_of_records_ends_with_its_page(another: Opened, asked: dict[str, Any], index: str) -> None:
+    """Each order has its index, in both directions, from wherever a page begins."""
+    store = await another()
+    query = RecordQuery(**{"tenant": "main", "kind": "appointment", **asked})
+    steps = await plan(store, record_search(query, 1, DIGESTS)[0])
+
+    assert [] == [*walks(steps), *sorts(steps), *bare(steps)]
+    assert [step for step in steps if index in step]
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"order": "start", "keys": (WHO,)},
+        {"order": "start", "keys": (WHO,), "start_from": 1},
+        {"order": "start", "keys": (WHO,), "after": (1, "x")},
+        {"order": "start", "keys": (WHO, WHERE)},
+        {"order": "start", "keys": (WHO,), "statuses": ("booked",)},
+        {"order": "start", "keys": (EITHER,)},
+        {"kind": "patient", "keys": (WHO,)},
+    ],
+)
+async def test_a_search_of_records_ends_with_its_page(another: Opened, asked: dict[str, Any]) -> None:
+    """Under each key the index has the order of the answer; sorted is only a page, and what several keys gave."""
+    store = await another()
+    query = RecordQuery(**{"tenant": "main", "kind": "appointment", **asked})
+    steps = await plan(store, record_search(query, 1, DIGESTS)[0])
+
+    assert [] == [*walks(steps), *bare(steps)]
+    first_limit = next(n for n, step in enumerate(steps) if "Limit" in step)
+    several = "Unique" in " ".join(steps) or "HashAggregate" in " ".join(steps)
+    assert [] == sorts(steps[first_limit:]) or several
+    assert [step for step in steps if "record_keys_pkey" in step]
+
+
+@pytest.mark.parametrize(
+    ("asked", "index"),
+    [
+        ({}, "tenant_received_at"),
+        ({"after": (1, "x")}, "tenant_received_at"),
+        ({"feed": "ehr", "type": "SIU"}, "tenant_received_at"),
+        ({"state": "applied", "received_from": 1}, "tenant_received_at"),
+        ({"state": "parked"}, "tenant_state_received_at"),
+        ({"state": "refused", "received_before": 1}, "tenant_state_received_at"),
+    ],
+)
+async def test_a_list_of_messages_ends_with_its_page(another: Opened, asked: dict[str, Any], index: str) -> None:
+    """Newest first, each month in its order, and what needs a look without passing what does not."""
+    store = await another()
+    steps = await plan(store, message_list(MessageQuery(tenant="main", **asked), 1)[0])
+
+    assert [] == [*walks(steps), *bare(steps)]
+    assert [] == sorts(steps)
+    assert [step for step in steps if index in step]
+
+
+async def test_a_search_of_messages_looks_into_each_lot_once(another: Opened) -> None:
+    """One look-up of the first keys a lot, one of each other key a message."""
+    store = await another()
+    steps = await plan(store, message_search(MessageQuery(tenant="main"), None, [[1, 2], [3]], (9, 1))[0])
+
+    assert [] == [*walks(steps), *bare(steps)]
+    assert [step for step in steps if "lot = l.lot" in step or "lot = k.lot" in step]
+
+
+@pytest.mark.parametrize("types", [(), ("appointment.*", "patient.merged")])
+async def test_the_feed_walks_on_from_a_seq(another: Opened, types: tuple[str, ...]) -> None:
+    """From where the reader is, whatever it filters by, each month in its order."""
+    store = await another()
+    steps = await plan(store, event_search("main", 1, 10, types)[0])
+
+    assert [] == [*walks(steps), *bare(steps)]
+    assert [] == sorts(steps)
+
+
+@pytest.mark.parametrize("after", [None, (1, "tsk_1")])
+@pytest.mark.parametrize("queue", [None, "delivery"])
+@pytest.mark.parametrize(("status", "index"), [(None, "tasks_created"), ("ready", "tasks_status")])
+async def test_a_list_of_tasks_ends_with_its_page(
+    another: Opened, status: Any, index: str, queue: Any, after: Any
+) -> None:
+    """With and without a status, on every page."""
+    store = await another()
+    steps = await plan(store, task_search("main", status, queue, after, 10)[0])
+
+    assert [] == [*walks(steps), *sorts(steps), *bare(steps)]
+    assert [step for step in steps if index in step]
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {},
+        {"subscription": "sub_1"},
+        {"event": "evt_1"},
+        {"state": "parked"},
+        {"after": (1, "x")},
+        {"state": "pending"},
+        {"oldest_first": True},
+        {"oldest_first": True, "after": (1, "x"), "upto": (9, "x")},
+        {"oldest_first": True, "state": "parked", "upto": (9, "x")},
+        {"oldest_first": True, "subscription": "sub_1", "after": (1, "x")},
+    ],
+)
+async def test_a_list_of_deliveries_ends_with_its_page(another: Opened, asked: dict[str, Any]) -> None:
+    """In either order along an index; and a count of what can be revived reads no more than its index."""
+    store = await another()
+    query = DeliveryQuery(**{"tenant": "main", **asked})
+    steps = await plan(store, delivery_list(query, 51)[0])
+    counting = await plan(store, delivery_count(query, 1)[0])
+
+    assert [] == [*walks(steps), *sorts(steps), *bare(steps), *walks(counting), *bare(counting)]

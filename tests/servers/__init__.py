@@ -1,0 +1,1 @@
+"""Real servers for the tests, each from a package of binaries, on a free port, stopped when the tests end."""
