@@ -31,8 +31,7 @@ def text(text: str, reading: Reading) -> str | None:
     """ST, ID, IS: what a person reads, on one line or several."""
     dialect = reading.dialect
     if dialect.escape in text:
-        complain_of_escapes(text, reading)
-        text = audible(unescape(text, dialect.delimiters, dialect.charset)[0])
+        text = complain_of_escapes(text, reading)
     text = text.strip()
     return text if text and text != NULL else None
 
@@ -40,13 +39,15 @@ def text(text: str, reading: Reading) -> str | None:
 note_text = text
 
 
-def complain_of_escapes(text: str, reading: Reading) -> None:
-    """Report a sequence that nobody understands, in a field that has escape characters."""
+def complain_of_escapes(text: str, reading: Reading) -> str:
+    """Report a sequence that nobody understands, in a field that has escape characters; what the field means."""
     meant, understood = unescape(text, reading.delimiters, reading.dialect.charset)
     if not understood:
         reading.complain(*ESCAPE)
-    if audible(meant) != meant:
+    heard = audible(meant)
+    if heard != meant:
         reading.complain(*SILENCED)
+    return heard
 
 
 def integer(text: str, reading: Reading) -> int | None:

@@ -39,7 +39,7 @@ ODD_VERSION: Final = Problem(
 
 def complaints(header: Header, kind: str) -> Iterator[Problem]:
     """Everything that is wrong; `kind` is MSH-9 as sent."""
-    if any(char.islower() for char in kind):
+    if kind != kind.upper():
         yield LOWER_CASE
     if not header.control_id.strip():
         yield NO_CONTROL_ID

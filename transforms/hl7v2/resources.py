@@ -128,9 +128,11 @@ class Walk:
                 self.reading.used(f"{field}/{key}", used.path, used.by)
 
     def _action(self, segment: Segment, otherwise: str) -> str:
-        action = segment.get(2).strip().upper()
-        if action not in ACTIONS:
-            self.reading.complain("DQ-CODE-UNMAPPED", _ACTION, at=f"{segment.path}-2")
+        action = segment.get(2)
+        if action not in ACTIONS:  # which is rare
+            action = action.strip().upper()
+            if action not in ACTIONS:
+                self.reading.complain("DQ-CODE-UNMAPPED", _ACTION, at=f"{segment.path}-2")
         return action or otherwise
 
     def _start(self, segment: Segment, at: int) -> str | None:

@@ -113,7 +113,8 @@ def _repetitions(sch: Segment, reading: Reading) -> list[str]:
 def _series(sch: Segment, tq1: Segment | None, reading: Reading) -> None:
     """Say that further occurrences were left out: under one number there is one appointment."""
     if tq1 and tq1.get(7):
-        others = [(f"{one.path}-7", one.get(7)) for one in reading.message.all("TQ1") if one.get(7)]
+        segments = reading.message.all("TQ1")
+        others = [(f"{one.path}-7", one.get(7)) for one in segments if one.get(7)] if len(segments) > 1 else []
     else:
         others = [(f"{sch.path}-11[{n}]", one) for n, one in enumerate(_repetitions(sch, reading), 1) if one]
     for path, text in others[1:]:
