@@ -70,19 +70,24 @@ class Trail:
             raise Unavailable("audit")
 
     async def flush(self) -> bool:
-        """Keep what waits, in its order, and say whether all is kept; what cannot be goes on waiting."""
+        """Keep what waits now, in its order, and say whether that is kept; what cannot be goes on waiting.
+
+        What comes meanwhile is kept by the next: whoever changes something must not wait for all who read.
+        """
         async with self._turn:
-            while self._waiting:
-                group = self._waiting[:MOST_AT_ONCE]
+            left = len(self._waiting)
+            while left:
+                group = self._waiting[: min(left, MOST_AT_ONCE)]
                 try:
                     await self.store.audit([row(record) for record in group])
                 except Exception as error:
                     self._fail(error)
                     break
                 del self._waiting[: len(group)]
+                left -= len(group)
                 self.is_failing = False
             self.metrics.audit_backlog.set(len(self._waiting))
-            return not self._waiting
+            return not left
 
     def _fail(self, error: Exception) -> None:
         if not self.is_failing:

@@ -38,6 +38,17 @@ class Leaky(SqliteStore):
         await super().audit(rows)
 
 
+class Busy(SqliteStore):
+    """A store that is read from whenever it keeps a record of reading."""
+
+    trail: Trail | None = None
+
+    async def audit(self, rows: Sequence[AuditRow]) -> None:
+        if self.trail:
+            self.trail.note(record(len(rows)))
+        await super().audit(rows)
+
+
 async def kept(store: SqliteStore) -> list[float]:
     return [decode(row.body).at for _, row in await store.audit_rows("main", 0, 100_000)]
 
@@ -67,6 +78,20 @@ async def test_stopping_keeps_what_waits(store: SqliteStore) -> None:
     await trail.stop()
 
     assert [1.0] == await kept(store)
+
+
+async def test_a_beginning_waits_for_itself_alone(tmp_path: Path) -> None:
+    """However much is read meanwhile, a change waits for its own record and what came before it."""
+    store = Busy(tmp_path)
+    await store.open()
+    trail = store.trail = Trail(store, micros, Metrics())
+    async with asyncio.timeout(5):
+        await trail.begin(begun(1))
+
+    assert 1.0 in await kept(store)
+    store.trail = None
+    await trail.stop()
+    await store.close()
 
 
 async def test_a_beginning_waits(store: SqliteStore) -> None:
