@@ -259,8 +259,7 @@ async def delete_subscription(call: Call) -> Answer:
 )
 async def rotate_secret(call: Call, body: Rotation) -> Answer:
     """Make a new secret, shown in the answer and never again."""
-    before = await owned(call, call.id)
-    check_match(call, before.version)
+    before = await _matched(call)
     secret = new_secret(os.urandom(32))
     kept = before.secrets[:1] if body.overlap else ()
     return await _put(call, before, replace(before, secrets=(secret, *kept), rotated_at=call.now), secret)
@@ -278,8 +277,7 @@ async def rotate_secret(call: Call, body: Rotation) -> Answer:
 )
 async def pause_subscription(call: Call) -> Answer:
     """Hold deliveries. Events wait, in order, until it is released."""
-    before = await owned(call, call.id)
-    check_match(call, before.version)
+    before = await _matched(call)
     by = call.principal.client_id
     return await _move(call, before, replace(before, state="paused", reason=None, paused_at=call.now, paused_by=by))
 
@@ -296,8 +294,7 @@ async def pause_subscription(call: Call) -> Answer:
 )
 async def release_subscription(call: Call) -> Answer:
     """Go on with deliveries, also after the subscription was disabled."""
-    before = await owned(call, call.id)
-    check_match(call, before.version)
+    before = await _matched(call)
     return await _move(call, before, replace(before, state="active", reason=None, paused_at=None, paused_by=None))
 
 
@@ -312,8 +309,7 @@ async def release_subscription(call: Call) -> Answer:
 )
 async def test_subscription(call: Call) -> Answer:
     """Send one signed event of the type `subscription.test` now, and say how it was received."""
-    subscription = await owned(call, call.id)
-    check_match(call, subscription.version)
+    subscription = await _matched(call)
     now = call.now
     event = Event(
         id=new_id("event", now, subscription.id, "test", os.urandom(8).hex()),
@@ -339,6 +335,13 @@ async def owned(call: Call, identity: str) -> protocol.Subscription:
     if subscription is None or not is_mine(call, subscription):
         raise not_found()
     call.saw(subscription.id)
+    return subscription
+
+
+async def _matched(call: Call) -> protocol.Subscription:
+    """The subscription that a command is about, in the version that the caller knows, if it says one."""
+    subscription = await owned(call, call.id)
+    check_match(call, subscription.version)
     return subscription
 
 
