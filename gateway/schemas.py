@@ -63,7 +63,7 @@ def _hook(kind: type) -> Schema:
         return {"anyOf": MOMENT}
     if kind is object:
         return {"description": "Any JSON value."}
-    raise NotImplementedError
+    raise NotImplementedError  # as msgspec wants it of a hook, for what the hook does not know
 
 
 def structs(kinds: Iterable[Any]) -> list[Any]:

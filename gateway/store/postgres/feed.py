@@ -14,9 +14,9 @@ from gateway.store.postgres.partitions import this_month
 from gateway.store.postgres.search import event_search, task_search
 from gateway.store.postgres.wakes import Wakes
 from gateway.store.protocol import Conflict, Page
+from gateway.store.said import WRITTEN, opened, sealed
 
 SQL = named("events.sql")
-WRITTEN = ("resolution", "note")  # by people, who may name anybody: sealed
 
 
 class Feed(Wakes):
@@ -66,7 +66,7 @@ class Feed(Wakes):
     async def _change_tasks(self, connection: Connection, tasks: Sequence[Task]) -> None:
         for one in sorted(tasks, key=lambda one: one.id):
             what = (one.queue, one.code, one.subject, one.title, one.status, one.priority, one.due_at)
-            state = (one.updated_at, one.version, one.owner, *self._written(one))
+            state = (one.updated_at, one.version, one.owner, *sealed(self.vault, one))
             if await count(connection, SQL["change_task"], *what, *state, one.id, one.tenant, one.version - 1) != 1:
                 raise Conflict("a task is no longer the version that was read")
 
@@ -84,16 +84,10 @@ class Feed(Wakes):
     def _task_row(self, one: Task) -> tuple[object, ...]:
         what = (one.id, one.tenant, one.queue, one.code, one.subject, one.title, one.created_at, one.status)
         state = (one.priority, one.due_at, one.updated_at, one.version, one.owner)
-        return (*what, *state, *self._written(one))
-
-    def _written(self, one: Task) -> list[bytes | None]:
-        """What people wrote about it, as it is kept."""
-        texts = [(name, getattr(one, name)) for name in WRITTEN]
-        return [self.vault.seal(text.encode(), f"{one.id}/{name}") if text else None for name, text in texts]
+        return (*what, *state, *sealed(self.vault, one))
 
     def _task(self, row: Row) -> Task:
-        kept = {name: row[name] for name in WRITTEN if row[name]}
-        texts = {name: self.vault.unseal(body, f"{row['id']}/{name}").decode() for name, body in kept.items()}
+        texts = opened(self.vault, row["id"], {name: row[name] for name in WRITTEN})
         return Task(**{**row, **texts})
 
 

@@ -8,12 +8,12 @@ from msgspec.structs import replace
 from canonical.events import Event
 from canonical.tasks import QUEUES, Task
 from gateway.store.protocol import Conflict, Page
+from gateway.store.said import WRITTEN, opened, sealed
 from gateway.store.sqlite.database import Database, Row
 from gateway.store.sqlite.named import chunks, named
 from gateway.store.sqlite.search import EVENT, TASK, event_search, task_search
 
 SQL = named("events.sql")
-WRITTEN = ("resolution", "note")  # by people, who may name anybody: sealed; the last columns of a task
 
 
 class Feed(Database):
@@ -72,7 +72,7 @@ class Feed(Database):
     def _change_tasks(self, writer: sqlite3.Connection, tasks: Sequence[Task]) -> None:
         for one in tasks:
             what = (one.queue, one.code, one.subject, one.title, one.status, one.priority, one.due_at)
-            state = (one.updated_at, one.version, one.owner, *self._written(one))
+            state = (one.updated_at, one.version, one.owner, *sealed(self.vault, one))
             changed = writer.execute(SQL["change_task"], (*what, *state, one.id, one.tenant, one.version - 1))
             if changed.rowcount != 1:
                 raise Conflict("a task is no longer the version that was read")
@@ -90,18 +90,12 @@ class Feed(Database):
             one.updated_at,
             one.version,
             one.owner,
-            *self._written(one),
+            *sealed(self.vault, one),
         )
-
-    def _written(self, one: Task) -> list[bytes | None]:
-        """What people wrote about it, as it is kept."""
-        texts = [(name, getattr(one, name)) for name in WRITTEN]
-        return [self.vault.seal(text.encode(), f"{one.id}/{name}") if text else None for name, text in texts]
 
     def _task(self, row: Row) -> Task:
         task = Task(**dict(zip(TASK.split(", "), row, strict=True)))
-        kept = zip(WRITTEN, row[-len(WRITTEN) :], strict=True)
-        texts = {name: self.vault.unseal(body, f"{task.id}/{name}").decode() for name, body in kept if body}
+        texts = opened(self.vault, task.id, dict(zip(WRITTEN, row[-len(WRITTEN) :], strict=True)))
         return replace(task, **texts) if texts else task
 
 
