@@ -9,7 +9,7 @@ from connectors.mllp.framing import frame
 from connectors.mllp.seam import Answer
 from gateway.clock import MICROS
 from gateway.intake import Intent, Verdict
-from gateway.settings import FeedSettings
+from gateway.site.settings import FeedSettings
 from transforms.hl7v2 import ack
 
 NOT_NOW = Problem(code="application-internal-error", path="MSH", severity="error", detail="not kept; send it again")

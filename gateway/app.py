@@ -25,16 +25,16 @@ from gateway.addresses import free_port, numeric, split
 from gateway.api import build
 from gateway.clients import Clients
 from gateway.clock import micros
+from gateway.deliveries.worker import Worker
 from gateway.doors import doors
 from gateway.neighbours import Neighbours
 from gateway.pipeline import Pipeline
 from gateway.replays import Replays
 from gateway.services import Services
-from gateway.settings import ROLES, Role, Site
+from gateway.site.settings import ROLES, Role, Site
 from gateway.store.choice import store_of
 from gateway.trail import Trail
 from gateway.watch import Watch
-from gateway.worker import Worker
 from policies.metrics import Metrics
 from policies.redact import log, setup
 from policies.tokens import Revocations

@@ -16,9 +16,9 @@ from pathlib import Path
 
 from gateway.addresses import overlap, split
 from gateway.cli_messages import explain, seconds, send, translate
-from gateway.forms import is_address
-from gateway.settings import ROLES, Feed, Site
-from gateway.site import BadSite, load, remarks
+from gateway.site.folder import BadSite, load, remarks
+from gateway.site.forms import is_address
+from gateway.site.settings import ROLES, Feed, Site
 from gateway.stop import Stop
 
 Command = Callable[[argparse.Namespace], int]

@@ -15,10 +15,10 @@ from typing import Final
 import msgspec
 
 from gateway.addresses import split
-from gateway.forms import is_address
 from gateway.frames import messages
-from gateway.settings import Feed, Peer, feed_of
-from gateway.site import load
+from gateway.site.folder import load
+from gateway.site.forms import is_address
+from gateway.site.settings import Feed, Peer, feed_of
 from gateway.stop import Stop
 
 ACCEPTED: Final = ("AA", "CA")

@@ -8,9 +8,9 @@ from functools import lru_cache
 from typing import Literal
 
 from canonical.events import EVENTS
-from gateway.fanout import speaks_of
+from gateway.deliveries.fanout import speaks_of
 from gateway.scopes import SCOPES
-from gateway.settings import ClientSettings
+from gateway.site.settings import ClientSettings
 from gateway.store.protocol import Store, Subscription
 from policies.auth import Client, Principal, has
 

@@ -16,7 +16,7 @@ from gateway.addresses import split
 from gateway.answers import timestamp
 from gateway.intake import NO_ROUTE, welcome
 from gateway.pipeline import Pipeline
-from gateway.settings import Feed
+from gateway.site.settings import Feed
 from transforms.hl7v2 import ack
 from transforms.hl7v2.header import header
 

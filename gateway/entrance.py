@@ -10,7 +10,7 @@ from canonical.meaning import ULID
 from gateway import problems
 from gateway.clock import Clock
 from gateway.routes.serving import Route, Seen, record_of
-from gateway.settings import Site
+from gateway.site.settings import Site
 from gateway.store.protocol import Unavailable
 from gateway.trail import Trail
 from policies.call import App, Receive, Scope, Send

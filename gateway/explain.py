@@ -10,7 +10,7 @@ from canonical.patches import Mapped
 from canonical.problems import Problem
 from canonical.records import RECORDS
 from gateway.intake import Intent, read
-from gateway.settings import Feed
+from gateway.site.settings import Feed
 from gateway.translate import translation
 from transforms.api.v1 import CALLED
 from transforms.hl7v2.ack import wants_any

@@ -14,7 +14,7 @@ from canonical.ids import new_id
 from canonical.patches import Mapped
 from canonical.problems import Problem
 from connectors.mllp.seam import Answer
-from gateway.settings import Feed
+from gateway.site.settings import Feed
 from policies.redact import log
 from policies.tracing import Trace
 from transforms.hl7v2.er7 import Unparseable, parse

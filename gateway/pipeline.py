@@ -23,8 +23,8 @@ from gateway.answers import codes_in, refusal
 from gateway.clock import MICROS, Clock
 from gateway.intake import Intent, read
 from gateway.journal import Journal
-from gateway.settings import Feed, Intake
 from gateway.settling import lookups, settled_into
+from gateway.site.settings import Feed, Intake
 from gateway.store.protocol import Batch, Conflict, MessageState, Seen, Store, Unavailable, Unit
 from gateway.witness import group_rows
 from policies.metrics import Metrics

@@ -14,8 +14,8 @@ from canonical.tasks import AUTO_RESOLVED
 from gateway.answers import code_for, reply
 from gateway.intake import Intent, Verdict, read
 from gateway.pipeline import Pipeline
-from gateway.settings import Feed
 from gateway.settling import REUSED, applied, kept_of, lookups, told
+from gateway.site.settings import Feed
 from gateway.store.protocol import Answered, Batch, Kept, Unit
 from policies.tracing import Trace, parse
 

@@ -20,7 +20,7 @@ from canonical.ids import ulid
 from gateway.clock import MICROS, Clock
 from gateway.pipeline import Pipeline
 from gateway.replaying import replay
-from gateway.settings import Feed
+from gateway.site.settings import Feed
 from gateway.store.protocol import Job, MessageQuery, Store, Unavailable
 from policies.redact import log
 

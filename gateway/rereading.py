@@ -7,8 +7,8 @@ import asyncio
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
-from gateway.settings import Feed, Site
-from gateway.site import unpacked
+from gateway.site.folder import unpacked
+from gateway.site.settings import Feed, Site
 from gateway.store.protocol import Kept, Store
 
 MOST_FEEDS = 16

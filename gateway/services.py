@@ -5,18 +5,18 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from gateway.clock import Clock
-from gateway.settings import Site
+from gateway.site.settings import Site
 from gateway.store.protocol import Store
 from policies.metrics import Metrics
 from policies.tokens import Revocations
 from policies.tracing import Tracer
 
 if TYPE_CHECKING:
+    from gateway.deliveries.worker import Worker
     from gateway.pipeline import Pipeline
     from gateway.replays import Replays
     from gateway.trail import Trail
     from gateway.watch import Watch
-    from gateway.worker import Worker
 
 
 class Services(Struct, frozen=True, kw_only=True, gc=False):

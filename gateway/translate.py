@@ -8,7 +8,7 @@ from canonical.problems import Problem
 from canonical.settle import Refused, Working, settle
 from gateway.answers import code_for, codes_in, reply
 from gateway.intake import Intent, read
-from gateway.settings import Feed
+from gateway.site.settings import Feed
 from transforms.api.v1 import Resource, named, present
 
 STATES = {"mapped": "applied", "failed": "parked"}

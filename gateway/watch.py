@@ -15,7 +15,7 @@ from canonical.tasks import QUEUES
 from gateway.clock import MICROS
 from gateway.doors import Door
 from gateway.pipeline import Pipeline
-from gateway.settings import Feed
+from gateway.site.settings import Feed
 from gateway.store.protocol import Store
 from policies.metrics import Metrics
 from policies.redact import log

@@ -10,22 +10,23 @@ import msgspec
 import pytest
 from msgspec.structs import fields
 
-from gateway import reference_commands, reference_settings
 from gateway.answers import code_for
 from gateway.api import ROUTES
 from gateway.frames import messages
 from gateway.intake import Verdict
 from gateway.problems import ProblemDetails
-from gateway.reference_commands import commands
-from gateway.reference_settings import PAGES
+from gateway.reference import commands as reference_commands
+from gateway.reference import settings as reference_settings
+from gateway.reference.commands import commands
+from gateway.reference.settings import PAGES
 from gateway.routes.events import Events
 from gateway.routes.lineage import Line
 from gateway.routes.oauth import Token
 from gateway.routes.reading import from_json, from_query
 from gateway.routes.serving import Route
-from gateway.settings import SENTENCES, FeedSettings, Main, Peer, Setting, feed_of
 from gateway.settling import STATES
-from gateway.tables import TableReader
+from gateway.site.settings import SENTENCES, FeedSettings, Main, Peer, Setting, feed_of
+from gateway.site.tables import TableReader
 from gateway.translate import translate
 from policies.metrics import Metrics
 from policies.signing import Hmac, new_secret, sign
@@ -102,7 +103,7 @@ def tables(table: type[Setting] = Setting) -> Iterator[type[Setting]]:
 
 def test_every_setting_has_a_sentence() -> None:
     """No setting without a sentence, no sentence without a setting, no table outside the reference."""
-    ours = {table for table in tables() if table.__module__ == "gateway.settings"}
+    ours = {table for table in tables() if table.__module__ == "gateway.site.settings"}
     listed = {table for _, parts in PAGES for _, table in parts}
     inner = {"server", "store", "intake", "tracing", "webhooks", "feed", "authorities"}
 

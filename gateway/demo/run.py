@@ -22,8 +22,8 @@ from gateway.demo.ehr import Counters as Ehr
 from gateway.demo.house import Credentials, Demo, announce, prepare, withdraw
 from gateway.demo.partner import Counters as Partner
 from gateway.demo.show import Tally, View
-from gateway.settings import Site
-from gateway.site import load
+from gateway.site.folder import load
+from gateway.site.settings import Site
 from policies.redact import log, setup
 
 PATIENCE = 3.0

@@ -10,8 +10,8 @@ from canonical.events import EVENTS
 from canonical.ids import ulid
 from canonical.meaning import codes, identity, means, pattern_of, when
 from gateway.clients import WRITE
+from gateway.deliveries.resend import resend, resend_one
 from gateway.problems import Wrong, invalid, not_found, stop
-from gateway.resend import resend, resend_one
 from gateway.routes.jobs import Job, accepted
 from gateway.routes.messages import Count
 from gateway.routes.paging import Page, after, page

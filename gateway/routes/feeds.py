@@ -8,7 +8,7 @@ from canonical.meaning import codes, means, when
 from gateway.problems import not_found, stop
 from gateway.routes.paging import Page
 from gateway.routes.serving import Answer, Call, answer, serves
-from gateway.settings import Feed
+from gateway.site.settings import Feed
 from policies.auth import ADMIN
 from transforms.api import v1
 from transforms.api.cloudevent import instant

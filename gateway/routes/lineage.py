@@ -17,7 +17,7 @@ from canonical.patches import Mapped
 from canonical.records import Appointment, Location, Record, Stamp
 from canonical.status import fold
 from gateway.routes.serving import Call
-from gateway.settings import Feed
+from gateway.site.settings import Feed
 from gateway.store.protocol import Kept
 from policies.auth import allows
 from transforms.api import v1

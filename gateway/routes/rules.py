@@ -10,7 +10,7 @@ from datetime import date
 from canonical.events import EVENTS
 from canonical.meaning import PARTIAL_DATE, pattern_of
 from canonical.records import RECORDS
-from gateway.fanout import speaks_of
+from gateway.deliveries.fanout import speaks_of
 from gateway.routes.reading import Fault, Rule
 from gateway.store.keys import NUMBERED, OUR_KINDS, words
 from transforms.hl7v2 import keys

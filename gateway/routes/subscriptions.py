@@ -10,10 +10,10 @@ from canonical.events import EVENTS, Event
 from canonical.ids import new_id
 from canonical.meaning import identity, means, pattern_of, when
 from gateway.clients import WRITE, needed_for
-from gateway.fanout import speaks_of
-from gateway.outbound import allow_list, receiver_refusal
+from gateway.deliveries.fanout import speaks_of
+from gateway.deliveries.outbound import allow_list, receiver_refusal
+from gateway.deliveries.receivers import caught_up
 from gateway.problems import Wrong, invalid, not_found, stop
-from gateway.receivers import caught_up
 from gateway.refusals import WRONGS
 from gateway.routes.paging import Page
 from gateway.routes.reading import LARGEST, Body

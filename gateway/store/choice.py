@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
-from gateway.references import POSTGRES, resolved
-from gateway.settings import StoreSettings
+from gateway.site.references import POSTGRES, resolved
+from gateway.site.settings import StoreSettings
 from gateway.store.protocol import Store
 from gateway.store.sqlite import SqliteStore
 from gateway.store.unusable import Unusable

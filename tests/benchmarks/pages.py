@@ -12,7 +12,7 @@ from pathlib import Path
 
 from gateway.intake import read
 from gateway.pipeline import Pipeline
-from gateway.settings import FeedSettings, Intake, Peer, feed_of
+from gateway.site.settings import FeedSettings, Intake, Peer, feed_of
 from gateway.store.sqlite import SqliteStore
 from policies.metrics import Metrics
 from policies.tracing import Tracer

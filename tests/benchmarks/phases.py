@@ -19,8 +19,8 @@ from gateway.answers import reply
 from gateway.app import settle_memory
 from gateway.intake import Intent, read
 from gateway.pipeline import Pipeline
-from gateway.settings import FeedSettings, Intake, Peer, feed_of
 from gateway.settling import settled_into
+from gateway.site.settings import FeedSettings, Intake, Peer, feed_of
 from gateway.store.protocol import Batch
 from gateway.store.sqlite import SqliteStore
 from gateway.witness import group_rows

@@ -17,7 +17,7 @@ import uvloop
 
 from gateway.app import settle_memory
 from gateway.intake import read
-from gateway.settings import Feed, FeedSettings, Peer, feed_of
+from gateway.site.settings import Feed, FeedSettings, Peer, feed_of
 from gateway.store.protocol import DeliveryQuery, Key, MessageQuery, RecordQuery
 from gateway.store.sqlite import SqliteStore
 from tests.benchmarks.pages import pipeline

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from gateway.settings import ClientSettings, FeedSettings, Main, Peer, Server, Site, feed_of
+from gateway.site.settings import ClientSettings, FeedSettings, Main, Peer, Server, Site, feed_of
 from tests.gateway.routes.conftest import HASHED, Gate
 from tests.gateway.routes.said import ZONE
 from transforms.hl7v2.er7 import Message, parse

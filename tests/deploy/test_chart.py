@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from gateway.settings import Server
+from gateway.site.settings import Server
 from tests.deploy.validators import CHART, SITE, SITE_FILES, documents, judged, tool
 
 KUBERNETES = "1.31.0"

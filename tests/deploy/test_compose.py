@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from gateway.cli import parser
-from gateway.settings import Server
+from gateway.site.settings import Server
 from tests.deploy.validators import DEPLOY, judged, read, tool
 
 COMPOSE = read("compose.yaml")

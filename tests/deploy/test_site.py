@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from gateway.site import load
+from gateway.site.folder import load
 from tests.deploy.validators import DEPLOY, ROOT, SITE, SITE_FILES, judged
 from tests.isthmus import STARTS_WITHIN, free_port, wait
 from tests.servers.postgres import Postgres, create, url_of

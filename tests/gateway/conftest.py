@@ -16,11 +16,11 @@ from msgspec.structs import replace
 
 from canonical.events import Event
 from canonical.ids import new_id
-from gateway.fanout import wants
-from gateway.settings import Webhooks
+from gateway.deliveries.fanout import wants
+from gateway.deliveries.worker import Worker
+from gateway.site.settings import Webhooks
 from gateway.store.protocol import Batch, Subscription
 from gateway.store.sqlite import SqliteStore
-from gateway.worker import Worker
 from policies.metrics import Metrics
 from policies.signing import new_secret
 from policies.tracing import Tracer

@@ -21,7 +21,7 @@ from connectors.mllp.seam import Answer, Peer
 from gateway.addresses import numeric
 from gateway.cli import main
 from gateway.frames import messages
-from gateway.site import load
+from gateway.site.folder import load
 from policies.auth import matches
 from tests.isthmus import free_port, wait
 

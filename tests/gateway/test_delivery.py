@@ -12,8 +12,8 @@ from canonical.events import Event
 from canonical.outcome import Outcome
 from canonical.records import Appointment, Record
 from connectors.webhook.client import Answered, Post
-from gateway.delivery import Courier
-from gateway.fanout import deliveries_of
+from gateway.deliveries.delivery import Courier
+from gateway.deliveries.fanout import deliveries_of
 from gateway.store.protocol import Batch, Subscription, Written
 from gateway.store.sqlite import SqliteStore
 from policies.retry import Schedule

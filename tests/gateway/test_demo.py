@@ -23,7 +23,7 @@ from gateway.demo.house import PEER
 from gateway.demo.partner import Inbox, counters
 from gateway.demo.show import Tally
 from gateway.frames import messages
-from gateway.settings import Peer, feed_of
+from gateway.site.settings import Peer, feed_of
 from gateway.translate import translate
 from policies.signing import Hmac, new_secret, sign
 

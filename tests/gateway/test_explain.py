@@ -9,7 +9,7 @@ import pytest
 
 from gateway.explain import NOT_MAPPED, explain
 from gateway.frames import messages
-from gateway.settings import FeedSettings, Peer, feed_of
+from gateway.site.settings import FeedSettings, Peer, feed_of
 from transforms.hl7v2 import names
 from transforms.hl7v2.er7 import parse
 from transforms.hl7v2.header import header

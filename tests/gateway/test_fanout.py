@@ -4,7 +4,7 @@ import pytest
 from msgspec.structs import replace
 
 from canonical.events import Event
-from gateway.fanout import deliveries_of, wants
+from gateway.deliveries.fanout import deliveries_of, wants
 from gateway.store.protocol import Subscription
 
 EVENT = Event(

@@ -4,7 +4,7 @@ import pytest
 
 from canonical.outcome import Outcome
 from connectors.webhook.client import Post
-from gateway.outbound import CIRCUITS, allow_list, outbound, receiver_refusal
+from gateway.deliveries.outbound import CIRCUITS, allow_list, outbound, receiver_refusal
 from policies.addresses import AllowList
 from policies.circuit import CircuitConfig
 

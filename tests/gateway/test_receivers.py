@@ -1,7 +1,7 @@
 """Receivers follow the feed beside those of other processes, and no event is passed over."""
 
 from canonical.ids import new_id
-from gateway.receivers import Receivers
+from gateway.deliveries.receivers import Receivers
 from gateway.store.protocol import Batch, DeliveryQuery, Subscription
 from gateway.store.sqlite import SqliteStore
 from tests.store_contract import made

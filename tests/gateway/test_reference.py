@@ -9,8 +9,11 @@ from pathlib import Path
 import pytest
 
 from canonical.problems import CODES
-from gateway import problems, reference, reference_api, reference_mapping, refusals
+from gateway import problems, refusals
 from gateway.api import ROUTES
+from gateway.reference import __main__ as reference
+from gateway.reference import api as reference_api
+from gateway.reference import mapping as reference_mapping
 from gateway.routes.rules import KINDS
 from transforms.hl7v2.mapping import EVENTS
 from transforms.hl7v2.rows import Table

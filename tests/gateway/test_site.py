@@ -15,10 +15,10 @@ from cryptography.hazmat.primitives.serialization import BestAvailableEncryption
 from msgspec.structs import fields
 
 from canonical.datatypes import Coding
-from gateway.forms import worded
-from gateway.reference_settings import PAGES
-from gateway.settings import Site
-from gateway.site import BadSite, load, pack, unpacked
+from gateway.reference.settings import PAGES
+from gateway.site.folder import BadSite, load, pack, unpacked
+from gateway.site.forms import worded
+from gateway.site.settings import Site
 from policies.auth import hash_secret
 
 SECRET = hash_secret("a secret of the tests", b"0123456789abcdef")

@@ -10,7 +10,7 @@ import pytest_asyncio
 
 from gateway import intake
 from gateway.pipeline import Pipeline
-from gateway.settings import Feed, FeedSettings, Intake, Peer, feed_of
+from gateway.site.settings import Feed, FeedSettings, Intake, Peer, feed_of
 from gateway.store.protocol import Unavailable
 from gateway.store.sqlite import SqliteStore
 from policies.metrics import Metrics

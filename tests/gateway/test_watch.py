@@ -9,7 +9,7 @@ import pytest_asyncio
 from canonical.events import Event
 from gateway.clock import MICROS
 from gateway.pipeline import Pipeline
-from gateway.settings import Feed, FeedSettings, Intake, Peer, feed_of
+from gateway.site.settings import Feed, FeedSettings, Intake, Peer, feed_of
 from gateway.store.protocol import Unavailable, Unit
 from gateway.store.sqlite import SqliteStore
 from gateway.watch import Watch

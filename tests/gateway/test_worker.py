@@ -11,8 +11,8 @@ from msgspec.structs import replace
 
 from canonical.events import Event
 from canonical.records import Appointment
-from gateway.resend import Progress, resend, resend_one
-from gateway.settings import Webhooks
+from gateway.deliveries.resend import Progress, resend, resend_one
+from gateway.site.settings import Webhooks
 from gateway.store.protocol import Batch, DeliveryQuery, Job, Subscription, Written
 from gateway.store.sqlite import SqliteStore
 from tests.gateway.conftest import QUICK, SECRETS, TRACEPARENT, House, Partner, micros

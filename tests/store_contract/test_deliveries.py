@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from canonical.events import Event
 from canonical.ids import new_id
-from gateway.fanout import deliveries_of
+from gateway.deliveries.fanout import deliveries_of
 from gateway.store.protocol import (
     Attempt,
     Batch,

@@ -14,14 +14,25 @@ from msgspec.structs import replace
 from connectors.mllp.seam import Answer
 from gateway.api import build
 from gateway.clients import Clients
+from gateway.deliveries.worker import Worker
 from gateway.pipeline import Pipeline
 from gateway.replays import Replays
 from gateway.services import Services
-from gateway.settings import ClientSettings, Feed, FeedSettings, Intake, Main, Peer, Server, Site, Webhooks, feed_of
+from gateway.site.settings import (
+    ClientSettings,
+    Feed,
+    FeedSettings,
+    Intake,
+    Main,
+    Peer,
+    Server,
+    Site,
+    Webhooks,
+    feed_of,
+)
 from gateway.store.sqlite import SqliteStore
 from gateway.trail import Trail
 from gateway.watch import Watch
-from gateway.worker import Worker
 from policies.audit import AuditRecord, decode
 from policies.auth import hash_secret
 from policies.call import App

@@ -3,7 +3,7 @@
 import pytest
 from msgspec.structs import replace
 
-from gateway.settings import FeedSettings
+from gateway.site.settings import FeedSettings
 from tests.gateway.conftest import Partner
 from tests.gateway.conftest import partner as partner
 from tests.gateway.routes.conftest import Gate

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from canonical.events import Event
 from gateway.clock import MICROS
-from gateway.settings import Feed
+from gateway.site.settings import Feed
 from gateway.store.protocol import Batch, Unavailable, Unit
 from tests.gateway.routes.conftest import Gate, micros
 from tests.gateway.routes.said import booking, merge, pid

@@ -11,7 +11,7 @@ import pytest
 import pytest_asyncio
 from msgspec.structs import replace
 
-from gateway.site import pack, unpacked
+from gateway.site.folder import pack, unpacked
 from tests.gateway.routes.conftest import Gate, site
 from tests.gateway.routes.said import admission, booking
 from transforms.hl7v2.mapping import map_message

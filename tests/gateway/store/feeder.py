@@ -11,7 +11,7 @@ from pathlib import Path
 from gateway.clock import micros
 from gateway.demo.day import NEW_YORK, Sent, day
 from gateway.pipeline import Pipeline
-from gateway.settings import Intake, Peer, feed_of
+from gateway.site.settings import Intake, Peer, feed_of
 from policies.metrics import Metrics
 from policies.tracing import Tracer
 from tests.store_contract.conftest import KEY, InSchema

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from gateway.cli import main
-from gateway.settings import StoreSettings
-from gateway.site import BadSite, load
+from gateway.site.folder import BadSite, load
+from gateway.site.settings import StoreSettings
 from gateway.store.choice import store_of
 from gateway.store.postgres import PostgresStore
 from gateway.store.sqlite import SqliteStore

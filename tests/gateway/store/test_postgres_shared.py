@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from canonical.settle import Working
-from gateway.fanout import deliveries_of
+from gateway.deliveries.fanout import deliveries_of
 from gateway.store.postgres import PostgresStore, wakes
 from gateway.store.protocol import Attempt, Batch, Conflict, Delivery, Move, RecordQuery, Subscription, Unit
 from policies.audit import GENESIS, ChainRow, verify

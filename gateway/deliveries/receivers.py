@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from canonical.events import Event
 from gateway.clients import LACKS, Clients
-from gateway.fanout import deliveries_of
+from gateway.deliveries.fanout import deliveries_of
 from gateway.store.protocol import Move, Store, Subscription
 
 EVENTS_AT_ONCE = 500

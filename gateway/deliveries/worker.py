@@ -18,12 +18,12 @@ from canonical.events import Event
 from canonical.outcome import Outcome
 from gateway.clients import Clients
 from gateway.clock import MICROS, Clock
-from gateway.delivery import Courier, Present, Result
-from gateway.outbound import Send, allow_list, client, outbound
+from gateway.deliveries.delivery import Courier, Present, Result
+from gateway.deliveries.outbound import Send, allow_list, client, outbound
+from gateway.deliveries.receivers import Receiver, Receivers
+from gateway.deliveries.resend import advance
 from gateway.parking import LACKING, disable, raise_task, resume
-from gateway.receivers import Receiver, Receivers
-from gateway.resend import advance
-from gateway.settings import Webhooks
+from gateway.site.settings import Webhooks
 from gateway.store.protocol import Delivery, Job, Store, Subscription, Unavailable
 from policies.circuit import CircuitConfig
 from policies.metrics import Metrics

@@ -7,8 +7,8 @@ from typing import get_type_hints
 import msgspec
 from msgspec.structs import FieldInfo, fields
 
-from gateway.forms import worded
-from gateway.settings import (
+from gateway.site.forms import worded
+from gateway.site.settings import (
     SENTENCES,
     AuthoritySettings,
     ClientSettings,

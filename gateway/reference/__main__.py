@@ -8,25 +8,17 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
-from gateway import (
-    reference_api,
-    reference_commands,
-    reference_events,
-    reference_mapping,
-    reference_metrics,
-    reference_problems,
-    reference_settings,
-)
+from gateway.reference import api, commands, events, mapping, metrics, problems, settings
 
-ROOT: Final = Path(__file__).parent.parent
+ROOT: Final = Path(__file__).parent.parent.parent
 PAGES: Final[Sequence[tuple[str, Callable[[], str]]]] = (
-    (reference_api.PATH, reference_api.render),
-    (reference_commands.PATH, reference_commands.render),
-    (reference_events.PATH, reference_events.render),
-    (reference_mapping.PATH, reference_mapping.render),
-    (reference_metrics.PATH, reference_metrics.render),
-    (reference_problems.PATH, reference_problems.render),
-    (reference_settings.PATH, reference_settings.render),
+    (api.PATH, api.render),
+    (commands.PATH, commands.render),
+    (events.PATH, events.render),
+    (mapping.PATH, mapping.render),
+    (metrics.PATH, metrics.render),
+    (problems.PATH, problems.render),
+    (settings.PATH, settings.render),
 )
 
 

@@ -13,8 +13,8 @@ from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 import msgspec
 from msgspec.structs import FieldInfo, fields
 
-from gateway.forms import Form, worded
-from gateway.settings import Setting
+from gateway.site.forms import Form, worded
+from gateway.site.settings import Setting
 
 Table = TypeVar("Table", bound=Setting)
 Complain = Callable[[str, str], None]  # the place, what to do

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 from canonical.datatypes import Coding
-from gateway.forms import (
+from gateway.site.forms import (
     Address,
     Bytes,
     Certificate,

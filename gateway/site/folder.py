@@ -22,10 +22,10 @@ import msgspec
 from msgspec.structs import replace
 
 from canonical.datatypes import Coding
-from gateway import checks
-from gateway.references import beside
-from gateway.settings import ClientSettings, Codes, Feed, Main, Peer, Setting, Site, feed_of
-from gateway.tables import TableReader, line_of, lines, meant
+from gateway.site import checks
+from gateway.site.references import beside
+from gateway.site.settings import ClientSettings, Codes, Feed, Main, Peer, Setting, Site, feed_of
+from gateway.site.tables import TableReader, line_of, lines, meant
 
 Table = TypeVar("Table", bound=Setting)
 COLUMNS = ["local", "code", "system", "display"]

@@ -7,10 +7,10 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
 
 from gateway.addresses import overlap
-from gateway.papers import Wrong, wrong_with_key, wrong_with_pair
-from gateway.references import POSTGRES, wrong_with
-from gateway.settings import ClientSettings, Feed, FeedSettings, Main, Peer
-from gateway.tables import meant
+from gateway.site.papers import Wrong, wrong_with_key, wrong_with_pair
+from gateway.site.references import POSTGRES, wrong_with
+from gateway.site.settings import ClientSettings, Feed, FeedSettings, Main, Peer
+from gateway.site.tables import meant
 from policies.retry import DEFAULT
 
 Complain = Callable[[Path, str, str], None]
