@@ -1,4 +1,4 @@
-"""The command `isthmus`: serve, check, migrate, secret, demo, send, translate, explain.
+"""The command `isthmus`: serve, check, test, migrate, secret, demo, send, translate, explain.
 
 Commands say what they did on standard output and what went wrong on standard error; 0 is success, 1 a finding, 2 a
 command line that cannot be read.
@@ -70,6 +70,11 @@ def parser() -> argparse.ArgumentParser:
 
     one = _command(commands, "check", check, "say everything that is wrong with a site, or what it serves")
     one.add_argument("site", type=Path, help="folder with isthmus.toml")
+
+    one = _command(commands, "test", test, "try a site's own cases: its messages, and what they must come to")
+    one.add_argument("site", type=Path, help="folder with isthmus.toml and cases/<peer>/")
+    one.add_argument("cases", nargs="*", metavar="CASE", help="only these, as <peer>/<name>")
+    one.add_argument("--accept", action="store_true", help="write what they come to now as what is expected")
 
     one = _command(commands, "migrate", migrate, "bring a site's data to this release, and do nothing else")
     one.add_argument("site", type=Path, help="folder with isthmus.toml")
@@ -143,6 +148,26 @@ def check(arguments: argparse.Namespace) -> int:
     for remark in remarks(arguments.site, site):
         print(f"warning: {remark}", file=sys.stderr)
     return 0
+
+
+def test(arguments: argparse.Namespace) -> int:
+    """Try the cases of a site; 1 where one comes to something else than it should."""
+    from gateway.cases import accept, cases, tried
+
+    found = cases(arguments.site, load(arguments.site))
+    if unknown := sorted(set(arguments.cases) - {case.name for case in found}):
+        raise Stop(f"there is no case {', '.join(unknown)} in {arguments.site / 'cases'}")
+    found = [case for case in found if not arguments.cases or case.name in arguments.cases]
+    failed = 0
+    for case in found:
+        if arguments.accept and accept(case):
+            print(f"written {case.expected}")
+        wrong = tried(case)
+        failed += bool(wrong)
+        for one in wrong:
+            print(f"{case.name}: {one}")
+    print(f"{len(found)} cases: {len(found) - failed} good, {failed} not")
+    return 1 if failed else 0
 
 
 def migrate(arguments: argparse.Namespace) -> int:

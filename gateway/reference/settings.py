@@ -15,6 +15,7 @@ from gateway.site.settings import (
     FeedSettings,
     Intake,
     Main,
+    MappingSettings,
     Peer,
     Server,
     Setting,
@@ -36,7 +37,15 @@ PAGES: tuple[tuple[str, tuple[tuple[str, type[Setting]], ...]], ...] = (
             ("[webhooks]", Webhooks),
         ),
     ),
-    ("peers/NAME.toml", (("", Peer), ("[feed]", FeedSettings), ("[authorities.NAME]", AuthoritySettings))),
+    (
+        "peers/NAME.toml",
+        (
+            ("", Peer),
+            ("[feed]", FeedSettings),
+            ("[authorities.NAME]", AuthoritySettings),
+            ('[mapping."RECORD.FIELD"]', MappingSettings),
+        ),
+    ),
     ("clients/NAME.toml", (("", ClientSettings),)),
 )
 HEAD = """\

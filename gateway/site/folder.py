@@ -23,6 +23,7 @@ from msgspec.structs import replace
 
 from canonical.datatypes import Coding
 from gateway.site import checks
+from gateway.site.changes import changes_of
 from gateway.site.references import beside
 from gateway.site.settings import ClientSettings, Codes, Feed, Main, Peer, Setting, Site, feed_of
 from gateway.site.tables import TableReader, line_of, lines, meant
@@ -220,8 +221,13 @@ def _read(reader: _Reader) -> Site:
 def _feeds(reader: _Reader, peers: list[tuple[str, Path, Peer]]) -> list[Feed]:
     shared = reader.codes(reader.folder / "codes")
     return [
-        feed_of(name, peer, shared | reader.codes(reader.folder / "codes" / name))
-        for name, _, peer in peers
+        feed_of(
+            name,
+            peer,
+            shared | reader.codes(reader.folder / "codes" / name),
+            changes_of(peer.mapping, partial(reader.complain, path)),
+        )
+        for name, path, peer in peers
         if peer.feed
     ]
 

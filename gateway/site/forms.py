@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 from msgspec import Meta, Struct
 
 from gateway.scopes import SCOPES
+from transforms.hl7v2.changeable import READERS
 from transforms.hl7v2.charset import IN_THE_WILD, TABLE_0211, codec
 
 YEAR: Final = 31_536_000
@@ -125,6 +126,13 @@ Charset = Annotated[
 ]
 ClientId = Annotated[str, Form("printable ASCII", _matches(r"[\x20-\x7e]+"))]
 MessageType = Annotated[str, Form("a message type, such as ADT", _matches(r"[A-Z][A-Z0-9]{2}"))]
+Place = Annotated[
+    str,
+    Form(
+        "a field such as ZPI-3 or a component such as ZPI-3.2", _matches(r"[A-Z][A-Z0-9]{2}-[1-9]\d{0,2}(\.[1-9]\d?)?")
+    ),
+]
+Reader = Annotated[str, Form("a way to read a field", READERS.__contains__, lambda: READERS)]
 Reachable = Annotated[str, Form("a host name, an address or a network (10.1.0.0/16)", is_reachable)]
 ScopeName = Annotated[str, Form("a scope", SCOPES.__contains__, lambda: SCOPES)]
 SecretHash = Annotated[str, Form("a hash that `isthmus secret` prints", is_secret_hash)]

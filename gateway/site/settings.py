@@ -4,10 +4,11 @@
 default, and its sentence in `SENTENCES`; the reference page is generated from them, and a test counts them.
 """
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, field
 
 from canonical.datatypes import Coding
 from gateway.site.forms import (
@@ -19,10 +20,12 @@ from gateway.site.forms import (
     Count,
     Days,
     MessageType,
+    Place,
     Rank,
     Rate,
     Ratio,
     Reachable,
+    Reader,
     ScopeName,
     Seconds,
     SecretHash,
@@ -33,9 +36,11 @@ from gateway.site.forms import (
     Zone,
 )
 from policies.retry import DEFAULT
+from transforms.hl7v2.changes import Change
 from transforms.hl7v2.profile import ListMode, OffsetPolicy, Profile, Registered
 
 Codes = dict[str, dict[str, Coding]]
+Changes = Mapping[str, Sequence[Change]]
 Wait = Annotated[float, Meta(ge=0, le=DEFAULT.horizon)]
 
 
@@ -149,6 +154,16 @@ class AuthoritySettings(Setting, frozen=True):
     volatile: bool = False
 
 
+class MappingSettings(Setting, frozen=True):
+    """[mapping."RECORD.FIELD"] of a peer's file: where the feed's messages have a field."""
+
+    from_: Place | None = field(default=None, name="from")
+    as_: Reader | None = field(default=None, name="as")
+    value: str | bool | int | None = None
+    system: Uri | None = None
+    drop: bool = False
+
+
 class Peer(Setting, frozen=True):
     """peers/NAME.toml: one outside system."""
 
@@ -157,6 +172,7 @@ class Peer(Setting, frozen=True):
     feed: FeedSettings | None = None
     authorities: dict[str, AuthoritySettings] = {}
     location_zones: dict[str, Zone] = {}
+    mapping: dict[str, MappingSettings] = {}
 
 
 class ClientSettings(Setting, frozen=True):
@@ -208,8 +224,8 @@ class Site(Struct, frozen=True, kw_only=True):
         return next((one for one in self.feeds if (one.name, one.tenant) == (name, tenant)), None)
 
 
-def feed_of(name: str, peer: Peer, codes: Codes) -> Feed:
-    """A peer's feed with its profile."""
+def feed_of(name: str, peer: Peer, codes: Codes, changes: Changes | None = None) -> Feed:
+    """A peer's feed with its profile; `changes` are those of its mapping, made ready."""
     settings = peer.feed or FeedSettings()
     return Feed(
         name=name,
@@ -231,6 +247,7 @@ def feed_of(name: str, peer: Peer, codes: Codes) -> Feed:
             siu_creates_encounter=settings.siu_creates_encounter,
             encounters_without_number=settings.encounters_without_number,
             ranks=settings.ranks,
+            changes=changes or {},
         ),
     )
 
@@ -275,6 +292,13 @@ SENTENCES: dict[type[Setting], dict[str, str]] = {
         "tenant": "Whose data this system sends.",
         "zone": "The IANA time zone of times that are sent without one; required for instants to be exact.",
         "location_zones": "The time zone of single facilities, by the name in PL-4, where it is another.",
+    },
+    MappingSettings: {
+        "from_": "The place that the field is read from: `ZPI-3`, or `ZPI-3.2` for one component.",
+        "as_": "How it is read, where the field's own row does not say it or reads something else.",
+        "value": "The field always has this value; of a code it is the code.",
+        "system": "The system of a code that is set by value.",
+        "drop": "The field is left out, whatever the messages say.",
     },
     AuthoritySettings: {
         "system": "The URI that identifiers of this authority get as their system.",

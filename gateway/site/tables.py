@@ -52,7 +52,8 @@ class TableReader:
         """A value of this kind; MISSING, with a complaint, where it is none."""
         origin, inner = get_origin(kind), get_args(kind)
         if origin in (Union, types.UnionType):
-            return self.value(said, next(one for one in inner if one is not type(None)), at)
+            given = [one for one in inner if one is not type(None)]
+            return self.value(said, given[0], at) if len(given) == 1 else self._leaf(said, kind, at)
         if origin is Annotated and get_origin(inner[0]) is tuple:
             return self._list(said, inner[0], at, inner[1].min_length or 0)
         if origin is tuple:

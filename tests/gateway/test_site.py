@@ -484,3 +484,50 @@ def test_client_is_silent_in_repr(tmp_path: Path) -> None:
     site = load(write(tmp_path, clients__desk=CLIENT))
 
     assert SECRET not in repr(site.clients["desk"])
+
+
+def test_changes_of_the_mapping(tmp_path: Path) -> None:
+    """A peer's file changes the mapping of its feed, by the names of the API."""
+    changes = '[mapping."patient.religion"]\nfrom = "ZPI-3"\n[mapping."appointment.appointmentType"]\nvalue = "MRI"\n'
+    site = load(write(tmp_path, peers__east=PEER + changes))
+
+    made = site.feeds[0].profile.changes
+    assert ["religion"] == [one.field for one in made["patient"]]
+    assert ["appointment_type"] == [one.field for one in made["appointment"]]
+    again = unpacked(site.files, "east")
+    assert again is not None
+    assert made == again.profile.changes
+
+
+def test_changes_that_cannot_be_made(tmp_path: Path) -> None:
+    """Each with its line, and what may be meant."""
+    changes = """
+[mapping."patient.relgion"]
+from = "ZPI-3"
+[mapping."patint.religion"]
+drop = true
+[mapping."patient.status"]
+drop = true
+[mapping."patient.birthDate"]
+from = "PID-7"
+as = "text"
+[mapping."patient.birthPlace"]
+from = "zpi.3"
+value = "York"
+[mapping."patient.protection"]
+value = "yes"
+"""
+    found = problems(write(tmp_path, peers__east=PEER + changes))
+
+    assert [
+        "peers/east.toml:5: mapping.patient.relgion: no field of patient that can be changed has this name; "
+        "is religion meant?",
+        "peers/east.toml:7: mapping.patint.religion: must begin with patient, appointment, encounter and a point; "
+        "is patient meant?",
+        "peers/east.toml:9: mapping.patient.status: no field of patient that can be changed has this name; "
+        "is maritalStatus meant?",
+        "peers/east.toml:11: mapping.patient.birthDate: this field is read as date-time or date or instant",
+        "peers/east.toml:15: mapping.patient.birthPlace.from: must be a field such as ZPI-3 or a component such as "
+        "ZPI-3.2",
+        "peers/east.toml:17: mapping.patient.protection: must be true or false",
+    ] == found

@@ -15,6 +15,8 @@ from msgspec.structs import replace
 from canonical.datatypes import Concept, Diagnosis, Identifier
 from canonical.records import Encounter
 
+from .belonging import about
+from .changes import changed
 from .converters import UNKNOWN_CODE, coded, codes_of, concept, integer, repeated, text
 from .encounter_codes import (
     CLASSES,
@@ -28,7 +30,7 @@ from .encounter_codes import (
 from .er7 import Segment
 from .identity import entity_as, identifier
 from .instants import date_time_or_date
-from .patient import about, named_at
+from .patient import named_at
 from .rows import Reading, Row, Rule, Table, take
 
 DERIVED: Final = "derived"  # how lineage calls what was made of other fields, and stands nowhere
@@ -169,6 +171,7 @@ def fields(pid: Segment, pv1: Segment, pv2: Segment | None, reading: Reading) ->
     if pv2:
         PV2.read(pv2, reading, found)
     PID.read(pid, reading, found)
+    changed("encounter", pv1, reading, found)
     return found
 
 

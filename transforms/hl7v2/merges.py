@@ -17,10 +17,11 @@ from canonical.problems import Problem
 from . import encounter
 from .actions import Action
 from .authority import SSN
+from .belonging import about
 from .codes import MEMBER_TYPES
 from .er7 import Segment
 from .identity import identifier, identifiers
-from .patient import about, named_at
+from .patient import named_at
 from .rows import Reading, take
 from .visits import each_patient, stay
 

@@ -3,7 +3,6 @@
 People are matched by the numbers of PID-3 alone: a member number names a coverage and an SSN proves nothing.
 """
 
-from bisect import bisect
 from collections.abc import Sequence
 from hashlib import blake2b
 from typing import Final, TypeVar
@@ -16,6 +15,8 @@ from canonical.patches import Patch, Said
 from canonical.records import Patient
 
 from .authority import SSN
+from .belonging import about
+from .changes import changed
 from .codes import MEMBER_TYPES
 from .converters import coded, flag, gender, integer, repeated, text
 from .er7 import Segment
@@ -160,9 +161,10 @@ def patient(reading: Reading, pid: Segment, event: str | None = None, said: Said
     anchors, also, fields = demographics(pid, reading)
     if not anchors:
         return None
-    fields = dict(fields)
+    fields = dict(fields)  # those that are remembered stay as they are
     if pd1 := about(reading, pid, "PD1"):
         DOCTOR.read(pd1[0], reading, fields)
+    changed("patient", pid, reading, fields)
     if said.weak and reading.trace is not None:
         reading.used("status", named_at(pid), "patient")
     reading.number(len(reading.cast.patches), traced)
@@ -244,17 +246,3 @@ def numbers(pid: Segment, reading: Reading) -> Demographics:
         fields["coverage_members"] = tuple(members)
         reading.used("coverage_members", f"{pid.path}-3", "identifier")
     return tuple(anchors), tuple(dict.fromkeys(also)), fields
-
-
-def about(reading: Reading, pid: Segment, name: str) -> list[Segment]:
-    """The segments of a name that belong to this patient: those up to the next PID."""
-    found = reading.message.all(name)
-    if not found or not pid.repeated:
-        return found
-    pids = reading.message.all("PID")
-    begin, later = bisect(found, pid.number, key=_place), bisect(pids, pid.number, key=_place)
-    return found[begin : bisect(found, pids[later].number, key=_place) if later < len(pids) else None]
-
-
-def _place(segment: Segment) -> int:
-    return segment.number

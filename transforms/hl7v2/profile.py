@@ -1,10 +1,14 @@
 """What a feed's owner says about its dialect: zone, authorities, local codes, list semantics. Values only, no files."""
 
-from typing import Literal
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Literal
 
 from msgspec import Struct
 
 from canonical.datatypes import Coding
+
+if TYPE_CHECKING:
+    from .changes import Change
 
 OffsetPolicy = Literal["zone", "spec", "ignore"]
 ListMode = Literal["auto", "snapshot", "action"]
@@ -24,6 +28,7 @@ class Profile(Struct, frozen=True, kw_only=True):
     `authorities` is keyed by namespace id, by universal id, or by `namespace&universal&type`, the most exact first.
     `codes` holds, for a table or field (`HL70278`, `AIP-4`), the local code and what it stands for.
     `ranks` lets one feed outrank another in what it says about a record type (ADT over SIU for patients).
+    `changes` are what a site changes of the mapping, by record type.
     """
 
     tenant: str = "main"
@@ -38,3 +43,4 @@ class Profile(Struct, frozen=True, kw_only=True):
     siu_creates_encounter: bool = False
     encounters_without_number: bool = True
     ranks: dict[str, int] = {}
+    changes: "Mapping[str, Sequence[Change]]" = {}

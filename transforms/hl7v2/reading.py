@@ -97,9 +97,13 @@ class Reading:
 
     def instead(self, field: str, path: str, by: str) -> None:
         """Leave a trace that this field came from there, and from nowhere that was told before."""
+        self.untraced(field)
+        self.used(field, path, by)
+
+    def untraced(self, field: str) -> None:
+        """Take back what was told of where this field came from."""
         if self.trace is not None:
             self.trace[:] = [used for used in self.trace if used.field != field]
-            self.used(field, path, by)
 
     def wrong(self, since: int) -> tuple[Problem, ...]:
         """What a record's segments have wrong: the problems from that number on, without mere remarks."""

@@ -17,10 +17,12 @@ from canonical.problems import Problem
 from .actions import Action, Events
 from .actors import Person
 from .appointment import PV1, REASON, SCH, expected, numbers
+from .belonging import about
+from .changes import changed
 from .encounter import is_about_a_visit
 from .er7 import Segment
 from .filler_status import BOOKS, ENDED, WAITING, is_block, status
-from .patient import about, digest, named_at, patient
+from .patient import digest, named_at, patient
 from .people import Roll, name, people, spots
 from .resources import Entry, edits, refer, resources, snapshot
 from .rows import Reading, populated, take
@@ -142,6 +144,7 @@ def _fields(
         fields.pop("duration_source", None)
     if pv1 := reading.message.first("PV1"):
         PV1.read(pv1, reading, fields)
+    changed("appointment", sch, reading, fields)
     if patients:
         fields["patient"] = patients[0].actor
         if reading.trace is not None:

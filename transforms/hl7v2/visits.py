@@ -11,10 +11,11 @@ from canonical.problems import Problem
 
 from . import encounter, whereabouts
 from .actions import Action, decided
+from .belonging import about
 from .converters import coded
 from .er7 import Segment
 from .identity import identifier
-from .patient import ACTIVE, about, named_at, patient
+from .patient import ACTIVE, named_at, patient
 from .rows import Reading, take
 
 NO_PATIENT: Final = Problem(
