@@ -146,12 +146,12 @@ async def _api(services: Services, base_url: str, leaving: asyncio.Event) -> Api
         cursors=Cursors(await store.secret("cursor-key", os.urandom(32))),
         replays=services.replays,
         bodies=Bodies(),
-        rereading=Rereading(store, services.site),
+        rereading=Rereading(store, services.standing),
         keys=keys,
         issuer=Issuer(base_url, base_url, key, services.site.main.server.token_seconds),
         verifier=Verifier("api", base_url, base_url, keys, revocations),
         revocations=revocations,
-        clients=Clients(services.site.clients, store),
+        clients=services.clients,
         secrets=Secrets(os.urandom(32)),
         token_limits=Throttle([TOKEN_LIMIT]),
         address_limits=Throttle([ADDRESS_LIMIT]),
@@ -213,15 +213,14 @@ class _Door:
         self.trail, self.clock = services.trail, services.clock
         self.challenges = Challenges("isthmus", f"{api.base_url}/.well-known/oauth-protected-resource")
         self.identified = authenticate(api.verifier, api.clients.stands, self.challenges, seconds, problems.reply)
-        trusted = frozenset(name for name, client in services.site.clients.items() if client.continues_trace)
-        self.continued = [continued(trusted)] if trusted else []
-        self.throttled = throttled(services.site, services.metrics, seconds)
+        self.continued = continued(api.clients.continues_trace)
+        self.throttled = throttled(services.standing, services.metrics, seconds)
 
     def frames(self, route: Route) -> list[Frame]:
         """Outermost first."""
         if isinstance(route.guard, Open):
             return []
-        found = [self.identified, *self.continued, self.throttled]
+        found = [self.identified, self.continued, self.throttled]
         if not isinstance(route.audit, Unaudited):
             found.append(audited(route, self.trail, self.clock))
         if not isinstance(route.guard, Anyone):

@@ -26,13 +26,16 @@ from gateway.api import build
 from gateway.clients import Clients
 from gateway.clock import micros
 from gateway.deliveries.worker import Worker
-from gateway.doors import doors
+from gateway.doors import Doors
 from gateway.neighbours import Neighbours
 from gateway.pipeline import Pipeline
 from gateway.replays import Replays
 from gateway.services import Services
+from gateway.site.folder import BadSite
 from gateway.site.settings import ROLES, Role, Site
+from gateway.site.standing import Standing
 from gateway.store.choice import store_of
+from gateway.store.protocol import Unavailable
 from gateway.trail import Trail
 from gateway.watch import Watch
 from policies.metrics import Metrics
@@ -51,7 +54,7 @@ class Gateway:
     """
 
     def __init__(self, site: Site, roles: Collection[Role] = ROLES, http: str | None = None) -> None:
-        self.site, self.roles = site, frozenset(roles)
+        self.standing, self.roles = Standing(site), frozenset(roles)
         main = site.main
         self.address = http or main.server.http
         self.metrics = Metrics()
@@ -60,22 +63,23 @@ class Gateway:
         dice = random.Random(secrets.randbits(256))  # noqa: S311 - see above
         self.tracer = Tracer(self._export, main.tracing.ratio, time.time_ns, dice.getrandbits)
         self.store = store_of(main.store, os.environ)
-        self.pipeline = Pipeline(
-            self.store, main.intake, micros, self.tracer, self.metrics, site.digest or None, main.store.dedup_days
-        )
+        self.pipeline = Pipeline(self.store, main.intake, micros, self.tracer, self.metrics, main.store.dedup_days)
         self.trail = Trail(self.store, micros, self.metrics)
-        clients = Clients(site.clients, self.store)
+        self.clients = Clients(site.clients, self.store)
         self.worker = Worker.of(
-            self.store, main.webhooks, micros, self.tracer, self.metrics, self.pipeline, clients=clients
+            self.store, main.webhooks, micros, self.tracer, self.metrics, self.pipeline, clients=self.clients
         )
         self.revocations = Revocations()
         self.neighbours = Neighbours(self.store, self.pipeline, self.revocations)
-        self.doors = doors(site.feeds, self.pipeline, main.store.is_shared) if "feeds" in self.roles else []
-        self.watch = Watch(site.feeds, self.doors, self.pipeline, self.store, self.metrics, main.store.is_shared)
+        self.doors = Doors(site.feeds if "feeds" in self.roles else (), self.pipeline, main.store.is_shared)
+        self.watch = Watch(site.feeds, self.doors.open, self.pipeline, self.store, self.metrics, main.store.is_shared)
         self.leaving = asyncio.Event()
         self.replays = Replays(self.store, self.pipeline, site.feeds, micros, self.leaving)
+        self.standing.hear(lambda now: self.clients.become(now.clients))
+        self.standing.hear(lambda now: self.replays.become(now.feeds))
         self.on_failure: list[Callable[[], object]] = []
         self.has_failed = False
+        self._reloading = asyncio.Lock()
         self.http = ""
         self._server: Server | None = None
         self._tasks: list[asyncio.Task[None]] = []
@@ -97,10 +101,9 @@ class Gateway:
             self._looking = asyncio.create_task(self.neighbours.run())
         await self.watch.start()
         await self._serve_http()
-        for door in self.doors:
-            await door.open()
+        await self.doors.start()
         settle_memory()
-        log("gateway.started", count=len(self.doors))
+        log("gateway.started", count=len(self.doors.open))
 
     async def _serve_http(self) -> None:
         server = self.site.main.server
@@ -150,10 +153,15 @@ class Gateway:
         return f"http{'s' if self.site.main.server.certificate else ''}://{shown}:{port}"
 
     @property
+    def site(self) -> Site:
+        """What the site's files say now."""
+        return self.standing.site
+
+    @property
     def services(self) -> Services:
         """What the routes may use."""
         return Services(
-            site=self.site,
+            standing=self.standing,
             store=self.store,
             pipeline=self.pipeline,
             worker=self.worker,
@@ -164,7 +172,30 @@ class Gateway:
             replays=self.replays,
             tracer=self.tracer,
             clock=micros,
+            clients=self.clients,
         )
+
+    async def reload(self, read: Callable[[], Site]) -> None:
+        """Go by the site's files as they are now, without letting go of a connection; bad ones change nothing."""
+        try:
+            async with self._reloading:
+                site = await asyncio.to_thread(read)
+                await self._become(site)
+        except BadSite as bad:
+            log("site.refused", level="error", problems=len(bad.problems))  # `isthmus check` says which
+        except (OSError, Unavailable) as error:
+            log("site.refused", level="error", error=error)
+        else:
+            log("site.reloaded", count=len(site.feeds), digest=site.digest)
+
+    async def _become(self, site: Site) -> None:
+        await self.store.keep_site(site.digest, site.files)
+        feeds = site.feeds if "feeds" in self.roles else ()
+        await self.watch.become(site.feeds)
+        await self.doors.become(feeds, self.site.main.server.drain_seconds)
+        for name in self.standing.ignored(site):
+            log("site.needs_restart", level="warning", kind=name)
+        self.standing.becomes(site)
 
     async def stop(self) -> None:
         """Leave within the drain time: all doors at once, then what is in flight, then the store."""
@@ -174,7 +205,7 @@ class Gateway:
         self.leaving.set()
         if self._server:
             self._server.stop()  # type: ignore[no-untyped-call] # Granian's own; it ends `serve`
-        await asyncio.gather(*(door.listener.drain(drain) for door in self.doors), self.worker.stop(drain))
+        await asyncio.gather(self.doors.drain(drain), self.worker.stop(drain))
         await self.watch.stop()
         if self._looking:
             self._looking.cancel()
@@ -214,13 +245,22 @@ def settle_memory() -> None:
     gc.set_threshold(50_000, 50, 50)
 
 
-async def serve(site: Site, roles: Collection[Role] = ROLES, http: str | None = None) -> int:
-    """Run one gateway until it is told to stop, or cannot go on: then the status is not 0."""
+Read = Callable[[], Site]
+
+
+async def serve(site: Site, roles: Collection[Role] = ROLES, http: str | None = None, read: Read | None = None) -> int:
+    """Run one gateway until it is told to stop, or cannot go on: then the status is not 0.
+
+    On SIGHUP the site is read anew, and from then on gone by.
+    """
     gateway = Gateway(site, roles, http)
     told = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, told.set)
+    reloads = set[asyncio.Task[None]]()
+    if read:
+        loop.add_signal_handler(signal.SIGHUP, lambda: _start(gateway.reload(read), reloads))
     gateway.on_failure.append(told.set)
     await gateway.open()
     try:
@@ -232,7 +272,13 @@ async def serve(site: Site, roles: Collection[Role] = ROLES, http: str | None = 
     return int(gateway.has_failed)
 
 
-def run(site: Site, roles: Collection[Role] = ROLES, http: str | None = None) -> int:
+def _start(work: Coroutine[Any, Any, None], kept: set[asyncio.Task[None]]) -> None:
+    task = asyncio.get_running_loop().create_task(work)
+    kept.add(task)
+    task.add_done_callback(kept.discard)
+
+
+def run(site: Site, roles: Collection[Role] = ROLES, http: str | None = None, read: Read | None = None) -> int:
     """`isthmus serve`: logs go to standard error, one JSON line each."""
     setup(sys.stderr)
-    return uvloop.run(serve(site, roles, http))
+    return uvloop.run(serve(site, roles, http, read))

@@ -12,6 +12,7 @@ import socket
 import sys
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
 from pathlib import Path
 
 from gateway.addresses import overlap, split
@@ -133,7 +134,7 @@ def serve(arguments: argparse.Namespace) -> int:
     from gateway.app import run
 
     with _said_of(site):
-        return run(site, roles, arguments.http)
+        return run(site, roles, arguments.http, partial(load, arguments.site))
 
 
 def check(arguments: argparse.Namespace) -> int:

@@ -24,10 +24,19 @@ class Clients:
 
     def __init__(self, declared: Mapping[str, ClientSettings], store: Store) -> None:
         self._store = store
+        self.become(declared)
+
+    def become(self, declared: Mapping[str, ClientSettings]) -> None:
+        """Go by what the files say now."""
         self._declared = {
             name: Client(client_id=name, secret_hash=one.secret_hash, tenant=one.tenant, scopes=frozenset(one.scopes))
             for name, one in declared.items()
         }
+        self._trusted = frozenset(name for name, one in declared.items() if one.continues_trace)
+
+    def continues_trace(self, client_id: str) -> bool:
+        """Whether a client's own trace is gone on with."""
+        return client_id in self._trusted
 
     async def find(self, client_id: str) -> Client | None:
         """A client; one that was revoked is not enabled."""

@@ -28,34 +28,33 @@ class Door:
     """One listening address and the feeds that come in by it."""
 
     def __init__(self, feeds: Sequence[Feed], pipeline: Pipeline, shared: bool = False) -> None:
-        self.feeds = tuple(feeds)
         self.pipeline = pipeline
+        self.host, self.wanted = split(feeds[0].settings.mllp)
+        self.listener = Listener(
+            self.accept, self.oversize, observe=self._observe, unsecured=self._unsecured, reuse_port=shared
+        )
+        self.become(feeds)
+
+    def become(self, feeds: Sequence[Feed]) -> None:
+        """Open to these feeds from now on; what concerns a connection counts for those to come."""
+        self.feeds = tuple(feeds)
         self.bound = any(feed.settings.certificates for feed in feeds)
         first = feeds[0].settings
-        self.host, self.wanted = split(first.mllp)
-        self.listener = Listener(
-            self.accept,
-            self.oversize,
-            observe=self._observe,
-            unsecured=self._unsecured,
-            framing=Framing(
-                max_bytes=max(feed.settings.max_bytes for feed in feeds),
-                strict=first.strict_framing,
-                missing_cr=None if first.strict_framing else GRACE,
-            ),
-            limits=Limits(
-                max_connections=first.max_connections,
-                max_connections_per_address=first.max_connections,
-                max_in_flight=first.max_in_flight,
-                frame_deadline=first.frame_seconds,
-                idle_timeout=first.idle_seconds,
-            ),
-            ssl=tls(first.certificate, first.private_key, first.client_ca)
-            if first.certificate and first.private_key
-            else None,
-            commit_blocks=first.commit_blocks,
-            reuse_port=shared,
+        framing = Framing(
+            max_bytes=max(feed.settings.max_bytes for feed in feeds),
+            strict=first.strict_framing,
+            missing_cr=None if first.strict_framing else GRACE,
         )
+        limits = Limits(
+            max_connections=first.max_connections,
+            max_connections_per_address=first.max_connections,
+            max_in_flight=first.max_in_flight,
+            frame_deadline=first.frame_seconds,
+            idle_timeout=first.idle_seconds,
+        )
+        certificate, key = first.certificate, first.private_key
+        secured = tls(certificate, key, first.client_ca) if certificate and key else None
+        self.listener.change(framing, limits, secured, first.commit_blocks)
 
     async def open(self) -> None:
         """Listen."""
@@ -123,9 +122,46 @@ def names(feed: Feed, certificate: Certificate | None) -> bool:
     return any(one in shown for one in feed.settings.certificates)
 
 
-def doors(feeds: Sequence[Feed], pipeline: Pipeline, shared: bool = False) -> list[Door]:
-    """One door for each address; a `shared` one other processes may open beside us."""
+class Doors:
+    """All doors of this process, one for each address; `shared` ones other processes may open beside us."""
+
+    def __init__(self, feeds: Sequence[Feed], pipeline: Pipeline, shared: bool = False) -> None:
+        self.pipeline = pipeline
+        self.shared = shared
+        self.open: list[Door] = [Door(group, pipeline, shared) for group in by_address(feeds).values()]
+
+    async def start(self) -> None:
+        """Open them."""
+        for door in self.open:
+            await door.open()
+
+    async def become(self, feeds: Sequence[Feed], drain: float) -> None:
+        """Open to these feeds; only a door that is no longer wanted is closed, behind its last answer.
+
+        Raises OSError, and leaves everything as it was, where a new address cannot be listened on.
+        """
+        wanted, known = by_address(feeds), {door.feeds[0].settings.mllp: door for door in self.open}
+        fresh = [Door(group, self.pipeline, self.shared) for address, group in wanted.items() if address not in known]
+        try:
+            for door in fresh:
+                await door.open()
+        except OSError:
+            await asyncio.gather(*(door.listener.drain(0) for door in fresh))
+            raise
+        gone = [door for address, door in known.items() if address not in wanted]
+        for address in known.keys() & wanted.keys():
+            known[address].become(wanted[address])
+        self.open[:] = [door for door in self.open if door not in gone] + fresh
+        await asyncio.gather(*(door.listener.drain(drain) for door in gone))
+
+    async def drain(self, seconds: float) -> None:
+        """Close all of them behind the last answer."""
+        await asyncio.gather(*(door.listener.drain(seconds) for door in self.open))
+
+
+def by_address(feeds: Sequence[Feed]) -> dict[str, list[Feed]]:
+    """The feeds that share a door."""
     there: dict[str, list[Feed]] = {}
     for feed in feeds:
         there.setdefault(feed.settings.mllp, []).append(feed)
-    return [Door(group, pipeline, shared) for group in there.values()]
+    return there

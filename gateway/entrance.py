@@ -11,6 +11,7 @@ from gateway import problems
 from gateway.clock import Clock
 from gateway.routes.serving import Route, Seen, record_of
 from gateway.site.settings import Site
+from gateway.site.standing import Standing
 from gateway.store.protocol import Unavailable
 from gateway.trail import Trail
 from policies.call import App, Receive, Scope, Send
@@ -21,30 +22,46 @@ from policies.throttle import Limit, Throttle
 ID = re.compile(f"[a-z]{{3}}_{ULID}", re.ASCII)
 
 
-def throttled(site: Site, metrics: Metrics, seconds: Callable[[], float]) -> Frame:
-    """One limit for every client, and its own for those whose file says so."""
-    server, clients, reply = site.main.server, site.clients, problems.reply
-    usual = Throttle([_limit(server.requests_per_second, server.burst)])
-    special = {
-        name: Throttle([_limit(client.requests_per_second or server.requests_per_second, client.burst or server.burst)])
-        for name, client in clients.items()
-        if client.requests_per_second or client.burst
-    }
+def throttled(standing: Standing, metrics: Metrics, seconds: Callable[[], float]) -> Frame:
+    """One limit for every client, and its own for those whose file says so, also one that is read later."""
+    server = standing.site.main.server
+    usual, special = Throttle([_limit(server.requests_per_second, server.burst)]), _special(standing.site)
+
+    def become(site: Site) -> None:
+        now = _special(site)
+        for name in special.keys() | now.keys():
+            if name not in now:
+                del special[name]
+            elif name not in special or special[name].limits != now[name].limits:
+                special[name] = now[name]
+
+    standing.hear(become)
 
     def key(scope: Scope) -> tuple[str, str]:
         principal = scope["state"]["principal"]
         return principal.client_id, principal.tenant
 
     def frame(app: App) -> App:
-        common = throttle(usual, key, metrics, seconds, reply)(app)
-        own = {name: throttle(limits, key, metrics, seconds, reply)(app) for name, limits in special.items()}
+        made: dict[Throttle, App] = {}
 
         async def chosen(scope: Scope, receive: Receive, send: Send) -> None:
-            await own.get(scope["state"]["principal"].client_id, common)(scope, receive, send)
+            limits = special.get(scope["state"]["principal"].client_id, usual)
+            if limits not in made:
+                made[limits] = throttle(limits, key, metrics, seconds, problems.reply)(app)
+            await made[limits](scope, receive, send)
 
-        return chosen if own else common
+        return chosen
 
     return frame
+
+
+def _special(site: Site) -> dict[str, Throttle]:
+    server = site.main.server
+    return {
+        name: Throttle([_limit(client.requests_per_second or server.requests_per_second, client.burst or server.burst)])
+        for name, client in site.clients.items()
+        if client.requests_per_second or client.burst
+    }
 
 
 def _limit(rate: float, burst: int) -> Limit:

@@ -45,7 +45,6 @@ class Pipeline:
         clock: Clock,
         tracer: Tracer,
         metrics: Metrics,
-        site: str | None = None,
         dedup_days: int = 7,
     ) -> None:
         self.store = store
@@ -54,7 +53,6 @@ class Pipeline:
         self.tracer = tracer
         self.metrics = metrics
         self.journal = Journal(clock)
-        self.site = site
         self.window = dedup_days * DAY
         self.switches: dict[str, str] = {}
         self.changes = 0  # of the switches, by this process
@@ -213,9 +211,7 @@ class Pipeline:
                 working = await self._load(unit, group)
                 seen = await self._seen(unit, group)
                 batch = Batch()
-                answers = [
-                    settled_into(batch, intent, working[intent.cause.tenant], seen, self.site) for intent in group
-                ]
+                answers = [settled_into(batch, intent, working[intent.cause.tenant], seen) for intent in group]
                 batch.audit = group_rows(batch.messages, began)
                 events = await unit.commit(batch)
         self.is_failing = False

@@ -51,7 +51,7 @@ async def _again(pipeline: Pipeline, kept: Kept, feed: Feed, emit: bool, trace: 
             verdict, settled = applied(batch, intent, working, problems, now)
             batch.events = [one for one in batch.events if emit or one.type == "task.created"]
             await _review(pipeline, unit, intent, verdict, batch, now)
-            again = kept_of(intent, verdict, settled, problems, kept.ack, kept.ack_code, pipeline.site)
+            again = kept_of(intent, verdict, settled, problems, kept.ack, kept.ack_code)
             own = {"traceparent": kept.traceparent, "duplicates": kept.duplicates, "answers": kept.answers}
             batch.replayed.append(_renewed(replace(again, **own), intent, verdict, now))
             return batch.replayed[0], await unit.commit(batch)

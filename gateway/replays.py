@@ -52,13 +52,17 @@ class Replays:
     ) -> None:
         self.store = store
         self.pipeline = pipeline
-        self.feeds = {(feed.tenant, feed.name): feed for feed in feeds}
+        self.become(feeds)
         self.clock = clock
         self.leaving = leaving
         self._turn = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
         self._under_way: set[str] = set()
         self.name = secrets.token_hex(8)
+
+    def become(self, feeds: tuple[Feed, ...]) -> None:
+        """Read by these feeds from now on."""
+        self.feeds = {(feed.tenant, feed.name): feed for feed in feeds}
 
     async def resume(self) -> None:
         """Take up what a restart interrupted, or what a process left that is gone."""

@@ -8,7 +8,8 @@ from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
 from gateway.site.folder import unpacked
-from gateway.site.settings import Feed, Site
+from gateway.site.settings import Feed
+from gateway.site.standing import Standing
 from gateway.store.protocol import Kept, Store
 
 MOST_FEEDS = 16
@@ -19,9 +20,9 @@ Found = TypeVar("Found")
 class Rereading:
     """One such piece of work at a time: what waits for it waits here, and nobody else does."""
 
-    def __init__(self, store: Store, site: Site) -> None:
+    def __init__(self, store: Store, standing: Standing) -> None:
         self.store = store
-        self.site = site
+        self.standing = standing
         self._turn = asyncio.Semaphore(1)
         self._feeds: dict[tuple[str, str], Feed | None] = {}
 
@@ -32,8 +33,9 @@ class Rereading:
 
     async def feed(self, kept: Kept) -> tuple[Feed | None, bool]:
         """The feed as it was when the message was mapped, else as it is now; and whether it is as it was."""
-        now = self.site.feed(kept.feed, kept.tenant)
-        if kept.site == (self.site.digest or None):
+        site = self.standing.site
+        now = site.feed(kept.feed, kept.tenant)
+        if kept.site == (site.digest or None):
             return now, True
         then = await self._earlier(kept.site, kept.feed) if kept.site else None
         return then or now, then is not None

@@ -4,8 +4,10 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from gateway.clients import Clients
 from gateway.clock import Clock
 from gateway.site.settings import Site
+from gateway.site.standing import Standing
 from gateway.store.protocol import Store
 from policies.metrics import Metrics
 from policies.tokens import Revocations
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 class Services(Struct, frozen=True, kw_only=True, gc=False):
     """The running parts that routes and commands may use."""
 
-    site: Site
+    standing: Standing
     store: Store
     pipeline: "Pipeline"
     worker: "Worker"
@@ -33,3 +35,9 @@ class Services(Struct, frozen=True, kw_only=True, gc=False):
     replays: "Replays"
     tracer: Tracer
     clock: Clock
+    clients: Clients
+
+    @property
+    def site(self) -> Site:
+        """What the site's files say now."""
+        return self.standing.site

@@ -38,7 +38,7 @@ def lookups(group: Sequence[Intent]) -> list[tuple[str, Identifier]]:
 
 
 def settled_into(
-    batch: Batch, intent: Intent, working: Working, seen: dict[str, list[Seen]], site: str | None
+    batch: Batch, intent: Intent, working: Working, seen: dict[str, list[Seen]]
 ) -> tuple[bytes, MessageState]:
     """Add a message to the batch, unless it is known; its acknowledgement and its state."""
     before = seen.setdefault(intent.dedup, [])
@@ -51,7 +51,7 @@ def settled_into(
     verdict, settled = applied(batch, intent, working, problems, cause.received_at)
     code = code_for(verdict, intent.feed.settings, problems)
     payload = reply(intent, code, problems)
-    batch.messages.append(kept_of(intent, verdict, settled, problems, payload, code, site))
+    batch.messages.append(kept_of(intent, verdict, settled, problems, payload, code))
     before.append(Seen(id=cause.message, hash=intent.hash, received_at=cause.received_at, ack=payload))
     return payload, STATES[verdict]
 
@@ -95,7 +95,6 @@ def kept_of(
     problems: Sequence[Problem],
     payload: bytes,
     code: str,
-    site: str | None,
 ) -> Kept:
     """The message as it is kept."""
     head, cause = intent.header, intent.cause
@@ -120,7 +119,7 @@ def kept_of(
         records=tuple(settled.records) if settled else (),
         keys=tuple(intent.mapped.keys),
         traceparent=cause.traceparent,
-        site=site,
+        site=intent.feed.site,
     )
 
 

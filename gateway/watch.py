@@ -47,7 +47,7 @@ class Watch:
         self.store = store
         self.metrics = metrics
         self.chores: list[Callable[[float], Coroutine[None, None, None]]] = []  # what others want done in each round
-        self.silences = {feed.name: Silence(Pace(ceiling=feed.settings.silent_after_seconds)) for feed in feeds}
+        self.silences = {feed.name: _silence(feed) for feed in feeds}
         self.shared = shared  # whether other processes hear these feeds too
         self.name = secrets.token_hex(8)
         self._looked_at = pipeline.clock()
@@ -55,14 +55,25 @@ class Watch:
 
     async def start(self) -> None:
         """Remember each feed's pace, and begin the rounds."""
-        kept = await self.store.switches()
-        for name, silence in self.silences.items():
-            if memory := kept.get(f"pace:{name}"):
-                silence.memory = msgspec.json.decode(memory, type=Memory)
-                silence.resume(self.pipeline.clock() / MICROS)
-            self._show(name)
+        await self._remember(self.silences)
         self.pipeline.on_message.append(self.heard)
         self._task = asyncio.get_running_loop().create_task(self._run())
+
+    async def become(self, feeds: Sequence[Feed]) -> None:
+        """Look after these feeds from now on; one that is new may have been here before."""
+        known, self.feeds = self.silences, {feed.name: feed for feed in feeds}
+        self.silences = {name: known.get(name) or _silence(feed) for name, feed in self.feeds.items()}
+        for name, silence in self.silences.items():
+            silence.pace = _silence(self.feeds[name]).pace
+        await self._remember([name for name in self.silences if name not in known])
+
+    async def _remember(self, names: Iterable[str]) -> None:
+        kept = await self.store.switches()
+        for name in names:
+            if memory := kept.get(f"pace:{name}"):
+                self.silences[name].memory = msgspec.json.decode(memory, type=Memory)
+                self.silences[name].resume(self.pipeline.clock() / MICROS)
+            self._show(name)
 
     async def stop(self) -> None:
         """End them, and keep what was learned."""
@@ -73,7 +84,8 @@ class Watch:
 
     def heard(self, feed: str, at: int) -> None:
         """A message came in by this feed."""
-        self.silences[feed].observe(at / MICROS)
+        if silence := self.silences.get(feed):  # the last message of a feed that the site has no more
+            silence.observe(at / MICROS)
 
     def is_silent(self, feed: str) -> bool:
         """Whether the feed has been quiet for longer than usual."""
@@ -165,3 +177,7 @@ class Watch:
         states = Counter[str](one.state for one in await self.store.subscriptions())
         for state in SUBSCRIPTION_STATES:
             self.metrics.subscriptions.child(state).set(states[state])
+
+
+def _silence(feed: Feed) -> Silence:
+    return Silence(Pace(ceiling=feed.settings.silent_after_seconds))

@@ -6,7 +6,7 @@ headers of the answer it lays down in `scope["state"]["headers"]`; `headed`, the
 what is sent instead of one for each frame.
 """
 
-from collections.abc import Awaitable, Callable, Container, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from policies.auth import Challenges, Principal, allows, bearer_token
@@ -82,14 +82,14 @@ def authenticate(verifier: Verifier, stands: Stands, challenges: Challenges, clo
     return frame
 
 
-def continued(trusted: Container[str]) -> Frame:
+def continued(is_trusted: Callable[[str], bool]) -> Frame:
     """Let the requests of these clients go on in the trace that they came with; stands inside `authenticate`."""
 
     def frame(app: App) -> App:
         async def continuing(scope: Scope, receive: Receive, send: Send) -> None:
             state = scope["state"]
             trace: Trace = state["trace"]
-            if trace.links and state["principal"].client_id in trusted:
+            if trace.links and is_trusted(state["principal"].client_id):
                 trace.go_on_from(trace.links[0])
             return await app(scope, receive, send)
 

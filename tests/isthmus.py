@@ -187,6 +187,12 @@ class Isthmus:
                 return
         raise RuntimeError("isthmus was not ready in time")
 
+    def reload(self, until: str = "site.reloaded") -> None:
+        """Have the site's files read again, and wait until the log says what came of it."""
+        before = self.log.read_text().count(until)
+        os.kill(self.pid, signal.SIGHUP)
+        wait(lambda: self.log.read_text().count(until) > before)
+
     def kill(self) -> None:
         """kill -9."""
         assert self._process

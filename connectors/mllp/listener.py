@@ -10,6 +10,8 @@ import ssl
 from collections import Counter
 from functools import partial
 
+from msgspec.structs import replace
+
 from connectors.mllp.connection import LINGER, Connection, Rules
 from connectors.mllp.framing import Framing
 from connectors.mllp.seam import Accept, Answer, Counts, Limits, Observe, Peer, Refuse, Unsecured
@@ -58,7 +60,6 @@ class Listener:
         reuse_port: bool = False,
     ) -> None:
         self.counts = Counts()
-        self._limits = limits or Limits()
         self._ssl = ssl
         self._unsecured = unsecured
         self._reuse_port = reuse_port
@@ -67,7 +68,7 @@ class Listener:
             refuse=refuse,
             observe=observe,
             framing=framing or Framing(),
-            limits=self._limits,
+            limits=limits or Limits(),
             commit_blocks=commit_blocks,
             counts=self.counts,
             joined=self._joined,
@@ -105,6 +106,11 @@ class Listener:
         self._socket.setblocking(False)
         self._open_door()
         self._sweep()
+
+    def change(self, framing: Framing, limits: Limits, ssl: ssl.SSLContext | None, commit_blocks: bool) -> None:
+        """Go by these with connections to come; those that are open stay as they were agreed."""
+        self._ssl = ssl
+        self._rules = replace(self._rules, framing=framing, limits=limits, commit_blocks=commit_blocks)
 
     async def drain(self, timeout: float) -> bool:  # noqa: ASYNC109 - a drain is over when this returns, either way
         """Close the port, answer what is in flight, let everyone go. False when the timeout left frames unanswered."""
@@ -172,9 +178,9 @@ class Listener:
         greeting.add_done_callback(partial(self._greeted, sock, connection))
 
     def _refused(self, address: str) -> str:
-        if self.counts.open >= self._limits.max_connections:
+        if self.counts.open >= self._rules.limits.max_connections:
             return "limit"
-        return "limit_address" if self._addresses[address] >= self._limits.max_connections_per_address else ""
+        return "limit_address" if self._addresses[address] >= self._rules.limits.max_connections_per_address else ""
 
     async def _greet(self, sock: socket.socket, connection: Connection) -> None:
         """Make a connection of a socket, through the TLS handshake if there is one."""
@@ -185,7 +191,7 @@ class Listener:
                 lambda: connection,
                 sock,
                 ssl=self._ssl,
-                ssl_handshake_timeout=self._limits.handshake_timeout if secured else None,
+                ssl_handshake_timeout=self._rules.limits.handshake_timeout if secured else None,
                 ssl_shutdown_timeout=LINGER if secured else None,
             )
         except OSError as error:
@@ -221,7 +227,7 @@ class Listener:
         now = self._loop.time()
         for connection in list(self._connections):
             connection.sweep(now)
-        shortest = min(self._limits.frame_deadline, self._limits.idle_timeout)
+        shortest = min(self._rules.limits.frame_deadline, self._rules.limits.idle_timeout)
         self._sweeping = self._loop.call_later(min(shortest / 4, SWEEP), self._sweep)
 
 

@@ -165,7 +165,7 @@ async def ready(url: str) -> None:
 
 def demo_of(gateway: Gateway, clients: dict[str, Credentials]) -> Demo:
     """Where it can be reached: with the ports it really has, and an address that can be called."""
-    door = gateway.doors[0]
+    door = gateway.doors.open[0]
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(door.host, door.host)  # noqa: S104 - compared
     host = f"[{host}]" if ":" in host else host
     http = gateway.http.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")

@@ -179,7 +179,9 @@ def load(folder: Path) -> Site:
     if reader.problems:
         raise BadSite(sorted(reader.problems, key=lambda one: (one.file, one.line or 0)))
     files = pack(reader.folder)
-    return replace(site, digest=sha256(files).hexdigest(), files=files)
+    digest = sha256(files).hexdigest()
+    feeds = tuple(replace(feed, site=digest) for feed in site.feeds)
+    return replace(site, feeds=feeds, digest=digest, files=files)
 
 
 def remarks(folder: Path, site: Site) -> Iterator[str]:

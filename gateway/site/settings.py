@@ -202,12 +202,16 @@ class Main(Setting, frozen=True):
 
 
 class Feed(Struct, frozen=True, kw_only=True):
-    """A feed as the gateway runs it: what its files say and how its messages are read."""
+    """A feed as the gateway runs it: what its files say and how its messages are read.
+
+    `site` is the digest of the files that say so, as it is kept with every message that is read by them.
+    """
 
     name: str
     tenant: str
     settings: FeedSettings
     profile: Profile
+    site: str | None = None
 
 
 class Site(Struct, frozen=True, kw_only=True):

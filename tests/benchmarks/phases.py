@@ -91,7 +91,7 @@ async def _group(pipeline: Pipeline, group: list[Intent], steps: Steps) -> None:
         batch = Batch()
         with steps.of("settle, answer"):
             for intent in group:
-                settled_into(batch, intent, working[intent.cause.tenant], seen, None)
+                settled_into(batch, intent, working[intent.cause.tenant], seen)
         with steps.of("(of it) answer"):
             for intent in group:
                 reply(intent, "AA", ())

@@ -170,7 +170,7 @@ async def asked_by(client: str, trusted: set[str], traceparent: str) -> list[Spa
         return identified
 
     observed = observe(tracer, Metrics(), lambda scope: ROUTE, lambda: 0.0)
-    await compose([headed([]), observed, known, continued(trusted)], innermost)(scope, nothing, nothing)
+    await compose([headed([]), observed, known, continued(trusted.__contains__)], innermost)(scope, nothing, nothing)
     return spans
 
 

@@ -30,6 +30,7 @@ from gateway.site.settings import (
     Webhooks,
     feed_of,
 )
+from gateway.site.standing import Standing
 from gateway.store.sqlite import SqliteStore
 from gateway.trail import Trail
 from gateway.watch import Watch
@@ -84,6 +85,7 @@ class Gate:
         self.store = SqliteStore(folder, b"k" * 32)
         self.tracer = Tracer(None, 1.0, time.time_ns, secrets.randbits)
         self.leaving = asyncio.Event()
+        self.digest: str | None = None  # of the files that its feeds are read by
         self.clock = micros
         self.app: App
         self.http: httpx.AsyncClient
@@ -97,7 +99,7 @@ class Gate:
         self.worker = self.working()
         self.watch = Watch(self.site.feeds, [], self.pipeline, self.store, self.metrics)
         self.services = Services(
-            site=self.site,
+            standing=Standing(self.site),
             store=self.store,
             pipeline=self.pipeline,
             worker=self.worker,
@@ -108,6 +110,7 @@ class Gate:
             replays=self._replays(),
             tracer=self.tracer,
             clock=lambda: self.clock(),
+            clients=Clients(self.site.clients, self.store),
         )
         await self.serve()
 
@@ -128,7 +131,9 @@ class Gate:
         clients = {name: one for name, one in (self.site.clients | changed).items() if one}
         self.site = replace(self.site, clients=clients)
         self.worker = self.working()
-        self.services = replace(self.services, site=self.site, worker=self.worker)
+        self.services = replace(
+            self.services, standing=Standing(self.site), clients=Clients(clients, self.store), worker=self.worker
+        )
         await self.serve()
 
     def _replays(self) -> Replays:
@@ -144,7 +149,8 @@ class Gate:
         await self.store.close()
 
     def feed(self, name: str = "north") -> Feed:
-        return next(feed for feed in self.site.feeds if feed.name == name)
+        found = next(feed for feed in self.site.feeds if feed.name == name)
+        return replace(found, site=self.digest)
 
     async def hear(self, *messages: bytes, feed: str = "north") -> list[Answer]:
         """Each message after the one before was committed."""

@@ -165,8 +165,8 @@ async def earlier(gate: Gate, tmp_path: Path) -> Gate:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(f'zone = "{zone}"\n[feed]\nmllp = "127.0.0.1:0"\n')
     files = pack(folder)
-    gate.pipeline.site = sha256(files).hexdigest()
-    await gate.store.keep_site(gate.pipeline.site, files)
+    gate.digest = sha256(files).hexdigest()
+    await gate.store.keep_site(gate.digest, files)
     await gate.hear(booking(1))
     return gate
 

@@ -239,7 +239,7 @@ async def test_lineage_after_another_site(gate: Gate) -> None:
     """What was mapped by files that are gone is read by today's, and says that this is not exact."""
     await gate.hear(booking(1))
     found = await gate.only("appointment")
-    gate.pipeline.site = "another"
+    gate.digest = "another"
     await gate.hear(booking(1, "S14", at="20261121100000-0500"))
 
     lines = (await gate.get(f"/v1/appointments/{found['id']}/lineage"))["items"]
