@@ -1,5 +1,6 @@
 """An Isthmus of one's own: a site folder, the real command in a process that can be killed, and its API."""
 
+import asyncio
 import http.client
 import json
 import os
@@ -17,9 +18,11 @@ from pathlib import Path
 from typing import Any, NamedTuple, Self
 
 from policies.auth import hash_secret
+from tests.servers.postgres import create, url_of
 
 SECRET = "crash-test-secret-0123456789"
 STARTS_WITHIN = 30.0
+BACKEND = "ISTHMUS_TEST_BACKEND"  # postgres: whoever names no database of its own gets one; else it has a folder
 
 Settings = Mapping[str, object]
 
@@ -64,6 +67,14 @@ class Reply(NamedTuple):
         return json.loads(self.body)
 
 
+def _database(folder: Path) -> Settings:
+    """Where the data is, if not in the folder: a schema of its own of the tests' PostgreSQL."""
+    if os.environ.get(BACKEND) != "postgres":
+        return {}
+    asyncio.run(create(folder))
+    return {"database": url_of(folder)}
+
+
 class Isthmus:
     """One gateway on one data directory, started and killed as often as wanted.
 
@@ -98,7 +109,7 @@ class Isthmus:
     def _usual(self, otlp: str | None) -> dict[str, dict[str, object]]:
         return {
             "server": {"http": f"127.0.0.1:{self.http}", "requests-per-second": 100000.0, "burst": 100000},
-            "store": {"path": str(self.data), "key-file": str(self.folder / "site.key")},
+            "store": {"path": str(self.data), "key-file": str(self.folder / "site.key"), **_database(self.folder)},
             "webhooks": {"allow": ["127.0.0.1"], "retry-seconds": RETRIES},
             "tracing": {"otlp": otlp} if otlp else {},
         }
@@ -198,6 +209,11 @@ class Isthmus:
         assert self._process
         self._process.send_signal(signal.SIGKILL)
         self._process.wait()
+
+    def crash(self) -> None:
+        """kill -9, and started again."""
+        self.kill()
+        self.start()
 
     def terminate(self) -> None:
         """SIGTERM, and no waiting."""

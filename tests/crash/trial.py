@@ -1,21 +1,32 @@
-"""One trial: load, kill -9 at random moments, restart, and an account of what was promised."""
+"""One trial: load, kill -9 at random moments, restart, and an account of what was promised.
+
+On PostgreSQL every second kill is one of the database instead: it ends as in a crash and recovers, while the gateway
+goes on.
+"""
 
 import asyncio
+import itertools
+import os
 import random
 import tempfile
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from canonical.events import Event
-from gateway.store.protocol import MessageQuery
-from gateway.store.sqlite import SqliteStore
+from gateway.site.folder import load
+from gateway.store.choice import store_of
+from gateway.store.protocol import MessageQuery, Store
 from tests.crash.load import Lane, send
 from tests.crash.receiver import Receiver
 from tests.isthmus import Isthmus
+from tests.servers.postgres import Postgres
 
 SETTLES_WITHIN = 120.0
+HASTY = {"webhooks": {"timeout-seconds": 1.0}}  # what a process that died has claimed is free the sooner
+OPEN = ("pending", "claimed")
 
 
 @dataclass
@@ -45,50 +56,60 @@ class Account:
         )
 
 
-async def trial(kills: int, lanes: int, seed: int, shortest: float = 0.3, longest: float = 2.0) -> Account:
-    """Kill a loaded gateway `kills` times and count."""
+async def trial(
+    kills: int,
+    lanes: int,
+    seed: int,
+    database: Postgres | None = None,
+    pause: tuple[float, float] = (0.3, 2.0),
+) -> Account:
+    """Kill a loaded gateway `kills` times and count. Its data is in a folder, or in the database."""
     with tempfile.TemporaryDirectory(prefix="isthmus-crash-") as folder:
-        isthmus, receiver = Isthmus(Path(folder)), Receiver()
+        isthmus, receiver = await asyncio.to_thread(partial(Isthmus, Path(folder), settings=HASTY)), Receiver()
         port = await receiver.start()
         await asyncio.to_thread(isthmus.start)
         hook: dict[str, object] = {"url": f"http://127.0.0.1:{port}/hook", "types": ["appointment.*"]}
         await asyncio.to_thread(isthmus.get, "/v1/subscriptions", True, hook)
         sent = [Lane(number) for number in range(lanes)]
-        await _under_fire(isthmus, sent, kills, random.Random(seed), (shortest, longest))
-        await _delivered(isthmus, receiver)
+        victims = [isthmus.crash, *([database.crash] if database else [])]
+        await _under_fire(isthmus, sent, victims, kills, random.Random(seed), pause)
+        await _delivered(isthmus)
         await asyncio.to_thread(isthmus.stop)
         await receiver.stop()
         return await _account(isthmus, receiver, sent, kills)
 
 
 async def _under_fire(
-    isthmus: Isthmus, lanes: list[Lane], kills: int, dice: random.Random, pause: tuple[float, float]
+    isthmus: Isthmus,
+    lanes: list[Lane],
+    victims: Sequence[Callable[[], None]],
+    kills: int,
+    dice: random.Random,
+    pause: tuple[float, float],
 ) -> None:
     stop = asyncio.Event()
     senders = [asyncio.create_task(send(lane, "127.0.0.1", isthmus.mllp, stop)) for lane in lanes]
-    for _ in range(kills):
+    for _, crash in zip(range(kills), itertools.cycle(victims), strict=False):
         await asyncio.sleep(dice.uniform(*pause))
-        await asyncio.to_thread(isthmus.kill)
-        await asyncio.to_thread(isthmus.start)
+        await asyncio.to_thread(crash)
     await asyncio.sleep(pause[0])
     stop.set()
     await asyncio.gather(*senders)
 
 
-async def _delivered(isthmus: Isthmus, receiver: Receiver) -> None:
-    """Wait until nothing is due any more."""
+async def _delivered(isthmus: Isthmus) -> None:
+    """Wait until nothing is due any more: what a process that died had claimed is claimed anew when its lease ends."""
     deadline = asyncio.get_running_loop().time() + SETTLES_WITHIN
-    heard = -1
-    while asyncio.get_running_loop().time() < deadline:
-        await asyncio.sleep(2.0)
-        if len(receiver.ids) == heard:
-            return
-        heard = len(receiver.ids)
+    quiet = 0
+    while quiet < 2 and asyncio.get_running_loop().time() < deadline:
+        await asyncio.sleep(1.0)
+        waiting = [await asyncio.to_thread(isthmus.get, f"/v1/deliveries?limit=1&state={state}") for state in OPEN]
+        quiet = 0 if any(page["items"] for page in waiting) else quiet + 1
 
 
 async def _account(isthmus: Isthmus, receiver: Receiver, lanes: list[Lane], kills: int) -> Account:
     """Ask the store itself, once nothing runs any more."""
-    store = SqliteStore(isthmus.data, isthmus.key)
+    store = store_of(load(isthmus.folder / "site").main.store, os.environ)
     await store.open()
     try:
         kept = await _control_ids(store)
@@ -112,7 +133,7 @@ async def _account(isthmus: Isthmus, receiver: Receiver, lanes: list[Lane], kill
     )
 
 
-async def _control_ids(store: SqliteStore) -> Counter[str]:
+async def _control_ids(store: Store) -> Counter[str]:
     found: Counter[str] = Counter()
     after: tuple[int, str] | None = None
     while True:
@@ -123,7 +144,7 @@ async def _control_ids(store: SqliteStore) -> Counter[str]:
         after = page.next
 
 
-async def _events(store: SqliteStore) -> AsyncIterator[Event]:
+async def _events(store: Store) -> AsyncIterator[Event]:
     after = 0
     while found := await store.events("main", after, 1000):
         for event in found:

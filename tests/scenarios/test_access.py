@@ -17,7 +17,7 @@ FORM = "application/x-www-form-urlencoded"
 
 
 @pytest.fixture(scope="module")
-def isthmus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Isthmus]:
+def isthmus(backend: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Isthmus]:
     """Two hospitals that know nothing of each other, with an admin each; a partner of the first who may only read."""
     made = Isthmus(tmp_path_factory.mktemp("access"), tenants=("main", "south"), feed={"senders": ["SCHED|NORTH"]})
     made.peer("south", tenant="south")

@@ -57,7 +57,7 @@ ROWS = [
 
 
 @pytest.fixture(scope="module")
-def isthmus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Isthmus]:
+def isthmus(backend: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Isthmus]:
     """A feed with the defaults, and one for each option."""
     made = Isthmus(tmp_path_factory.mktemp("acks"))
     for name, settings in PEERS.items():

@@ -34,7 +34,7 @@ def broken(name: str, number: str) -> bytes:
 
 
 @pytest.fixture(scope="module")
-def isthmus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Isthmus]:
+def isthmus(backend: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Isthmus]:
     """A feed that tells its senders nothing about fields, and one that does."""
     made = Isthmus(tmp_path_factory.mktemp("fields"))
     made.peer("telling", {"problems-in-ack": True})

@@ -23,7 +23,7 @@ def papers(tmp_path_factory: pytest.TempPathFactory) -> Papers:
 
 
 @pytest.fixture(scope="module")
-def isthmus(tmp_path_factory: pytest.TempPathFactory, papers: Papers) -> Iterator[Isthmus]:
+def isthmus(backend: str, tmp_path_factory: pytest.TempPathFactory, papers: Papers) -> Iterator[Isthmus]:
     """A feed for each thing that can go wrong."""
     made = Isthmus(tmp_path_factory.mktemp("log"), feed={"silent-after-seconds": 1.0})
     made.peer("small", {"max-bytes": SMALL})

@@ -38,6 +38,12 @@ class Cluster(NamedTuple):
         return (*self.api, *self.feeds, *self.workers)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def backend() -> str:
+    """Several processes share PostgreSQL alone."""
+    return "postgres"
+
+
 @pytest.fixture(scope="module")
 def cluster(postgres_server: Postgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """All six, started at once on an empty database."""

@@ -14,7 +14,7 @@ SOON = {"silent-after-seconds": 1.0}
 
 
 @pytest.fixture(scope="module")
-def isthmus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Isthmus]:
+def isthmus(backend: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Isthmus]:
     """Three feeds of which a second's quiet is said at once."""
     made = Isthmus(tmp_path_factory.mktemp("silence"), feed=SOON)
     made.peer("held", SOON)

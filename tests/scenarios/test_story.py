@@ -25,7 +25,7 @@ PLACES = {
 
 
 @pytest.fixture(scope="module")
-def isthmus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Isthmus]:
+def isthmus(backend: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Isthmus]:
     """One gateway for all facts of this file; each has its own patients and appointments."""
     with running(Isthmus(tmp_path_factory.mktemp("story"))) as started:
         yield started

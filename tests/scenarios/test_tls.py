@@ -51,7 +51,7 @@ def papers(tmp_path_factory: pytest.TempPathFactory) -> Papers:
 
 
 @pytest.fixture(scope="module")
-def isthmus(tmp_path_factory: pytest.TempPathFactory, papers: Papers) -> Iterator[Isthmus]:
+def isthmus(backend: str, tmp_path_factory: pytest.TempPathFactory, papers: Papers) -> Iterator[Isthmus]:
     """A feed with TLS, one bound to a certificate, and two shared ports: three feeds told apart in both ways, and two
     of two tenants of which one is bound and the other is open to every certificate of the CA.
     """

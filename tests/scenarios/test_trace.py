@@ -39,7 +39,7 @@ class Watched(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
+def watched(backend: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
     """One for all facts of this file."""
     spans, hooks = Collector(), Collector()
     made = Isthmus(tmp_path_factory.mktemp("trace"), otlp=spans.url)

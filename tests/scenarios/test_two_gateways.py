@@ -15,6 +15,12 @@ from tests.scenarios.messages import booking
 from tests.servers.postgres import Postgres, create, name_of
 
 
+@pytest.fixture(scope="module", autouse=True)
+def backend() -> str:
+    """Several processes share PostgreSQL alone."""
+    return "postgres"
+
+
 @pytest.fixture
 def gateways(
     postgres_server: Postgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

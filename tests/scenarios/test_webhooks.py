@@ -19,7 +19,7 @@ PARTNER = ["appointments.read", "subscriptions.read", "subscriptions.write", "ev
 
 
 @pytest.fixture(scope="module")
-def isthmus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Isthmus]:
+def isthmus(backend: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Isthmus]:
     """Three quick tries, a partner beside the admin, and another who only reads."""
     made = Isthmus(tmp_path_factory.mktemp("hooks"), settings={"webhooks": {"retry-seconds": TRIES}})
     made.client("partner", PARTNER)

@@ -85,6 +85,10 @@ class Postgres:
         self.stop(how)
         self.start()
 
+    def crash(self) -> None:
+        """End as in a crash, and recover."""
+        self.restart(signal.SIGQUIT)
+
     def _answers(self) -> bool:
         ready = [self._program("pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(self.port)]
         return subprocess.run(ready, check=False).returncode == 0
