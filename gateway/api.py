@@ -153,8 +153,8 @@ async def _api(services: Services, base_url: str, leaving: asyncio.Event) -> Api
         revocations=revocations,
         clients=services.clients,
         secrets=Secrets(os.urandom(32)),
-        token_limits=Throttle([TOKEN_LIMIT]),
-        address_limits=Throttle([ADDRESS_LIMIT]),
+        token_limits=services.throttles(TOKEN_LIMIT),
+        address_limits=services.throttles(ADDRESS_LIMIT),
         scopes=frozenset(SCOPES),
         document=document(ROUTES, base_url),
     )
@@ -214,7 +214,7 @@ class _Door:
         self.challenges = Challenges("isthmus", f"{api.base_url}/.well-known/oauth-protected-resource")
         self.identified = authenticate(api.verifier, api.clients.stands, self.challenges, seconds, problems.reply)
         self.continued = continued(api.clients.continues_trace)
-        self.throttled = throttled(services.standing, services.metrics, seconds)
+        self.throttled = throttled(services.standing, services.throttles, services.metrics, seconds)
 
     def frames(self, route: Route) -> list[Frame]:
         """Outermost first."""

@@ -31,6 +31,7 @@ from gateway.neighbours import Neighbours
 from gateway.pipeline import Pipeline
 from gateway.replays import Replays
 from gateway.services import Services
+from gateway.shared.choice import link_of, throttles, words
 from gateway.site.folder import BadSite
 from gateway.site.settings import ROLES, Role, Site
 from gateway.site.standing import Standing
@@ -63,6 +64,7 @@ class Gateway:
         dice = random.Random(secrets.randbits(256))  # noqa: S311 - see above
         self.tracer = Tracer(self._export, main.tracing.ratio, time.time_ns, dice.getrandbits)
         self.store = store_of(main.store, os.environ)
+        self.link = link_of(main.redis, os.environ, self.metrics)
         self.pipeline = Pipeline(self.store, main.intake, micros, self.tracer, self.metrics, main.store.dedup_days)
         self.trail = Trail(self.store, micros, self.metrics)
         self.clients = Clients(site.clients, self.store)
@@ -71,6 +73,8 @@ class Gateway:
         )
         self.revocations = Revocations()
         self.neighbours = Neighbours(self.store, self.pipeline, self.revocations)
+        if self.link:
+            words(self.link, self.pipeline, self.neighbours, self.revocations, self.worker.circuits)
         self.doors = Doors(site.feeds if "feeds" in self.roles else (), self.pipeline, main.store.is_shared)
         self.watch = Watch(site.feeds, self.doors.open, self.pipeline, self.store, self.metrics, main.store.is_shared)
         self.leaving = asyncio.Event()
@@ -94,6 +98,8 @@ class Gateway:
         if self.site.digest:
             await self.store.keep_site(self.site.digest, self.site.files)
         await self.pipeline.start()
+        if self.link:
+            self.link.start()
         self.pipeline.on_events.append(lambda events: self.worker.wake())
         if "worker" in self.roles:
             self._keep(self.worker.run())
@@ -173,6 +179,7 @@ class Gateway:
             tracer=self.tracer,
             clock=micros,
             clients=self.clients,
+            throttles=throttles(self.link),
         )
 
     async def reload(self, read: Callable[[], Site]) -> None:
@@ -216,6 +223,8 @@ class Gateway:
         for task in late:
             task.cancel()
         await self.trail.stop()
+        if self.link:
+            await self.link.stop()
         await self.store.close()
         if self._export:
             self._export.close()

@@ -206,7 +206,7 @@ def _said_of(site: Site) -> Iterator[None]:
     try:
         yield
     except Unusable as unusable:
-        raise Stop(f"store.database: {unusable}") from None
+        raise Stop(f"{unusable.setting}: {unusable}") from None
     except DirectoryInUse:
         raise Stop(f"{path}: another Isthmus is running on this data") from None
     except Unwritable as barred:

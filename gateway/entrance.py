@@ -10,6 +10,7 @@ from canonical.meaning import ULID
 from gateway import problems
 from gateway.clock import Clock
 from gateway.routes.serving import Route, Seen, record_of
+from gateway.shared.choice import Throttles
 from gateway.site.settings import Site
 from gateway.site.standing import Standing
 from gateway.store.protocol import Unavailable
@@ -22,13 +23,13 @@ from policies.throttle import Limit, Throttle
 ID = re.compile(f"[a-z]{{3}}_{ULID}", re.ASCII)
 
 
-def throttled(standing: Standing, metrics: Metrics, seconds: Callable[[], float]) -> Frame:
+def throttled(standing: Standing, made_of: Throttles, metrics: Metrics, seconds: Callable[[], float]) -> Frame:
     """One limit for every client, and its own for those whose file says so, also one that is read later."""
     server = standing.site.main.server
-    usual, special = Throttle([_limit(server.requests_per_second, server.burst)]), _special(standing.site)
+    usual, special = made_of(_limit(server.requests_per_second, server.burst)), _special(standing.site, made_of)
 
     def become(site: Site) -> None:
-        now = _special(site)
+        now = _special(site, made_of)
         for name in special.keys() | now.keys():
             if name not in now:
                 del special[name]
@@ -55,10 +56,10 @@ def throttled(standing: Standing, metrics: Metrics, seconds: Callable[[], float]
     return frame
 
 
-def _special(site: Site) -> dict[str, Throttle]:
+def _special(site: Site, made_of: Throttles) -> dict[str, Throttle]:
     server = site.main.server
     return {
-        name: Throttle([_limit(client.requests_per_second or server.requests_per_second, client.burst or server.burst)])
+        name: made_of(_limit(client.requests_per_second or server.requests_per_second, client.burst or server.burst))
         for name, client in site.clients.items()
         if client.requests_per_second or client.burst
     }

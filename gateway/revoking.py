@@ -18,7 +18,7 @@ def learn(revocations: Revocations, switches: Mapping[str, str], now: float) -> 
     """Learn of those among the switches."""
     for name, until in _among(switches).items():
         if until > now:
-            revocations.revoke_token(name.removeprefix(TOKEN), until)
+            revocations.hear_of(name.removeprefix(TOKEN), until)
 
 
 async def revoke(store: Store, revocations: Revocations, token: str, until: float) -> None:

@@ -6,6 +6,7 @@ from msgspec import Struct
 
 from gateway.clients import Clients
 from gateway.clock import Clock
+from gateway.shared.choice import Throttles
 from gateway.site.settings import Site
 from gateway.site.standing import Standing
 from gateway.store.protocol import Store
@@ -36,6 +37,7 @@ class Services(Struct, frozen=True, kw_only=True, gc=False):
     tracer: Tracer
     clock: Clock
     clients: Clients
+    throttles: Throttles
 
     @property
     def site(self) -> Site:

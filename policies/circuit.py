@@ -112,6 +112,12 @@ class Circuit:
         if self._is_failing():
             self._open(now, dice)
 
+    def open_for(self, seconds: float, now: float) -> None:
+        """Make no call for so long: someone else has found that the destination fails. It is then tried by probes."""
+        if self.state != "open" or self._reopen_at < now + seconds:
+            self._enter("open")
+            self._reopen_at = now + min(seconds, self.config.open_longest * (1 + self.config.jitter))
+
     def release(self, permit: Permit) -> None:
         """Give back a permit whose call was cancelled: it says nothing about the destination."""
         if permit.generation == self._generation and self.state == "half_open":

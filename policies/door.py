@@ -120,7 +120,7 @@ def throttle(
 
     def frame(app: App) -> App:
         async def throttled(scope: Scope, receive: Receive, send: Send) -> None:
-            verdict = limits.admit(*key(scope), clock())
+            verdict = await limits.decide(*key(scope), clock())
             if not verdict.allowed:
                 metrics.throttled.child(verdict.limit).inc()
                 return await reply(scope, send, limits.refusal(verdict))

@@ -156,6 +156,12 @@ class Metrics:
         self.commit_group = self._histogram("commit_group_size", "Messages in one commit.", GROUP_SIZES).child()
         self.commit_seconds = self._histogram("commit_seconds", "Time of one commit.", COMMIT_SECONDS).child()
         self.throttled = counter("throttled", "Requests refused by a limit.", limit=CODE)
+        self.redis_up = gauge(
+            "redis_up",
+            "1 while Redis answers, 0 while processes go by what each knows itself; absent where there is none.",
+            prefix=CODE,
+        )
+        self.redis_falls = counter("redis_falls", "How often Redis went away, or answered too late.").child()
         self.audit_backlog = gauge("audit_backlog", "Audit records not yet kept.").child()
         # The name and labels of OpenTelemetry's semantic conventions.
         self.http = self._histogram(

@@ -100,6 +100,10 @@ class Throttle:
             self._shrink(now)
         return tightest
 
+    async def decide(self, client: str, scope: str, now: float) -> Verdict:
+        """As `admit`; a limit that processes share may have to ask the others."""
+        return self.admit(client, scope, now)
+
     def headers(self, verdict: Verdict) -> list[tuple[bytes, bytes]]:
         """RateLimit and RateLimit-Policy (draft-ietf-httpapi-ratelimit-headers-10), Retry-After where refused."""
         wait = ceil(verdict.more_in)

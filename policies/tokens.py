@@ -5,6 +5,7 @@ never profits from a lax one, and a revocation is heard by the next request.
 """
 
 import hashlib
+from collections.abc import Callable
 from typing import Any, Final
 
 import msgspec
@@ -96,10 +97,18 @@ class Revocations:
 
     def __init__(self) -> None:
         self.epoch = 0
+        self.on_revoked: list[Callable[[str, float], None]] = []
         self._tokens: dict[str, float] = {}
         self._clients: dict[str, float] = {}
 
     def revoke_token(self, token_id: str, expires: float) -> None:
+        """Take one back, and tell whoever wants to hear."""
+        self.hear_of(token_id, expires)
+        for told in self.on_revoked:
+            told(token_id, expires)
+
+    def hear_of(self, token_id: str, expires: float) -> None:
+        """Learn that one was taken back elsewhere."""
         if self._tokens.get(token_id) != expires:
             self._tokens[token_id] = expires
             self.epoch += 1

@@ -2,6 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
+from hashlib import blake2b
 from ipaddress import ip_network
 from typing import TypeAlias
 from urllib.parse import urlsplit
@@ -29,32 +30,58 @@ def client(allowed: AllowList, timeout: float, connections: int, clock: Seconds)
     )
 
 
-def outbound(send: Send, circuits: CircuitConfig | None, clock: Seconds, dice: Seconds) -> Send:
+def outbound(send: Send, circuits: "Circuits | None") -> Send:
     """The call with its policies, outermost first."""
-    return compose([given(circuits, lambda config: by_destination(config, clock, dice))], send)
+    return compose([given(circuits, lambda kept: kept.policy)], send)
 
 
-def by_destination(config: CircuitConfig, clock: Seconds, dice: Seconds) -> Callable[[Send], Send]:
-    """The policy that keeps a circuit for every destination (a host with its port) of every tenant.
+class Circuits:
+    """A circuit for every destination (a host with its port) of every tenant, so that none closes it to another.
 
-    No tenant can close a destination to another. Of more than are remembered, the one of longest ago begins anew.
+    Of more than are remembered, the one of longest ago begins anew. `on_opened` is told of each that opens, by a name
+    that says nothing of the destination, and for how many seconds.
     """
 
-    def policy(call: Send) -> Send:
-        guarded: OrderedDict[tuple[str, str], Send] = OrderedDict()
+    def __init__(self, config: CircuitConfig, clock: Seconds, dice: Seconds) -> None:
+        self.config, self.clock, self.dice = config, clock, dice
+        self.on_opened: list[Callable[[str, float], None]] = []
+        self._known: OrderedDict[str, Circuit] = OrderedDict()
 
-        async def chosen(post: Post) -> Outcome:
-            destination = (post.tenant, urlsplit(post.url).netloc)
-            if destination not in guarded:
-                guarded[destination] = circuit_policy(Circuit(config), clock, dice)(call)
-                if len(guarded) > CIRCUITS:
-                    guarded.popitem(last=False)
-            guarded.move_to_end(destination)
-            return await guarded[destination](post)
+    def policy(self, call: Send) -> Send:
+        """The policy that keeps each call inside the circuit of its destination."""
 
-        return chosen
+        async def guarded(post: Post) -> Outcome:
+            name = named(post.tenant, urlsplit(post.url).netloc)
+            circuit = self._of(name)
+            times = circuit.opened_times
+            try:
+                return await circuit_policy(circuit, self.clock, self.dice)(call)(post)
+            finally:
+                if circuit.opened_times > times and circuit.state == "open":
+                    self._tell(name, circuit)
 
-    return policy
+        return guarded
+
+    def hear_of(self, name: str, seconds: float) -> None:
+        """Another process found a destination failing: leave it alone for as long."""
+        self._of(name).open_for(seconds, self.clock())
+
+    def _of(self, name: str) -> Circuit:
+        if name not in self._known:
+            self._known[name] = Circuit(self.config)
+            if len(self._known) > CIRCUITS:
+                self._known.popitem(last=False)
+        self._known.move_to_end(name)
+        return self._known[name]
+
+    def _tell(self, name: str, circuit: Circuit) -> None:
+        for told in self.on_opened:
+            told(name, circuit.retry_after(self.clock()))
+
+
+def named(tenant: str, destination: str) -> str:
+    """What stands for a destination of a tenant."""
+    return blake2b(f"{tenant}|{destination}".encode(), digest_size=16).hexdigest()
 
 
 def allow_list(entries: Iterable[str]) -> AllowList:

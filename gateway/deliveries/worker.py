@@ -19,7 +19,7 @@ from canonical.outcome import Outcome
 from gateway.clients import Clients
 from gateway.clock import MICROS, Clock
 from gateway.deliveries.delivery import Courier, Present, Result
-from gateway.deliveries.outbound import Send, allow_list, client, outbound
+from gateway.deliveries.outbound import Circuits, Send, allow_list, client, outbound
 from gateway.deliveries.receivers import Receiver, Receivers
 from gateway.deliveries.resend import advance
 from gateway.parking import LACKING, disable, raise_task, resume
@@ -70,6 +70,7 @@ class Worker:
         self._lease = int(settings.timeout_seconds * MICROS) + LEASE_MARGIN
         self._close: Callable[[], Awaitable[None]] | None = None
         self.name = secrets.token_hex(8)
+        self.circuits: Circuits | None = None
         self._jobs: list[Job] = []
         self._held: set[str] = set()  # the leases of jobs
         self._looked_at = 0
@@ -97,7 +98,8 @@ class Worker:
             return clock() / MICROS
 
         webhooks = client(allow_list(settings.allow), settings.timeout_seconds, settings.concurrency, seconds)
-        post = outbound(webhooks, CircuitConfig(), seconds, random.random)
+        circuits = Circuits(CircuitConfig(), seconds, random.random)
+        post = outbound(webhooks, circuits)
         worker = cls(
             store,
             post,
@@ -109,7 +111,7 @@ class Worker:
             present=present,
             clients=clients,
         )
-        worker._close = webhooks.close
+        worker.circuits, worker._close = circuits, webhooks.close
         if pipeline is not None:
             worker.on_events = pipeline.on_events
         return worker

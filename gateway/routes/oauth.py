@@ -301,7 +301,7 @@ async def _authenticated(call: Call, fields: Fields) -> Client:
         raise Denied("invalid_client", "The client must show its credentials.", 401, challenge=header is not None)
     if header is not None and fields.get("client_id", shown[0]) != shown[0]:
         raise Denied("invalid_request", "There are two client ids.")
-    _throttle(call, shown[0])
+    await _throttle(call, shown[0])
     client = await call.api.clients.find(shown[0])
     secrets_ = call.api.secrets
     if secrets_.known(client, shown[1]) is None:
@@ -314,10 +314,10 @@ async def _authenticated(call: Call, fields: Fields) -> Client:
     return client
 
 
-def _throttle(call: Call, client_id: str) -> None:
+async def _throttle(call: Call, client_id: str) -> None:
     now, address = call.now / MICROS, (call.scope.get("client") or ("",))[0]
     for limits, key in ((call.api.token_limits, (client_id[:200], address)), (call.api.address_limits, ("", address))):
-        verdict = limits.admit(*key, now)
+        verdict = await limits.decide(*key, now)
         if not verdict.allowed:
             call.api.services.metrics.throttled.child(verdict.limit).inc()
             raise Stop(limits.refusal(verdict))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from gateway.addresses import overlap
 from gateway.site.papers import Wrong, wrong_with_key, wrong_with_pair
-from gateway.site.references import POSTGRES, wrong_with
+from gateway.site.references import POSTGRES, REDIS, wrong_with
 from gateway.site.settings import ClientSettings, Feed, FeedSettings, Main, Peer
 from gateway.site.tables import meant
 from policies.retry import DEFAULT
@@ -26,6 +26,8 @@ def main_alone(main: Main, path: Path, complain: Complain) -> None:
         complain(path, "store.key-file", wrong)
     if main.store.database and (wrong := wrong_with(main.store.database, POSTGRES)):
         complain(path, "store.database", wrong)
+    if main.redis.url and (wrong := wrong_with(main.redis.url, REDIS)):
+        complain(path, "redis.url", wrong)
     if main.store.path.exists() and not main.store.path.is_dir():
         complain(path, "store.path", "is a file, not a folder")
     server = main.server

@@ -211,7 +211,8 @@ def _read(reader: _Reader) -> Site:
     main = said or Main()
     database = beside(reader.folder, main.store.database)
     store = replace(main.store, path=reader.folder / main.store.path, database=database)
-    main = replace(main, store=store)
+    redis = replace(main.redis, url=beside(reader.folder, main.redis.url))
+    main = replace(main, store=store, redis=redis)
     checks.main_alone(main, path, reader.complain)
     for _, at, peer in peers:
         checks.peer_alone(peer, at, tenants, reader.complain)

@@ -106,6 +106,11 @@ def is_secret_hash(text: str) -> bool:
     return bool(is_payable) and bool(salt) and len(digest) == 32
 
 
+def is_name(text: str) -> bool:
+    """A name without blanks."""
+    return re.fullmatch(r"[A-Za-z0-9._-]+", text, re.ASCII) is not None
+
+
 def _matches(pattern: str) -> Callable[[str], bool]:
     return lambda text: re.fullmatch(pattern, text, re.ASCII) is not None
 
@@ -137,7 +142,8 @@ Reachable = Annotated[str, Form("a host name, an address or a network (10.1.0.0/
 ScopeName = Annotated[str, Form("a scope", SCOPES.__contains__, lambda: SCOPES)]
 SecretHash = Annotated[str, Form("a hash that `isthmus secret` prints", is_secret_hash)]
 Sender = Annotated[str, Form("MSH-3|MSH-4", lambda text: text.count("|") == 1)]
-Tenant = Annotated[str, Form("a name without blanks", _matches(r"[A-Za-z0-9._-]+"))]
+Name = Annotated[str, Form("a name without blanks", is_name)]
+Tenant = Name
 Uri = Annotated[str, Form("a URI", _matches(r"[A-Za-z][A-Za-z0-9+.-]*:[!-~]+"))]
 Url = Annotated[str, Form("an http or https URL", is_url)]
 Zone = Annotated[str, Form("an IANA time zone", is_zone, available_timezones)]

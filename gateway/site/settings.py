@@ -20,6 +20,7 @@ from gateway.site.forms import (
     Count,
     Days,
     MessageType,
+    Name,
     Place,
     Rank,
     Rate,
@@ -78,6 +79,13 @@ class StoreSettings(Setting, frozen=True):
     def is_shared(self) -> bool:
         """Whether other processes may work on the same data."""
         return self.database is not None
+
+
+class RedisSettings(Setting, frozen=True):
+    """[redis] of isthmus.toml: for several processes of a site."""
+
+    url: str | None = None
+    prefix: Name = "isthmus"
 
 
 class Tracing(Setting, frozen=True):
@@ -196,6 +204,7 @@ class Main(Setting, frozen=True):
     server: Server = Server()
     store: StoreSettings = StoreSettings()
     intake: Intake = Intake()
+    redis: RedisSettings = RedisSettings()
     tracing: Tracing = Tracing()
     webhooks: Webhooks = Webhooks()
     tenants: Annotated[tuple[Tenant, ...], Meta(min_length=1)] = ("main",)
@@ -280,6 +289,10 @@ SENTENCES: dict[type[Setting], dict[str, str]] = {
     Intake: {
         "queue": "How many messages may wait for a commit; further ones are declined, and their senders keep them.",
         "group": "The most messages in one commit.",
+    },
+    RedisSettings: {
+        "url": "Redis or Valkey, for limits over all processes: env:NAME or file:PATH that hold a redis:// address.",
+        "prefix": "What the site's keys and channels begin with; sites that share one Redis have different ones.",
     },
     Tracing: {
         "otlp": "OTLP/HTTP's base URL (http://host:4318) that spans go to, at /v1/traces; without it none do.",

@@ -4,9 +4,14 @@ import pytest
 
 from canonical.outcome import Outcome
 from connectors.webhook.client import Post
-from gateway.deliveries.outbound import CIRCUITS, allow_list, outbound, receiver_refusal
+from gateway.deliveries.outbound import CIRCUITS, Circuits, allow_list, outbound, receiver_refusal
 from policies.addresses import AllowList
 from policies.circuit import CircuitConfig
+
+
+def circuits(minimum: int) -> Circuits:
+    """Circuits that open after so many calls, at a time that stands still."""
+    return Circuits(CircuitConfig(minimum_calls=minimum), lambda: 0.0, lambda: 0.0)
 
 
 async def test_a_circuit_for_each_destination() -> None:
@@ -17,7 +22,7 @@ async def test_a_circuit_for_each_destination() -> None:
         reached.append(post.url)
         return Outcome(kind="transient" if "bad" in post.url else "delivered", code="told")
 
-    call = outbound(send, CircuitConfig(minimum_calls=4), lambda: 0.0, lambda: 0.0)
+    call = outbound(send, circuits(4))
     for _ in range(6):
         last = await call(Post("https://bad.example/a", {}, b""))
         await call(Post("https://good.example/a", {}, b""))
@@ -39,7 +44,7 @@ class Failing:
 
 async def test_no_tenant_closes_a_destination_to_another() -> None:
     """What one tenant's subscriptions made of a host is not held against the other's."""
-    call = outbound(Failing(), CircuitConfig(minimum_calls=2), lambda: 0.0, lambda: 0.0)
+    call = outbound(Failing(), circuits(2))
     for _ in range(3):
         mine = await call(Post("https://shared.example/a", {}, b"", "main"))
     other = await call(Post("https://shared.example/b", {}, b"", "other"))
@@ -50,7 +55,7 @@ async def test_no_tenant_closes_a_destination_to_another() -> None:
 async def test_circuits_are_forgotten_in_the_order_of_their_use() -> None:
     """However many destinations there were, so many are remembered and no more."""
     receiver = Failing()
-    call = outbound(receiver, CircuitConfig(minimum_calls=1), lambda: 0.0, lambda: 0.0)
+    call = outbound(receiver, circuits(1))
     kept, lost = Post("https://kept.example/", {}, b""), Post("https://lost.example/", {}, b"")
     await call(kept)
     await call(lost)
@@ -68,7 +73,7 @@ async def test_no_circuit() -> None:
     async def send(post: Post) -> Outcome:
         return Outcome(kind="delivered", code="told")
 
-    assert send is outbound(send, None, lambda: 0.0, lambda: 0.0)
+    assert send is outbound(send, None)
 
 
 def test_allow_list() -> None:

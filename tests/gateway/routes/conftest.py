@@ -18,6 +18,7 @@ from gateway.deliveries.worker import Worker
 from gateway.pipeline import Pipeline
 from gateway.replays import Replays
 from gateway.services import Services
+from gateway.shared.choice import throttles
 from gateway.site.settings import (
     ClientSettings,
     Feed,
@@ -111,6 +112,7 @@ class Gate:
             tracer=self.tracer,
             clock=lambda: self.clock(),
             clients=Clients(self.site.clients, self.store),
+            throttles=throttles(None),
         )
         await self.serve()
 
