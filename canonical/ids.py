@@ -19,6 +19,7 @@ PREFIXES = {
     "event": "evt",
     "subscription": "sub",
     "delivery": "dlv",
+    "hold": "hld",
 }
 
 CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"

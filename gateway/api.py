@@ -41,6 +41,7 @@ from gateway.routes import (
     encounters,
     events,
     feeds,
+    holds,
     jobs,
     locations,
     messages,
@@ -78,6 +79,7 @@ ROUTES: tuple[Route, ...] = (
     *deliveries.ROUTES,
     *jobs.ROUTES,
     *feeds.ROUTES,
+    *holds.ROUTES,
     *oauth.ROUTES,
     *system.ROUTES,
 )

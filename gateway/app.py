@@ -30,6 +30,7 @@ from gateway.doors import Doors
 from gateway.neighbours import Neighbours
 from gateway.pipeline import Pipeline
 from gateway.replays import Replays
+from gateway.retention import Keeper
 from gateway.services import Services
 from gateway.shared.choice import link_of, throttles, words
 from gateway.site.folder import BadSite
@@ -77,6 +78,7 @@ class Gateway:
             words(self.link, self.pipeline, self.neighbours, self.revocations, self.worker.circuits)
         self.doors = Doors(site.feeds if "feeds" in self.roles else (), self.pipeline, main.store.is_shared)
         self.watch = Watch(site.feeds, self.doors.open, self.pipeline, self.store, self.metrics, main.store.is_shared)
+        self.keeper = Keeper(self.store, main.retention, main.tenants, micros, self.metrics)
         self.leaving = asyncio.Event()
         self.replays = Replays(self.store, self.pipeline, site.feeds, micros, self.leaving)
         self.standing.hear(lambda now: self.clients.become(now.clients))
@@ -103,6 +105,8 @@ class Gateway:
         self.pipeline.on_events.append(lambda events: self.worker.wake())
         if "worker" in self.roles:
             self._keep(self.worker.run())
+        if self.keeper.has_work and "worker" in self.roles:
+            self._keep(self.keeper.run())
         if self.site.main.store.is_shared:
             self._looking = asyncio.create_task(self.neighbours.run())
         await self.watch.start()

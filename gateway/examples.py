@@ -31,6 +31,7 @@ from gateway.routes import (
     encounters,
     events,
     feeds,
+    holds,
     jobs,
     lineage,
     locations,
@@ -56,6 +57,7 @@ TASK = "tsk_01M88RY605C9ZG1EZGC5XRQQXT"
 SUBSCRIPTION = "sub_01M88S0B7Q4V1N6Z0J3T9K8W2M"
 DELIVERY = "dlv_01M88S0CNE5W3H8Y1K4V0M9X3P"
 EVENT = "evt_01M88RY600M1P4CYXAAF9SWJ6V"
+HOLD = "hld_01M88S4V2KZ8E3D6C9B2G5F7H0"
 JOB = "job_01M88S3Q1RZ7D2C5B8A1F4E6G9"
 ADMITTED, BOOKED, MOVED, UNUSABLE = (
     "msg_01M88RY5ZQBJNMGNAJAVZNXCF6",
@@ -326,6 +328,13 @@ OF_TYPES: dict[Any, Struct] = {
         counts={"applied": 5, "parked": 1},
     ),
     feeds.Switch: feeds.Switch(name="feed:east", since="2026-11-25T07:20:00Z", by="operator"),
+    holds.Hold: holds.Hold(
+        id=HOLD,
+        reason="Inquiry 12/2026 of the district court",
+        by="operator",
+        created_at="2026-11-25T07:20:00Z",
+        record=PATIENT,
+    ),
     oauth.Token: oauth.Token(access_token="eyJ0eXAi...", expires_in=300, scope="appointments.read"),  # noqa: S106
     oauth.Introspection: oauth.Introspection(
         active=True,
@@ -361,6 +370,7 @@ OF_BODIES: dict[type[Struct], dict[str, object]] = {
     subscriptions.SubscriptionChange: {"types": ["appointment.*", "patient.merged"]},
     subscriptions.Rotation: {"overlap": False},
     deliveries.ResendAll: {"subscription": SUBSCRIPTION, "state": "parked", "dryRun": True},
+    holds.NewHold: {"reason": "Inquiry 12/2026 of the district court", "record": PATIENT},
     oauth.TokenForm: {"grant_type": "client_credentials", "scope": "appointments.read events.read"},
     oauth.TokenInForm: {"token": "eyJ0eXAi..."},
 }
@@ -410,6 +420,7 @@ OF_PATHS = {
     "task": TASK,
     "subscription": SUBSCRIPTION,
     "delivery": DELIVERY,
+    "hold": HOLD,
     "job": JOB,
     "feed": "east",
 }

@@ -156,6 +156,12 @@ class Metrics:
         self.commit_group = self._histogram("commit_group_size", "Messages in one commit.", GROUP_SIZES).child()
         self.commit_seconds = self._histogram("commit_seconds", "Time of one commit.", COMMIT_SECONDS).child()
         self.throttled = counter("throttled", "Requests refused by a limit.", limit=CODE)
+        self.retired = counter(
+            "retired",
+            "What went because its time was over: `contents` of messages, `messages`, `events`, `deliveries`, `audit` "
+            "records; on PostgreSQL months of the second, third and last.",
+            kind=CODE,
+        )
         self.redis_up = gauge(
             "redis_up",
             "1 while Redis answers, 0 while processes go by what each knows itself; absent where there is none.",

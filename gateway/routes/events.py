@@ -216,6 +216,8 @@ async def _place(call: Call, after: str | None, last: str | None = None) -> int 
         raise unreadable([wrong])
     if int(given) > await call.api.services.store.head():
         raise stop(410, "cursor_gone", "The feed ends before this place: it was restored. Begin again, by `after=0`.")
+    if 0 < int(given) < await call.api.services.store.tail():
+        raise stop(410, "cursor_gone", "The feed begins after this place: what came before is no longer kept.")
     return int(given)
 
 

@@ -112,6 +112,7 @@ class Message(v1.Wire, frozen=True):
         means("The ids of the records that it was about.", items={"type": "string", "pattern": pattern_of(*RECORDS)}),
     ] = ()
     site: Annotated[str | None, means("The site files that it was mapped with, by their hash.")] = None
+    purged_at: Annotated[str | None, when("When its bytes and keys went, by the site's retention.")] = None
     trace: Annotated[str | None, means("The id of its trace.", pattern="^[0-9a-f]{32}$")] = None
 
 
@@ -211,12 +212,12 @@ async def read_message(call: Call) -> Answer:
     gives=bytes,
     media=HL7,
     also=OCTETS,
-    fails=("not_found",),
+    fails=("not_found", "message_purged"),
     tag="messages",
 )
 async def read_raw_message(call: Call) -> Answer:
     """The bytes of one message as they were received."""
-    kept = await _kept(call)
+    kept = _whole(await _kept(call))
     media = HL7 if kept.protocol == "hl7v2" and kept.state != "refused" else OCTETS
     return Answer(kept.raw, media=media.encode())
 
@@ -227,7 +228,7 @@ async def read_raw_message(call: Call) -> Answer:
     guard=READ,
     audit="R",
     gives=Tree,
-    fails=("not_found", "not_decodable", "cursor_expired"),
+    fails=("not_found", "message_purged", "not_decodable", "cursor_expired"),
     headers=("Link",),
     tag="messages",
 )
@@ -236,7 +237,7 @@ async def read_message_tree(call: Call, query: TreePages) -> Answer:
 
     A long message is several pages of segments; a page may hold fewer than `limit` where they are large.
     """
-    kept = await _kept(call)
+    kept = _whole(await _kept(call))
     feed = call.api.services.site.feed(kept.feed, kept.tenant)
     charset, asked = feed.profile.charset if feed else None, ("tree", kept.id)
     skipped, _ = after(call, query, asked) or (0, "")
@@ -272,7 +273,7 @@ def _segments(raw: bytes, charset: str | None, skipped: int, limit: int) -> tupl
     guard=REPLAY,
     audit="E",
     gives=Message,
-    fails=("not_found", "conflict", "feed_unknown"),
+    fails=("not_found", "message_purged", "conflict", "feed_unknown"),
     tag="messages",
 )
 async def replay_message(call: Call, body: Replay) -> Answer:
@@ -281,7 +282,7 @@ async def replay_message(call: Call, body: Replay) -> Answer:
     The ids stay the same, nothing newer is undone, and the sender hears nothing. Where a message that was refused or
     parked is taken now, its tasks are completed, and its sender hears AA or CA when it sends the same again.
     """
-    kept = await _kept(call)
+    kept = _whole(await _kept(call))
     feed = call.api.services.site.feed(kept.feed, kept.tenant)
     if feed is None:
         raise stop(409, "feed_unknown", "The feed that it came by is not among this site's feeds.")
@@ -366,8 +367,16 @@ def shown(kept: Kept) -> Message:
         problems=tuple(replace(one, field=CALLED.get(one.field or "", one.field)) for one in kept.problems),
         records=tuple(identity for identity in kept.records if identity),
         site=kept.site,
+        purged_at=instant(kept.purged_at) if kept.purged_at else None,
         trace=kept.traceparent.split("-")[1] if kept.traceparent else None,
     )
+
+
+def _whole(kept: Kept) -> Kept:
+    """A message that still has its bytes."""
+    if kept.purged_at is not None:
+        raise stop(410, "message_purged", "What stood in this message is gone, by the site's retention.")
+    return kept
 
 
 ROUTES = (

@@ -3,17 +3,20 @@
 What each setting must be by itself its form says (`forms`).
 """
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from math import ceil
 from pathlib import Path
 
 from gateway.addresses import overlap
 from gateway.site.papers import Wrong, wrong_with_key, wrong_with_pair
 from gateway.site.references import POSTGRES, REDIS, wrong_with
-from gateway.site.settings import ClientSettings, Feed, FeedSettings, Main, Peer
+from gateway.site.settings import ClientSettings, Feed, FeedSettings, Main, Peer, RetentionSettings
 from gateway.site.tables import meant
 from policies.retry import DEFAULT
 
 Complain = Callable[[Path, str, str], None]
+DAY = 86_400
+YEARS = 3650  # as good as for ever
 SHARED = (
     *("certificate", "private_key", "client_ca", "strict_framing", "commit_blocks"),
     *("max_connections", "max_in_flight", "frame_seconds", "idle_seconds"),
@@ -28,6 +31,8 @@ def main_alone(main: Main, path: Path, complain: Complain) -> None:
         complain(path, "store.database", wrong)
     if main.redis.url and (wrong := wrong_with(main.redis.url, REDIS)):
         complain(path, "redis.url", wrong)
+    for place, detail in _wrong_with(main.retention, main.store.dedup_days, main.webhooks.retry_seconds):
+        complain(path, f"retention.{place}", detail)
     if main.store.path.exists() and not main.store.path.is_dir():
         complain(path, "store.path", "is a file, not a folder")
     server = main.server
@@ -38,6 +43,20 @@ def main_alone(main: Main, path: Path, complain: Complain) -> None:
         complain(path, "webhooks.retry-seconds", f"together more than {hours}, after which nothing is tried")
     if len(set(main.tenants)) < len(main.tenants):
         complain(path, "tenants", "names a tenant twice")
+
+
+def _wrong_with(said: RetentionSettings, dedup: int, waits: Sequence[float]) -> Iterator[Wrong]:
+    """What would go before it has done its work."""
+    tries = ceil(sum(waits) / DAY)
+    if said.messages_days and said.messages_days < dedup:
+        yield "messages-days", f"is less than store.dedup-days ({dedup}): control ids are compared for that long"
+    if said.events_days and said.events_days <= tries:
+        yield "events-days", f"is no longer than the tries of a delivery take ({tries} days)"
+    if said.audit_days and said.audit_days < (said.messages_days or YEARS):
+        yield "audit-days", "the record of who saw a message must stay as long as the message does"
+    for place, one in enumerate(said.classes, 1):
+        if said.messages_days and one.days > said.messages_days:
+            yield f"class[{place}].days", "is more than messages-days, after which the whole message goes"
 
 
 def peer_alone(peer: Peer, path: Path, tenants: Collection[str] | None, complain: Complain) -> None:

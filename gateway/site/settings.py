@@ -88,6 +88,25 @@ class RedisSettings(Setting, frozen=True):
     prefix: Name = "isthmus"
 
 
+class RetentionClass(Setting, frozen=True):
+    """[[retention.class]] of isthmus.toml: messages whose contents go before the others'."""
+
+    days: Days
+    tenant: Tenant | None = None
+    feed: str | None = None
+    type: MessageType | None = None
+    event: str | None = None
+
+
+class RetentionSettings(Setting, frozen=True):
+    """[retention] of isthmus.toml: after how many days things go; without a number they never do."""
+
+    messages_days: Days | None = None
+    events_days: Days | None = None
+    audit_days: Days | None = None
+    classes: tuple[RetentionClass, ...] = field(default=(), name="class")
+
+
 class Tracing(Setting, frozen=True):
     """[tracing] of isthmus.toml."""
 
@@ -205,6 +224,7 @@ class Main(Setting, frozen=True):
     store: StoreSettings = StoreSettings()
     intake: Intake = Intake()
     redis: RedisSettings = RedisSettings()
+    retention: RetentionSettings = RetentionSettings()
     tracing: Tracing = Tracing()
     webhooks: Webhooks = Webhooks()
     tenants: Annotated[tuple[Tenant, ...], Meta(min_length=1)] = ("main",)
@@ -289,6 +309,18 @@ SENTENCES: dict[type[Setting], dict[str, str]] = {
     Intake: {
         "queue": "How many messages may wait for a commit; further ones are declined, and their senders keep them.",
         "group": "The most messages in one commit.",
+    },
+    RetentionSettings: {
+        "messages_days": "After how many days a message goes whole: it is found no more, and new if it comes again.",
+        "events_days": "After how many days an event goes, once everybody has it who is to get it.",
+        "audit_days": "After how many days an audit record goes; its link stays. HIPAA asks for six years.",
+    },
+    RetentionClass: {
+        "days": "After how many days the contents go; the message stays as one that came, and is recognised.",
+        "tenant": "Only messages of this tenant.",
+        "feed": "Only messages of this feed.",
+        "type": "Only messages of this type, such as ORU.",
+        "event": "Only messages of this event, such as R01.",
     },
     RedisSettings: {
         "url": "Redis or Valkey, for limits over all processes: env:NAME or file:PATH that hold a redis:// address.",

@@ -61,6 +61,34 @@ class Kept(Struct, frozen=True, kw_only=True, gc=False):
     traceparent: str | None = None
     site: str | None = None  # the hash of the site files it was mapped with
     duplicates: int = 0
+    purged_at: int | None = None  # its bytes, keys and problems went then, when their time was over
+
+
+class Contents(Struct, frozen=True, kw_only=True):
+    """Messages of a kind; what is not said is any."""
+
+    tenant: str | None = None
+    feed: str | None = None
+    type: str | None = None
+    event: str | None = None
+
+
+class Hold(Struct, frozen=True, kw_only=True):
+    """What must be kept whatever the site's retention says: a record's messages, one message, or those of a feed.
+
+    Of these the ones that came within a time, where that is said.
+    """
+
+    id: str
+    tenant: str
+    reason: str
+    by: str
+    created_at: int
+    record: str | None = None
+    message: str | None = None
+    feed: str | None = None
+    received_from: int | None = None
+    received_before: int | None = None
 
 
 class Written(Struct, frozen=True, kw_only=True, gc=False):
@@ -438,13 +466,51 @@ class Store(Protocol):
         """Hold what one process does for all (`watch`, `job:ID`) until then, or go on holding it; False while another
         holds it. With `until` in the past it is let go."""
 
+    # -- what goes when its time is over (gateway/retention.py), and what does not
+    async def purge(self, what: Contents, after: int, before: int, now: int, limit: int) -> tuple[int, int]:
+        """Of the next messages after a place in the order of keeping, so many at most, empty those of the kind, as long
+        as they came before an instant: no bytes, keys and problems are left of them. The place that was reached, and
+        how many were emptied."""
+
+    async def drop_messages(self, before: int, limit: int) -> int:
+        """Drop messages that came before an instant with all that they were recognised and found by: so many at most,
+        or months that are over. 0 where there are no more."""
+
+    async def drop_events(self, before: int, limit: int) -> int:
+        """Drop events of before an instant, the oldest first, so many at most or months that are over, up to the first
+        that a delivery or a subscription is still to get. 0 where there are no more."""
+
+    async def tail(self) -> int:
+        """The place before the oldest event."""
+
+    async def drop_deliveries(self, tenant: str, limit: int) -> int:
+        """Drop some deliveries that have ended and whose events are gone, with their attempts; 0 where there are no
+        more."""
+
+    async def drop_audit(self, before: int, limit: int) -> int:
+        """Drop audit rows of before an instant, the oldest first, so many at most or months that are over; their links
+        stay. 0 where there are no more."""
+
+    async def put_hold(self, hold: Hold) -> None: ...
+    async def holds(self) -> list[Hold]:
+        """All holds of all tenants."""
+
+    async def release(self, tenant: str, identity: str) -> bool:
+        """End a hold and let its copies go; False where there is none."""
+
+    async def put_aside(self, hold: str, kept: Kept) -> bool:
+        """Copy a whole message under a hold: `message` finds it after it was taken away. False where it is there."""
+
     # -- audit and site
     async def audit(self, rows: Sequence[AuditRow]) -> None:
         """Append rows under one link of the chain."""
 
     async def audit_rows(self, tenant: str, after: int, limit: int) -> list[tuple[int, AuditRow]]: ...
     async def audit_links(self) -> list[tuple[bytes, bytes, list[bytes]]]:
-        """(previous, link, digests) of the whole chain, for verification; of several chains, one after another."""
+        """(previous, link, digests) of the whole chain, for verification; of several chains, one after another.
+
+        Of a link whose rows were dropped there are no digests.
+        """
 
     async def keep_site(self, digest: str, files: bytes) -> None: ...
     async def site(self, digest: str) -> bytes | None: ...

@@ -7,7 +7,7 @@ the time of its start. Only the numbers by which readers follow the rows are of 
 import asyncio
 import os
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from itertools import groupby
 
@@ -77,7 +77,7 @@ class Ledger(Database):
     async def audit_links(self) -> list[tuple[bytes, bytes, list[bytes]]]:
         """(previous, link, digests) of every chain, one after another; each begins at GENESIS."""
         links = groupby(await self._all(SQL["links"]), key=lambda row: row[:4])
-        return [(previous, head, [row["digest"] for row in rows]) for (_, _, previous, head), rows in links]
+        return [(previous, head, _digests(rows)) for (_, _, previous, head), rows in links]
 
     # -- site
 
@@ -90,3 +90,8 @@ class Ledger(Database):
         """The files of a site by their hash."""
         row = await self._one(SQL["site"], digest)
         return self.vault.unseal(row[0], f"site/{digest}") if row else None
+
+
+def _digests(rows: Iterable[Row]) -> list[bytes]:
+    """Those of a link's rows; of rows that were dropped there are none."""
+    return [row["digest"] for row in rows if row["digest"] is not None]

@@ -102,23 +102,16 @@ class Partitions(Database):
 
     # -- retention
 
-    async def drop_messages(self, before: int) -> int:
+    async def _drop_months_of_messages(self, before: int) -> int:
         """Drop the months of messages that ended before an instant; how many."""
         bound = month_of(before) << SHIFT
         while await self._do(SQL["forget_dedup"], bound):
             pass
-        return await self._drop("message_keys", before) and await self._drop("messages", before)
+        await self._drop("message_keys", name_of("message_keys", month_of(before)))
+        return await self._drop("messages", name_of("messages", month_of(before)))
 
-    async def drop_events(self, before: int) -> int:
-        """Drop the months of the feed that ended before an instant; how many."""
-        return await self._drop("events", before)
-
-    async def drop_audit(self, before: int) -> int:
-        """Drop the months of the audit that ended before an instant; how many."""
-        return await self._drop("audit_rows", before)
-
-    async def _drop(self, table: str, before: int) -> int:
-        first = name_of(table, month_of(before))
+    async def _drop(self, table: str, first: str) -> int:
+        """Drop the months of a table before the one of this name; how many."""
         found = [row for row in await self._all(SQL["known"], table) if row["name"] < first]
         connection = await asyncpg.connect(self.url, timeout=CONNECT_SECONDS)
         try:

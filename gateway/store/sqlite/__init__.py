@@ -11,13 +11,12 @@ from gateway.store.courses import Course
 from gateway.store.protocol import Batch, Seen
 from gateway.store.sqlite.access import Access
 from gateway.store.sqlite.deliveries import Deliveries
-from gateway.store.sqlite.feed import Feed
 from gateway.store.sqlite.keeping import Keeping
 from gateway.store.sqlite.ledger import Ledger
-from gateway.store.sqlite.messages import Messages
+from gateway.store.sqlite.retention import Retention
 
 
-class SqliteStore(Keeping, Messages, Feed, Access, Ledger, Deliveries):
+class SqliteStore(Keeping, Retention, Access, Ledger, Deliveries):
     """The whole seam of gateway/store/protocol.py on one embedded database."""
 
     @asynccontextmanager

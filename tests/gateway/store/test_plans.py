@@ -9,7 +9,7 @@ import pytest_asyncio
 
 from gateway.store.keys import Digests
 from gateway.store.protocol import MessageQuery, RecordQuery
-from gateway.store.sqlite import SqliteStore, access, feed, ledger, messages, records
+from gateway.store.sqlite import SqliteStore, access, feed, ledger, messages, records, retention
 from gateway.store.sqlite.search import (
     event_search,
     key_search,
@@ -21,6 +21,7 @@ from gateway.store.sqlite.search import (
 
 DIGESTS = Digests(b"key")
 ROOMS = {"access": access, "feed": feed, "ledger": ledger, "messages": messages, "records": records}
+ROOMS |= {"retention": retention}
 # Where the whole is the answer, where the table holds a handful of rows, and where the walk ends with its first row.
 WHOLE = {
     ("access", "switches"),
@@ -29,6 +30,11 @@ WHOLE = {
     ("feed", "waiting"),
     ("ledger", "links"),
     ("ledger", "head"),
+    ("retention", "needed"),
+    ("retention", "oldest"),
+    ("retention", "first_event"),
+    ("retention", "drop_audit"),
+    ("retention", "holds"),
 }
 NAMED = [
     (room, name)

@@ -230,7 +230,7 @@ async def test_a_drop_that_was_interrupted(another: Opened) -> None:
         async with store._write() as connection:
             await connection.execute("DELETE FROM dedup; ALTER TABLE messages DETACH PARTITION messages_2025_01")
         store._months.clear()
-    assert 2 == await store.drop_messages(made.T0 - YEAR)
+    assert 2 == await store.drop_messages(made.T0 - YEAR, 1)
 
     assert [] == await made.found(store)
 
@@ -242,7 +242,7 @@ async def test_old_months_are_dropped_while_others_write(another: Opened) -> Non
     await keep(store, Batch(messages=[old, made.message(2)], events=[made.event(1)], audit=[made.audit_row(1)]))
     async with store.unit() as slow:
         await slow.seen("main", [(old.dedup, old.hash)], 0)  # a transaction that has the table in use
-        dropping = asyncio.create_task(other.drop_messages(made.T0 - YEAR // 2))
+        dropping = asyncio.create_task(other.drop_messages(made.T0 - YEAR // 2, 1))
         await asyncio.sleep(0.3)
         for number in range(3, 6):
             await asyncio.wait_for(keep(other, Batch(messages=[made.message(number)])), SOON)
@@ -255,8 +255,8 @@ async def test_old_months_are_dropped_while_others_write(another: Opened) -> Non
         await keep(store, Batch(messages=[old]))
     await keep(store, Batch(messages=[old]))
     assert old == await store.message("main", old.id)
-    assert (0, 0) == (await store.drop_events(made.T0 - YEAR), await store.drop_audit(made.T0 - YEAR))
-    assert 3 <= await store.drop_events(made.T0 + YEAR) == await store.drop_audit(made.T0 + YEAR)
+    assert (0, 0) == (await store.drop_events(made.T0 - YEAR, 1), await store.drop_audit(made.T0 - YEAR, 1))
+    assert 3 <= await store.drop_events(made.T0 + YEAR, 1) == await store.drop_audit(made.T0 + YEAR, 1)
     assert [] == await store.events("main", 0, 10)
     assert [2] == [one.seq for one in await keep(other, Batch(events=[made.event(2)]))]
 

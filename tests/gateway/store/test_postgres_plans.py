@@ -12,7 +12,17 @@ from typing import Any
 import pytest
 
 from gateway.store.keys import Digests
-from gateway.store.postgres import PostgresStore, access, deliveries, feed, ledger, messages, partitions, records
+from gateway.store.postgres import (
+    PostgresStore,
+    access,
+    deliveries,
+    feed,
+    ledger,
+    messages,
+    partitions,
+    records,
+    retention,
+)
 from gateway.store.postgres.search import (
     delivery_count,
     delivery_list,
@@ -27,9 +37,10 @@ from tests.gateway.store.conftest import Opened
 
 DIGESTS = Digests(bytes(32))
 ROOMS: dict[str, ModuleType] = {
-    one.__name__.rpartition(".")[2]: one for one in (access, deliveries, feed, ledger, messages, partitions, records)
+    one.__name__.rpartition(".")[2]: one
+    for one in (access, deliveries, feed, ledger, messages, partitions, records, retention)
 }
-WHOLE = {"switches", "subscriptions", "links", "known"}  # these are to read all there is
+WHOLE = {"switches", "subscriptions", "links", "known", "holds", "needed"}  # these are to read all there is
 READS = re.compile(r"\b(FROM|UPDATE) (?!unnest)[a-z]")
 NAMED = [
     (room, name)
