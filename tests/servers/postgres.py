@@ -56,6 +56,12 @@ class Postgres:
         return self.folder / "data"
 
     @property
+    def pid(self) -> int:
+        """The running server, parent of all its processes."""
+        assert self._process
+        return self._process.pid
+
+    @property
     def address(self) -> str:
         """The server without a database."""
         return f"postgresql://postgres@127.0.0.1:{self.port}"

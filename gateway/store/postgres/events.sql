@@ -26,9 +26,9 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) ON CON
 -- name: reopen_task
 -- A task that was closed and is raised again is open again, unless another is for the same thing.
 UPDATE tasks t SET status = 'ready', version = version + 1, owner = NULL, resolution = NULL, updated_at = $2, due_at = $3
-WHERE id = $1 AND status NOT IN ('ready', 'in-progress') AND NOT EXISTS (
-    SELECT 1 FROM tasks o WHERE o.tenant = t.tenant AND o.queue = t.queue AND o.subject = t.subject AND o.code = t.code
-    AND o.status IN ('ready', 'in-progress'))
+WHERE id = $1 AND status NOT IN ('ready', 'in-progress') AND (
+    SELECT o.id FROM tasks o WHERE o.tenant = t.tenant AND o.queue = t.queue AND o.subject = t.subject AND o.code = t.code
+    AND o.status IN ('ready', 'in-progress')) IS NULL
 
 -- name: task
 -- A task by its id.
