@@ -17,6 +17,16 @@ added AS (
 )
 SELECT min(seq) AS first, pg_notify('isthmus', $12)::text AS told FROM added
 
+-- name: types
+-- The types of a tenant's events: from each one on to the next greater one.
+WITH RECURSIVE had (type) AS (
+    (SELECT type FROM events WHERE tenant = $1 ORDER BY type LIMIT 1)
+    UNION ALL
+    SELECT (SELECT e.type FROM events e WHERE e.tenant = $1 AND e.type > had.type ORDER BY e.type LIMIT 1)
+    FROM had WHERE had.type IS NOT NULL
+)
+SELECT type FROM had WHERE type IS NOT NULL
+
 -- name: add_task
 -- A task, unless one is open for the same thing.
 INSERT INTO tasks (id, tenant, queue, code, subject, title, created_at, status, priority, due_at, updated_at, version,

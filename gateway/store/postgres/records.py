@@ -51,11 +51,12 @@ class Records(Partitions):
     async def records(self, query: RecordQuery) -> Page[Record]:
         """A search; see RecordQuery."""
         exact = [group for group in asked(query.keys) if is_exact(group)]
+        statuses = () if query.keys else await self._statuses(query)
         found: list[tuple[int, Record]] = []
         more = True
         while more and len(found) <= query.limit:
             place = await self._place(query.after[1]) if query.after else None
-            text, parameters = record_search(query, place, self.digests)
+            text, parameters = record_search(query, place, self.digests, statuses)
             rows = await self._all(text, *parameters)
             more = len(rows) > query.limit
             found += [(row[3], one) for row in rows if _has(one := self._record(row[0], row[1], row[2]), exact)]
@@ -64,6 +65,9 @@ class Records(Partitions):
         page = found[: query.limit]
         next_ = (page[-1][0], page[-1][1].id) if len(found) > query.limit else None
         return Page(items=[one for _, one in page], next=next_)
+
+    async def _statuses(self, query: RecordQuery) -> list[str]:
+        return [row["status"] for row in await self._all(SQL["statuses"], query.tenant, query.kind)]
 
     async def history(self, tenant: str, identity: str) -> list[Version]:
         """Every version, oldest first; the last is the record as it stands."""

@@ -51,6 +51,17 @@ WITH RECURSIVE up (id, replaced_by, depth) AS (
 )
 SELECT id FROM up ORDER BY depth DESC LIMIT 1
 
+-- name: statuses
+-- The statuses that records of a kind have: from each one on to the next greater one.
+WITH RECURSIVE had (status) AS (
+    (SELECT status FROM records WHERE tenant = $1 AND kind = $2 ORDER BY status LIMIT 1)
+    UNION ALL
+    SELECT (SELECT r.status FROM records r WHERE r.tenant = $1 AND r.kind = $2 AND r.status > had.status
+            ORDER BY r.status LIMIT 1)
+    FROM had WHERE had.status IS NOT NULL
+)
+SELECT status FROM had WHERE status IS NOT NULL
+
 -- name: place
 -- Where a record stands in the order of first keeping.
 SELECT n FROM records WHERE id = $1
