@@ -66,7 +66,7 @@ class Backend:
 
     async def sizes(self, directory: Path) -> list[tuple[str, int]]:
         """The bytes of each part on the disk, the greatest first."""
-        return [("database", (directory / "isthmus.db").stat().st_size)]
+        return [(path.name, path.stat().st_size) for path in directory.glob("isthmus.db*")]
 
 
 class OnServer(Backend):
@@ -122,6 +122,11 @@ def _stat(pid: int | str) -> list[str]:
 def less(after: Cost, before: Cost) -> Cost:
     """What was spent between two moments."""
     return Cost(*(getattr(after, name) - getattr(before, name) for name in Cost.__struct_fields__))
+
+
+def more(one: Cost, other: Cost) -> Cost:
+    """What both cost together."""
+    return Cost(*(getattr(one, name) + getattr(other, name) for name in Cost.__struct_fields__))
 
 
 @contextmanager

@@ -21,7 +21,7 @@ from gateway.intake import read
 from gateway.site.settings import Feed, FeedSettings, Peer, feed_of
 from gateway.store.protocol import Key, MessageQuery, RecordQuery, Store
 from tests.benchmarks import deliveries
-from tests.benchmarks.backends import NAMES, Backend, Cost, backend, less
+from tests.benchmarks.backends import NAMES, Backend, Cost, backend, less, more
 from tests.benchmarks.pages import pipeline
 from tests.benchmarks.sample import BOOKING
 
@@ -89,10 +89,7 @@ class Course:
             now = self._pipe.now()
             await self._pipe._together([read(feed, raw, now + n) for n, (feed, raw) in enumerate(raws)])
         spent = less(await self._behind.now(), before)
-        self._cost.wall += spent.wall - making
-        self._cost.ours += spent.ours - making
-        self._cost.theirs += spent.theirs
-        self._cost.log += spent.log
+        self._cost = more(self._cost, less(spent, Cost(making, making)))
         self._disk += _written() - disk
         self.number += count
 

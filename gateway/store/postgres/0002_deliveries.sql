@@ -54,9 +54,12 @@ CREATE INDEX deliveries_due ON deliveries (subscription, greatest(due_at, lease_
     WHERE head AND state IN ('pending', 'claimed');
 -- The heads by state and when they are due, and since when they wait: what the backlog counts.
 CREATE INDEX deliveries_heads ON deliveries (state, due_at) INCLUDE (since) WHERE head AND state IN ('pending', 'claimed');
--- The lists of a tenant's deliveries, newest first; where an event went; what needs a look.
+-- The lists of a tenant's deliveries, newest first, and those of a type or a rare state; where an event went; what needs a
+-- look.
 CREATE INDEX deliveries_tenant ON deliveries (tenant, seq, id);
 CREATE INDEX deliveries_event ON deliveries (event, seq, id);
+CREATE INDEX deliveries_type ON deliveries (tenant, type, seq, id);
+CREATE INDEX deliveries_state ON deliveries (tenant, state, seq, id) WHERE state IN ('pending', 'claimed', 'cancelled');
 CREATE INDEX deliveries_parked ON deliveries (tenant, seq, id) WHERE state = 'parked';
 
 -- One try of a delivery; `answer` is the sealed start of what the receiver said.

@@ -27,6 +27,8 @@ DELIVERY = (
 # Which key of a search to begin with: the further to the left, the fewer records are under it.
 RARE = ("control_id", "record", "identifier", "visit", "order", "account", "patient", "birthdate", "name")
 NONE = ("-",)  # a status that no record has
+LEADING = ("event", "state", "subscription", "type")
+ABOVE_ALL = (1 << 63) - 1
 FINISHED = "('delivered', 'parked', 'cancelled')"
 
 Statement = tuple[str, list[object]]
@@ -235,11 +237,29 @@ def task_search(
 
 
 def delivery_list(query: DeliveryQuery, limit: int) -> Statement:
-    """Deliveries, newest first or oldest first."""
-    rows, (further, way) = _deliveries(query), (">", "ASC") if query.oldest_first else ("<", "DESC")
-    if query.after is not None:
-        rows.where(f"(seq, id) {further} (?, ?)", *query.after)
-    return f"{rows.columns(DELIVERY)} ORDER BY seq {way}, id {way} LIMIT {limit:d}", rows.parameters
+    """Deliveries, newest first or oldest first, along the index of what is rarest of that which is asked for.
+
+    The order begins with that column, and a page with a place in it: so no other index has this order.
+    """
+    further, way, end = (">", "ASC", "<=") if query.oldest_first else ("<", "DESC", ">=")
+    rows = _deliveries(query)
+    lead = next((one for one in LEADING if _leads(query, one)), None)
+    order = ("seq",) if lead == "subscription" else ("seq", "id")  # an event goes to a subscription once
+    begin = query.after or ((-1, "") if query.oldest_first else (ABOVE_ALL, ""))
+    if lead:
+        value, order = getattr(query, lead), (lead, *order)
+        bound = (value, *begin)[: len(order)]
+        rows.where(f"({', '.join(order)}) {further} ({', '.join('?' * len(order))})", *bound)
+        rows.where(f"{lead} {end} ?", value)
+    elif query.after is not None:
+        rows.where(f"(seq, id) {further} (?, ?)", *begin)
+    ordered = ", ".join(f"{one} {way}" for one in order)
+    return f"{rows.columns(DELIVERY)} ORDER BY {ordered} LIMIT {limit:d}", rows.parameters
+
+
+def _leads(query: DeliveryQuery, column: str) -> bool:
+    value = getattr(query, column)
+    return value is not None and not (column == "state" and value in ("delivered", "parked"))
 
 
 def delivery_count(query: DeliveryQuery, now: int) -> Statement:
@@ -258,6 +278,8 @@ def _deliveries(query: DeliveryQuery) -> Select:
         rows.where("state = 'parked'")  # written out, so that the index of these is seen to do
     elif query.state is not None:
         rows.where("state = ?", query.state)
+        if query.state != "delivered":
+            rows.where("state IN ('pending', 'claimed', 'cancelled')")  # and of these
     for column in ("subscription", "type", "event"):
         if (value := getattr(query, column)) is not None:
             rows.where(f"{column} = ?", value)

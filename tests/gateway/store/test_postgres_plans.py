@@ -244,6 +244,30 @@ async def test_a_list_of_tasks_ends_with_its_page(
 
 
 @pytest.mark.parametrize(
+    ("asked", "index"),
+    [
+        ({"subscription": "sub_1"}, "deliveries_once"),
+        ({"subscription": "sub_1", "after": (1, "x"), "oldest_first": True}, "deliveries_once"),
+        ({"subscription": "sub_1", "type": "a.b"}, "deliveries_once"),
+        ({"event": "evt_1"}, "deliveries_event"),
+        ({"type": "a.b"}, "deliveries_type"),
+        ({"type": "a.b", "after": (1, "x")}, "deliveries_type"),
+        ({"state": "cancelled"}, "deliveries_state"),
+        ({"state": "pending", "type": "a.b", "oldest_first": True}, "deliveries_state"),
+    ],
+)
+async def test_a_list_of_deliveries_begins_with_what_is_rare(
+    another: Opened, asked: dict[str, Any], index: str
+) -> None:
+    """Along the index of that, so that nothing else is passed."""
+    store = await another()
+    steps = await plan(store, delivery_list(DeliveryQuery(tenant="main", **asked), 51)[0])
+
+    assert [] == [*walks(steps), *sorts(steps), *bare(steps)]
+    assert [step for step in steps if f"{index} " in step]
+
+
+@pytest.mark.parametrize(
     "asked",
     [
         {},
