@@ -16,7 +16,7 @@ from tests.benchmarks.backends import OnServer, server, worked
 from tests.isthmus import Isthmus
 from tests.servers import postgres
 
-CONNECTIONS = {1: 3_000, 8: 12_000, 64: 25_600}
+CONNECTIONS = {1: 1_500, 8: 6_000, 64: 12_800}
 ROUNDS = 3
 
 
