@@ -34,8 +34,8 @@ docs: $(READY) ## write the generated reference pages again
 bench: $(READY) ## ratios against a floor program and peer libraries, in one run
 	$(BIN)/python -m tests.benchmarks
 
-scale: $(READY) ## a million messages in one store: the rate, the memory, and how long searches take
-	$(BIN)/python -m tests.benchmarks.scale
+scale: $(READY) ## a million messages in one store (STORE=postgres: the shared one): rate, memory, and how long searches take
+	$(BIN)/python -m tests.benchmarks.scale --store $(or $(STORE),sqlite)
 
 soak: $(READY) ## kill -9 under load, fifty times, and count what is missing
 	$(BIN)/python -m tests.crash

@@ -206,6 +206,11 @@ FURTHER: dict[type[Record], Callable[..., Iterator[Key]]] = {
 }
 
 
+def is_meant(kind: str, patterns: Iterable[str]) -> bool:
+    """Whether a type of event is one of those that are asked for, or of their family (`appointment.*`)."""
+    return any(kind.startswith(one[:-1]) if one.endswith(".*") else kind == one for one in patterns)
+
+
 def start_of(record: Record) -> int:
     """When an appointment or encounter begins or is planned to, in microseconds; UNDATED for all else."""
     text = getattr(record, "start", None) or getattr(record, "planned_start", None)

@@ -1,11 +1,11 @@
-"""API reads and searches with every policy on, beside a bare Litestar handler on the same server."""
+"""API reads and searches with every policy on, over both stores, beside a bare Litestar handler on the same server."""
 
 import json
 import subprocess
 import sys
 from typing import cast
 
-from tests.benchmarks.durable import isthmus, load, median
+from tests.benchmarks.durable import isthmus, load, median, shared
 from tests.isthmus import Isthmus
 
 CONNECTIONS = 32
@@ -61,22 +61,30 @@ def _some(ours: Isthmus) -> list[dict[str, object]]:
     return cast(list[dict[str, object]], page["items"])
 
 
+def _asks(ours: Isthmus) -> dict[str, list[dict[str, str]]]:
+    """Fill it, and what to ask of it: reads and searches of many records."""
+    load(ours.mllp, 8, RECORDS, 0, 200)
+    some, token = _some(ours), ours.token()
+    return {
+        "read": [get(f"/v1/appointments/{one['id']}", token) for one in some],
+        "search by patient, 5 a page": [
+            get(f"/v1/appointments?patient={one['patient']}&limit=5", token) for one in some
+        ],
+    }
+
+
 def run() -> list[str]:
     """The lines to print."""
-    with isthmus() as ours:
-        load(ours.mllp, 8, RECORDS, 0, 200)
+    lines = []
+    with isthmus() as ours, shared() as (other, _):
+        asks, others = _asks(ours), _asks(other)
         some = _some(ours)
-        ids = [str(one["id"]) for one in some]
-        patients = [str(one["patient"]) for one in some]
-        size = len(json.dumps(some[0]))
-        floor = _middle(_floor(size, ids))
-        token = ours.token()
-        reads = [get(f"/v1/appointments/{one}", token) for one in ids]
-        searches = [get(f"/v1/appointments?patient={one}&limit=5", token) for one in patients]
-        return [
-            _line("read", [ask(ours.http, reads) for _ in range(ROUNDS)], floor),
-            _line("search by patient, 5 a page", [ask(ours.http, searches) for _ in range(ROUNDS)], floor),
-        ]
+        floor = _middle(_floor(len(json.dumps(some[0])), [str(one["id"]) for one in some]))
+        for name in asks:
+            runs = [(ask(ours.http, asks[name]), ask(other.http, others[name])) for _ in range(ROUNDS)]
+            lines.append(_line(name, [mine for mine, _ in runs], floor))
+            lines.append(_line(f"{name}, PostgreSQL", [theirs for _, theirs in runs], floor))
+    return lines
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from pathlib import Path
 from gateway.intake import read
 from gateway.pipeline import Pipeline
 from gateway.site.settings import FeedSettings, Intake, Peer, feed_of
+from gateway.store.protocol import Store
 from gateway.store.sqlite import SqliteStore
 from policies.metrics import Metrics
 from policies.tracing import Tracer
@@ -27,7 +28,7 @@ HEADER, FRAME = 32, 24  # bytes before the log, and before each page in it (sqli
 FEED = feed_of("bench", Peer(zone="America/New_York", feed=FeedSettings()), {})
 
 
-def pipeline(store: SqliteStore) -> Pipeline:
+def pipeline(store: Store) -> Pipeline:
     """The gateway's own way from a frame to the commit."""
     tracer = Tracer(None, 1.0, time.time_ns, secrets.randbits)
     return Pipeline(store, Intake(), lambda: time.time_ns() // 1000, tracer, Metrics())

@@ -1,15 +1,16 @@
-"""What a store is like when much is kept: `python -m tests.benchmarks.scale [messages] [directory]`.
+"""What a store is like when much is kept: `python -m tests.benchmarks.scale [MESSAGES] [--store NAME] [--keep FOLDER]`.
 
 Fills a store with a year's bookings, some of them cancelled or missed, and prints the rate on the way; then searches it
 by all that the API searches by, and prints how long each kind of search took. What was filled before is only searched.
 """
 
+import argparse
 import random
-import sys
 import tempfile
 import time
 from collections.abc import Awaitable, Callable, Iterable
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,9 @@ import uvloop
 from gateway.app import settle_memory
 from gateway.intake import read
 from gateway.site.settings import Feed, FeedSettings, Peer, feed_of
-from gateway.store.protocol import DeliveryQuery, Key, MessageQuery, RecordQuery
-from gateway.store.sqlite import SqliteStore
+from gateway.store.protocol import Key, MessageQuery, RecordQuery, Store
+from tests.benchmarks import deliveries
+from tests.benchmarks.backends import NAMES, Backend, Cost, backend, less, more
 from tests.benchmarks.pages import pipeline
 from tests.benchmarks.sample import BOOKING
 
@@ -67,51 +69,56 @@ def _draw(number: int, among: int) -> int:
 class Course:
     """Messages kept one group after the other, and what they cost since the last look."""
 
-    def __init__(self, store: SqliteStore, first: int) -> None:
+    def __init__(self, behind: Backend, store: Store, first: int) -> None:
+        self._behind = behind
         self._pipe = pipeline(store)
         self.number = first
         self._begin()
 
     def _begin(self) -> None:
-        self._from, self._wall, self._cpu, self._disk = self.number, 0.0, 0.0, 0
+        self._from, self._disk, self._cost = self.number, 0, Cost()
 
     async def keep(self, count: int) -> None:
         """So many more."""
-        before = _written()
+        disk, before = _written(), await self._behind.now()
+        making = 0.0
         for first in range(self.number, self.number + count, GROUP):
+            began = time.process_time()
             raws = [message(number) for number in range(first, first + GROUP)]
-            now, wall, cpu = self._pipe.now(), time.perf_counter(), time.process_time()
+            making += time.process_time() - began
+            now = self._pipe.now()
             await self._pipe._together([read(feed, raw, now + n) for n, (feed, raw) in enumerate(raws)])
-            self._wall += time.perf_counter() - wall
-            self._cpu += time.process_time() - cpu
-        self._disk += _written() - before
+        spent = less(await self._behind.now(), before)
+        self._cost = more(self._cost, less(spent, Cost(making, making)))
+        self._disk += _written() - disk
         self.number += count
 
     def cost(self) -> str:
         """What they cost."""
         count = self.number - self._from
-        rate, cpu, disk = count / self._wall, self._cpu / count * 1e6, self._disk / count / 1000
+        disk = f", {self._disk / count / 1000:.0f} kB written" if self._disk else ""
+        line = self._cost.line(count) + disk
         self._begin()
-        return f"{rate:6,.0f}/s, {cpu:4.0f} us of CPU and {disk:3.0f} kB written a message"
+        return line
 
 
-async def fill(store: SqliteStore, messages: int, database: Path) -> None:
+async def fill(behind: Backend, store: Store, messages: int, directory: Path) -> None:
     """Keep so many messages; each line is of those since the last."""
-    course = Course(store, 0)
+    course = Course(behind, store, 0)
     while course.number < messages:
         await course.keep(min(STEP, messages - course.number))
-        size = database.stat().st_size / 2**30
+        size = sum(size for _, size in await behind.sizes(directory)) / 2**30
         print(
             f"{course.number:>9,} kept: {course.cost()}, {_anonymous():.0f} MiB anonymous, {size:.2f} GiB", flush=True
         )
 
 
-async def compare(store: SqliteStore, kept: int) -> None:
+async def compare(behind: Backend, store: Store, kept: int) -> None:
     """Keep more in turn with a store that has next to nothing: what else the machine does weighs on both."""
     with tempfile.TemporaryDirectory() as folder:
-        other = SqliteStore(Path(folder), KEY)
+        other = behind.store(Path(folder), KEY)
         await other.open()
-        small, large = Course(other, 0), Course(store, kept)
+        small, large = Course(behind, other, 0), Course(behind, store, kept)
         await small.keep(STEP)
         await large.keep(GROUP)
         for course in (small, large):
@@ -146,16 +153,18 @@ def draws(kept: int, chance: random.Random) -> dict[str, Callable[[], str]]:
         "mrn": lambda: f"N000{1_000_000 + chance.randrange(PATIENTS)}",
         "doctor": lambda: f"{4_000_000 + chance.randrange(DOCTORS)}",
         "room": lambda: f"NORTH///IMG/MR{chance.randrange(ROOMS)}/",
+        "visit": lambda: f"V{number()}",
+        "account": lambda: "900112233",
         "nothing": lambda: f"X{chance.random()}",
     }
 
 
-async def ids(store: SqliteStore, kind: str, values: Iterable[str]) -> list[str]:
+async def ids(store: Store, kind: str, values: Iterable[str]) -> list[str]:
     """The records with these identifiers."""
     return [one for value in values for one in await store.find(TENANT, kind, ("identifier", value))]
 
 
-async def searches(store: SqliteStore, kept: int) -> dict[str, Callable[[], Awaitable[object]]]:
+async def searches(store: Store, kept: int) -> dict[str, Callable[[], Awaitable[object]]]:
     """What the API searches by, each time for something else."""
     chance = random.Random(7)
     draw = draws(kept, chance)
@@ -171,6 +180,9 @@ async def searches(store: SqliteStore, kept: int) -> dict[str, Callable[[], Awai
 
     def one(kind: str) -> Key:
         return kind, chance.choice(known[kind])
+
+    def changed() -> int:
+        return newest.items[chance.randrange(len(newest.items))].received_at
 
     def day() -> int:
         return int((BEGIN + timedelta(days=chance.randrange(DAYS))).timestamp() * 1e6)
@@ -219,6 +231,23 @@ async def searches(store: SqliteStore, kept: int) -> dict[str, Callable[[], Awai
         ),
         "appointments of a provider at a place": lambda: booked(one("provider"), one("location")),
         "appointments of a place, changed last": lambda: booked(one("location"), order="updated", descending=True),
+        "appointments of a patient since a change": lambda: booked(one("patient"), updated_since=changed()),
+        "appointments of a patient, two statuses": lambda: booked(one("patient"), statuses=("booked", "noshow")),
+        "appointments changed since": lambda: booked(order="updated", updated_since=changed()),
+        "appointments of two statuses": lambda: booked(statuses=("cancelled", "noshow"), order="start"),
+        "appointments of a visit": lambda: booked(("visit", draw["visit"]())),
+        "appointments of two patients": lambda: store.records(
+            RecordQuery(tenant=TENANT, kind="appointment", keys=((one("patient"), one("patient")),))
+        ),
+        "encounters": lambda: records("encounter"),
+        "encounters of an account": lambda: records("encounter", ("account", draw["nothing"]())),
+        "patients of an account": lambda: records("patient", ("account", draw["account"]())),
+        "patients by a birth date that all have": lambda: records("patient", ("birthdate", "1971-03-05")),
+        "patients by system and identifier": lambda: records("patient", ("identifier", f"x|{draw['mrn']()}")),
+        "providers by name": lambda: records("provider", ("name", "baker iris")),
+        "providers by identifier": lambda: records("provider", ("identifier", draw["doctor"]())),
+        "locations by name": lambda: records("location", ("name", "north")),
+        "a patient by all that it was merged from": lambda: store.aliases(TENANT, one("patient")[1]),
         "patients": lambda: records("patient"),
         "patients by identifier": lambda: records("patient", ("identifier", draw["mrn"]())),
         "patients by a name that all have": lambda: records("patient", ("name", "archer")),
@@ -246,6 +275,16 @@ async def searches(store: SqliteStore, kept: int) -> dict[str, Callable[[], Awai
         "messages about a provider": lambda: messages(record=one("provider")[1]),
         "messages about a patient of a rare feed": lambda: messages(record=one("patient")[1], feed="rare"),
         "messages about a place of a rare feed": lambda: messages(record=one("location")[1], feed="rare"),
+        "messages of a feed and an event": lambda: messages(feed="lab", event="S15"),
+        "messages of a rare feed, no such event": lambda: messages(feed="rare", event="S14"),
+        "messages by order": lambda: messages(("order", draw["booking"]())),
+        "messages by account": lambda: messages(("account", draw["account"]())),
+        "messages by a birth date that all have": lambda: messages(("birthdate", "1971-03-05")),
+        "messages by name and birth date": lambda: messages(("name", "archer lena"), ("birthdate", "1971-03-06")),
+        "messages by a record's key": lambda: messages(("record", one("appointment")[1])),
+        "messages of an hour by identifier": lambda: messages(
+            ("identifier", draw["booking"]()), received_from=newest.items[-1].received_at
+        ),
         "events": lambda: store.events(TENANT, chance.randrange(head), 100),
         "events of a type": lambda: store.events(TENANT, chance.randrange(head), 100, ("appointment.cancelled",)),
         "events of a rare type": lambda: store.events(TENANT, chance.randrange(head), 100, ("task.*",)),
@@ -254,39 +293,62 @@ async def searches(store: SqliteStore, kept: int) -> dict[str, Callable[[], Awai
         "tasks that are ready": lambda: tasks("ready", None),
         "tasks of a queue": lambda: tasks("ready", "integration-errors"),
         "tasks of an empty queue": lambda: tasks(None, "patient-identity"),
-        "deliveries": lambda: store.deliveries(DeliveryQuery(tenant=TENANT)),
+        "tasks that are done": lambda: tasks("completed", None),
+        "audit": lambda: store.audit_rows(TENANT, chance.randrange(kept // GROUP), 100),
+        "feeds heard of": lambda: store.heard(TENANT, newest.items[0].received_at - 10_000_000),
+        "backlog": lambda: store.backlog(),
+        **{f"deliveries{of}": partial(store.deliveries, query) for of, query in deliveries.queries(TENANT).items()},
     }
 
 
-async def measure(store: SqliteStore, kept: int) -> None:
+async def measure(behind: Backend, store: Store, kept: int) -> None:
     """Search, and print the times of each kind; of CPU too, for a machine that does other things beside it."""
     for name, search in (await searches(store, kept)).items():
         tries = [await timed(search) for _ in range(TRIES)]
+        theirs = behind.busy()
+        for _ in range(TRIES // 4):
+            await search()
+        theirs = (behind.busy() - theirs) / (TRIES // 4) * 1e3
         wall, cpu = (sorted(one) for one in zip(*tries, strict=True))
         middle, late, busy = (one * 1e3 for one in (wall[TRIES // 2], wall[LATE], cpu[LATE]))
-        print(f"{name:45} p50 {middle:7.2f} ms   p95 {late:7.2f} ms   p95 of CPU {busy:7.2f} ms", flush=True)
+        server = f"   server's CPU {theirs:7.2f} ms" if theirs else ""
+        print(f"{name:48} p50 {middle:7.2f} ms   p95 {late:7.2f} ms   p95 of CPU {busy:7.2f} ms{server}", flush=True)
 
 
 async def timed(search: Callable[[], Awaitable[object]]) -> tuple[float, float]:
-    """Seconds that one search takes, and those of CPU."""
+    """Seconds that one search takes, and those of CPU of this process."""
     wall, cpu = time.perf_counter(), time.process_time()
     await search()
     return time.perf_counter() - wall, time.process_time() - cpu
 
 
-async def main(messages: int, directory: Path) -> None:
+async def main(behind: Backend, messages: int, directory: Path) -> None:
     """Fill what is not filled, then search."""
-    store = SqliteStore(directory, KEY)
+    store = behind.store(directory, KEY)
     await store.open()
     settle_memory()
+    await behind.now()
     if not await store.head():
-        await fill(store, messages, directory / "isthmus.db")
-        await compare(store, messages)
-    await measure(store, messages)
+        await fill(behind, store, messages, directory)
+        await deliveries.fill(store, TENANT, messages // 10)
+        await compare(behind, store, messages)
+    for part, size in await behind.sizes(directory):
+        if size > 2**20:
+            print(f"{size / 2**20:>9,.0f} MiB {part}")
+    await measure(behind, store, messages)
     await store.close()
 
 
+def asked() -> argparse.Namespace:
+    """What to measure, and where: a directory that is kept is only searched the next time."""
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.scale")
+    parser.add_argument("messages", type=int, nargs="?", default=1_000_000)
+    parser.add_argument("--store", choices=NAMES, default="sqlite")
+    parser.add_argument("--keep", type=Path)
+    return parser.parse_args()
+
+
 if __name__ == "__main__":
-    messages = int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000
-    with tempfile.TemporaryDirectory() as folder:
-        uvloop.run(main(messages, Path(sys.argv[2] if len(sys.argv) > 2 else folder)))
+    given = asked()
+    with backend(given.store) as behind, tempfile.TemporaryDirectory() as folder:
+        uvloop.run(main(behind, given.messages, given.keep or Path(folder)))

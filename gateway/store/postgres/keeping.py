@@ -48,8 +48,8 @@ class Keeping(Records):
 
     def _record_row(self, course: Course) -> tuple[object, ...]:
         one = course.after
-        head = (one.id, one.tenant, course.kind, one.status, start_of(one), one.updated_at, one.created_at, one.version)
-        return (*head, survivor_link(one), self._seal_record(one))
+        head = (one.id, one.tenant, course.kind, one.status or "", start_of(one))
+        return (*head, one.updated_at, one.created_at, one.version, survivor_link(one), self._seal_record(one))
 
     async def _renew(self, connection: Connection, courses: list[Course]) -> list[Row]:
         if not courses:
@@ -60,8 +60,8 @@ class Keeping(Records):
 
     def _renewal(self, course: Course) -> tuple[object, ...]:
         one, known = course.after, course.before.version if course.before else 0
-        state = (one.status, start_of(one), one.updated_at, one.version, survivor_link(one), self._seal_record(one))
-        return (one.id, known, *state)
+        state = (one.status or "", start_of(one), one.updated_at, one.version)
+        return (one.id, known, *state, survivor_link(one), self._seal_record(one))
 
     async def _touch(self, connection: Connection, records: list[tuple[str, Record]]) -> list[Row]:
         if not records:

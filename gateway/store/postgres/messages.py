@@ -13,13 +13,11 @@ from gateway.store.postgres.keeping import columns
 from gateway.store.postgres.named import named
 from gateway.store.postgres.partitions import SHIFT, month_of, month_of_id, span_of_id
 from gateway.store.postgres.records import Records
-from gateway.store.postgres.search import message_list, message_search
+from gateway.store.postgres.search import ABOVE_ALL, LOT, message_list, message_search, rarity
 from gateway.store.protocol import Kept, Key, MessageQuery, Page, Seen, Written
 
 SQL = named("messages.sql")
-LOT = 1024
 NOTHING = (("", ""),)  # a key that no message has
-ABOVE_ALL = (1 << 63) - 1
 LATE = 600_000_000  # no message waits longer for its commit: what came that long before has a lower row number
 
 encode = msgspec.msgpack.Encoder().encode
@@ -94,6 +92,7 @@ class Messages(Records):
         keys = [key for group in asked((key,) for key in query.keys) for key in group or NOTHING]
         keys += [("record", query.record)] if query.record else []
         exact = {key for key in keys if key[0] == "identifier"}
+        keys.sort(key=lambda key: rarity((key,)))
         return [await self._candidates(query.tenant, key) for key in keys], exact
 
     async def _candidates(self, tenant: str, key: Key) -> list[int]:

@@ -38,7 +38,7 @@ CROSS JOIN LATERAL (
     (SELECT 1 AS rank, one.* FROM dedup one
      WHERE one.digest = sent.digest AND one.hash <> sent.hash AND one.received_at >= $3
      ORDER BY one.received_at DESC LIMIT 1)
-) AS d JOIN messages m ON m.n = d.n
+) AS d CROSS JOIN LATERAL (SELECT body FROM messages WHERE n = d.n OFFSET 0) AS m
 ORDER BY sent.place, d.rank
 
 -- name: add

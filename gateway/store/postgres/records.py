@@ -51,11 +51,12 @@ class Records(Partitions):
     async def records(self, query: RecordQuery) -> Page[Record]:
         """A search; see RecordQuery."""
         exact = [group for group in asked(query.keys) if is_exact(group)]
+        statuses = () if query.keys else await self._statuses(query)
         found: list[tuple[int, Record]] = []
         more = True
         while more and len(found) <= query.limit:
             place = await self._place(query.after[1]) if query.after else None
-            text, parameters = record_search(query, place, self.digests)
+            text, parameters = record_search(query, place, self.digests, statuses)
             rows = await self._all(text, *parameters)
             more = len(rows) > query.limit
             found += [(row[3], one) for row in rows if _has(one := self._record(row[0], row[1], row[2]), exact)]
@@ -64,6 +65,9 @@ class Records(Partitions):
         page = found[: query.limit]
         next_ = (page[-1][0], page[-1][1].id) if len(found) > query.limit else None
         return Page(items=[one for _, one in page], next=next_)
+
+    async def _statuses(self, query: RecordQuery) -> list[str]:
+        return [row["status"] for row in await self._all(SQL["statuses"], query.tenant, query.kind)]
 
     async def history(self, tenant: str, identity: str) -> list[Version]:
         """Every version, oldest first; the last is the record as it stands."""
@@ -127,8 +131,8 @@ class Taken(Exception):
 class Claim:
     """What one unit holds of one tenant: the numbers it looks for, and the records it found.
 
-    Everything that a unit waits for, it waits for in one order: numbers by their digests, then records by their row
-    numbers. A record that comes to light only through another (an appointment's patient, a survivor) is taken without
+    Everything that a unit waits for, it waits for in one order: numbers by their digests, then records by their ids.
+    A record that comes to light only through another (an appointment's patient, a survivor) is taken without
     waiting; where another unit has it, all is let go, and taken again with that record in its place. So no two units
     ever wait for each other, and what a unit has loaded stays true until it commits.
     """
@@ -191,17 +195,23 @@ class Claim:
         return found
 
     async def _take(self, connection: Connection, sql: str, wanted: set[str]) -> list[Record]:
-        """Records of this tenant, locked, in the order of their first keeping."""
+        """Records of this tenant, locked in the order of their ids; they come in the order of their first keeping."""
         ids = sorted(wanted)
         known = {one: held for one in ids if (held := self.store._memory.get(one))}
         revisions = [known[one].revision if one in known else 0 for one in ids]
-        return [self._as_kept(row, known) for row in await connection.fetch(sql, ids, revisions, self.tenant)]
+        rows = await connection.fetch(sql, ids, revisions, self.tenant)
+        return [self._as_kept(row, known) for row in sorted(rows, key=_place)]
 
     def _as_kept(self, row: Row, known: dict[str, Remembered]) -> Record:
         body = row["body"]
         record = known[row["id"]].record if body is None else self.store._record(row["id"], row["version"], body)
         self.store._learn(row["revision"], record)
         return record
+
+
+def _place(row: Row) -> int:
+    n: int = row["n"]
+    return n
 
 
 def _others(record: Record) -> Sequence[str]:

@@ -27,12 +27,16 @@ WITH RECURSIVE
 up (id, replaced_by, depth) AS (
     SELECT id, replaced_by, 0 FROM records WHERE id = $1 AND tenant = $2
     UNION ALL
-    SELECT r.id, r.replaced_by, up.depth + 1 FROM up JOIN records r ON r.id = up.replaced_by WHERE up.depth < 1000
+    SELECT r.id, r.replaced_by, up.depth + 1
+    FROM up CROSS JOIN LATERAL (SELECT id, replaced_by FROM records WHERE id = up.replaced_by OFFSET 0) AS r
+    WHERE up.depth < 1000
 ),
 down (id, depth) AS (
     (SELECT id, 0 FROM up ORDER BY up.depth DESC LIMIT 1)
     UNION
-    SELECT r.id, down.depth + 1 FROM down JOIN records r ON r.replaced_by = down.id WHERE down.depth < 1000
+    SELECT r.id, down.depth + 1
+    FROM down CROSS JOIN LATERAL (SELECT id FROM records WHERE replaced_by = down.id OFFSET 0) AS r
+    WHERE down.depth < 1000
 )
 SELECT id FROM down ORDER BY depth
 
@@ -41,9 +45,22 @@ SELECT id FROM down ORDER BY depth
 WITH RECURSIVE up (id, replaced_by, depth) AS (
     SELECT id, replaced_by, 0 FROM records WHERE id = $1 AND tenant = $2
     UNION ALL
-    SELECT r.id, r.replaced_by, up.depth + 1 FROM up JOIN records r ON r.id = up.replaced_by WHERE up.depth < 1000
+    SELECT r.id, r.replaced_by, up.depth + 1
+    FROM up CROSS JOIN LATERAL (SELECT id, replaced_by FROM records WHERE id = up.replaced_by OFFSET 0) AS r
+    WHERE up.depth < 1000
 )
 SELECT id FROM up ORDER BY depth DESC LIMIT 1
+
+-- name: statuses
+-- The statuses that records of a kind have: from each one on to the next greater one.
+WITH RECURSIVE had (status) AS (
+    (SELECT status FROM records WHERE tenant = $1 AND kind = $2 ORDER BY status LIMIT 1)
+    UNION ALL
+    SELECT (SELECT r.status FROM records r WHERE r.tenant = $1 AND r.kind = $2 AND r.status > had.status
+            ORDER BY r.status LIMIT 1)
+    FROM had WHERE had.status IS NOT NULL
+)
+SELECT status FROM had WHERE status IS NOT NULL
 
 -- name: place
 -- Where a record stands in the order of first keeping.
@@ -67,16 +84,16 @@ SELECT k.digest, r.id FROM unnest($1::bigint[]) AS wanted (digest)
 JOIN record_keys k ON k.digest = wanted.digest JOIN records r ON r.n = k.record
 
 -- name: take
--- Records for a unit that may change them, each waited for in its order. What is remembered need not be sent again.
+-- Records for a unit that may change them, each waited for in the order given. What is remembered need not be sent again.
 SELECT r.n, r.id, r.version, r.revision, CASE WHEN r.revision = wanted.revision THEN NULL ELSE r.body END AS body
-FROM unnest($1::text[], $2::bigint[]) AS wanted (id, revision) JOIN records r ON r.id = wanted.id
-WHERE r.tenant = $3 ORDER BY r.n FOR UPDATE OF r
+FROM unnest($1::text[], $2::bigint[]) AS wanted (id, revision)
+CROSS JOIN LATERAL (SELECT * FROM records WHERE id = wanted.id AND tenant = $3 FOR UPDATE) AS r
 
 -- name: take_now
 -- The same for those that came to light later: out of order, nobody is waited for.
 SELECT r.n, r.id, r.version, r.revision, CASE WHEN r.revision = wanted.revision THEN NULL ELSE r.body END AS body
-FROM unnest($1::text[], $2::bigint[]) AS wanted (id, revision) JOIN records r ON r.id = wanted.id
-WHERE r.tenant = $3 ORDER BY r.n FOR UPDATE OF r NOWAIT
+FROM unnest($1::text[], $2::bigint[]) AS wanted (id, revision)
+CROSS JOIN LATERAL (SELECT * FROM records WHERE id = wanted.id AND tenant = $3 FOR UPDATE NOWAIT) AS r
 
 -- name: add
 -- Records heard of for the first time, in their order.
@@ -103,13 +120,13 @@ UPDATE records r SET status = one.status, start = one.start, updated_at = one.up
     revision = r.revision + 1, replaced_by = one.replaced_by, body = one.body
 FROM unnest($1::text[], $2::bigint[], $3::text[], $4::bigint[], $5::bigint[], $6::bigint[], $7::text[], $8::bytea[])
     AS one (id, known, status, start, updated_at, version, replaced_by, body)
-WHERE r.id = one.id AND r.version = one.known RETURNING r.id, r.revision
+WHERE r.id = ANY ($1) AND r.id = one.id AND r.version = one.known RETURNING r.id, r.revision
 
 -- name: touch
 -- The same versions of records with newer clocks.
 UPDATE records r SET body = one.body, revision = r.revision + 1
 FROM unnest($1::text[], $2::bigint[], $3::bytea[]) AS one (id, version, body)
-WHERE r.id = one.id AND r.version = one.version RETURNING r.id, r.revision
+WHERE r.id = ANY ($1) AND r.id = one.id AND r.version = one.version RETURNING r.id, r.revision
 
 -- name: drop_keys
 -- Keys that records no longer have.

@@ -7,6 +7,7 @@ from msgspec.structs import replace
 
 from canonical.events import Event
 from canonical.tasks import QUEUES, Task
+from gateway.store.keys import is_meant
 from gateway.store.protocol import Conflict, Page
 from gateway.store.said import WRITTEN, opened, sealed
 from gateway.store.sqlite.database import Database, Row
@@ -24,7 +25,7 @@ class Feed(Database):
         wanted = None
         if types and "*" not in types:
             known = self._all(SQL["types"], (tenant, tenant))
-            wanted = [one for (one,) in known if any(_is_of(one, pattern) for pattern in types)]
+            wanted = [one for (one,) in known if is_meant(one, types)]
         if wanted == []:
             return []
         return [_event(row) for row in await self._search(*event_search(tenant, after, limit, wanted))]
@@ -97,11 +98,6 @@ class Feed(Database):
         task = Task(**dict(zip(TASK.split(", "), row, strict=True)))
         texts = opened(self.vault, task.id, dict(zip(WRITTEN, row[-len(WRITTEN) :], strict=True)))
         return replace(task, **texts) if texts else task
-
-
-def _is_of(kind: str, pattern: str) -> bool:
-    """Whether a type is the one that is meant, or of its family (`appointment.*`)."""
-    return kind.startswith(pattern[:-1]) if pattern.endswith(".*") else kind == pattern
 
 
 def _event(row: Row) -> Event:
