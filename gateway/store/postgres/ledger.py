@@ -77,7 +77,10 @@ class Ledger(Database):
     async def audit_links(self) -> list[tuple[bytes, bytes, list[bytes]]]:
         """(previous, link, digests) of every chain, one after another; each begins at GENESIS."""
         links = groupby(await self._all(SQL["links"]), key=lambda row: row[:4])
-        return [(previous, head, [row["digest"] for row in rows]) for (_, _, previous, head), rows in links]
+        return [
+            (previous, head, [row["digest"] for row in rows if row["digest"] is not None])
+            for (_, _, previous, head), rows in links
+        ]
 
     # -- site
 

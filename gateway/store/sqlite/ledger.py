@@ -27,7 +27,7 @@ class Ledger(Database):
     async def audit_links(self) -> list[tuple[bytes, bytes, list[bytes]]]:
         """(previous, link, digests) of the whole chain, for verification."""
         links = groupby(await self._search(SQL["links"]), key=lambda row: row[:3])
-        return [(previous, head, [row[3] for row in rows]) for (_, previous, head), rows in links]
+        return [(previous, head, [row[3] for row in rows if row[3] is not None]) for (_, previous, head), rows in links]
 
     def _keep_audit(self, writer: sqlite3.Connection, rows: Sequence[AuditRow]) -> None:
         if not rows:
