@@ -9,9 +9,11 @@ from msgspec.structs import replace
 
 from gateway.store.moving.move import carry_in, carry_out
 from gateway.store.moving.shape import Damaged, NotEmpty, Source, Target, Unfinished
+from gateway.store.postgres import PostgresStore
 from gateway.store.postgres.arriving import PostgresTarget
 from gateway.store.postgres.leaving import PostgresSource
 from gateway.store.protocol import Batch, Delivery, DeliveryQuery, MessageQuery, Move, Store, Subscription
+from gateway.store.sqlite import SqliteStore
 from gateway.store.sqlite.arriving import SqliteTarget
 from gateway.store.sqlite.leaving import SqliteSource
 from gateway.store.vault import WrongKey
@@ -146,6 +148,24 @@ async def test_nobody_opens_what_is_half_there(backend: str, postgres_server: Po
     await store.open()
     assert 2 == await store.head()
     await store.close()
+
+
+@pytest.mark.parametrize("backend", list(BACKENDS))
+async def test_a_link_that_lost_its_rows_is_seen(backend: str, postgres_server: Postgres, tmp_path: Path) -> None:
+    """Rows taken away from under a link do not take the link out of sight."""
+    store = BACKENDS[backend](tmp_path, KEY)
+    await store.open()
+    await keep(store, Batch(audit=[audit_row(1)]))
+    await keep(store, Batch(audit=[audit_row(2)]))
+    if isinstance(store, PostgresStore):
+        await store._do("DELETE FROM audit_rows WHERE n = 2")
+    elif isinstance(store, SqliteStore):
+        async with store._write() as writer:
+            writer.execute("DELETE FROM audit_rows WHERE n = 2")
+    links = await store.audit_links()
+    await store.close()
+
+    assert 1 == verify([ChainRow(previous=p, digests=tuple(d), head=h) for p, h, d in links])
 
 
 async def _sealed(folder: Path) -> bytes:
