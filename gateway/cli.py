@@ -16,6 +16,7 @@ from functools import partial
 from pathlib import Path
 
 from gateway.addresses import overlap, split
+from gateway.cli_data import copy_of, move_in, move_out, verify_audit
 from gateway.cli_messages import explain, seconds, send, translate
 from gateway.site.folder import BadSite, load, remarks
 from gateway.site.forms import is_address
@@ -78,6 +79,27 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("--accept", action="store_true", help="write what they come to now as what is expected")
 
     one = _command(commands, "migrate", migrate, "bring a site's data to this release, and do nothing else")
+    one.add_argument("site", type=Path, help="folder with isthmus.toml")
+
+    one = _command(commands, "export", export_site, "write all that a site keeps to one file, for another store")
+    one.add_argument("site", type=Path, help="folder with isthmus.toml")
+    one.add_argument("file", metavar="FILE", help="a new file; - is standard output")
+    one.add_argument(
+        "--live", action="store_true", help="also while a gateway takes messages, which may then be missing"
+    )
+
+    one = _command(
+        commands, "import", import_site, "fill the empty store of a site with an export, wholly or not at all"
+    )
+    one.add_argument("site", type=Path, help="folder with isthmus.toml")
+    one.add_argument("file", metavar="FILE", help="what was exported; - is standard input")
+
+    one = _command(commands, "backup", backup, "copy the embedded store to one file, also while it is served")
+    one.add_argument("site", type=Path, help="folder with isthmus.toml")
+    one.add_argument("file", metavar="FILE", type=Path, help="a new file")
+
+    one = _command(commands, "audit", audit, "verify the chain of a site's audit")
+    one.add_argument("what", choices=("verify",), help="verify: was a link changed, dropped or put in?")
     one.add_argument("site", type=Path, help="folder with isthmus.toml")
 
     one = _command(commands, "secret", secret, "make a client's secret, and the hash that goes into its file")
@@ -188,6 +210,34 @@ def migrate(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def export_site(arguments: argparse.Namespace) -> int:
+    """Carry out."""
+    site = load(arguments.site)
+    with _said_of(site):
+        return move_out(site.main.store, arguments.file, arguments.live)
+
+
+def import_site(arguments: argparse.Namespace) -> int:
+    """Carry in."""
+    site = load(arguments.site)
+    with _said_of(site):
+        return move_in(site.main.store, arguments.file)
+
+
+def backup(arguments: argparse.Namespace) -> int:
+    """Copy the embedded store."""
+    site = load(arguments.site)
+    with _said_of(site):
+        return copy_of(site.main.store, arguments.file)
+
+
+def audit(arguments: argparse.Namespace) -> int:
+    """Verify the audit."""
+    site = load(arguments.site)
+    with _said_of(site):
+        return verify_audit(site.main.store)
+
+
 def _tls(feed: Feed) -> str:
     settings = feed.settings
     if not settings.certificate:
@@ -198,6 +248,7 @@ def _tls(feed: Feed) -> str:
 @contextmanager
 def _said_of(site: Site) -> Iterator[None]:
     """What is wrong with the data is said in a sentence."""
+    from gateway.store.moving.shape import Damaged, InUse, NotEmpty, Nothing, Unfinished
     from gateway.store.sqlite.database import DirectoryInUse, NewerSchema, Unwritable
     from gateway.store.unusable import Unusable
     from gateway.store.vault import WrongKey
@@ -207,6 +258,14 @@ def _said_of(site: Site) -> Iterator[None]:
         yield
     except Unusable as unusable:
         raise Stop(f"{unusable.setting}: {unusable}") from None
+    except Unfinished:
+        raise Stop(f"{path}: an import into this data did not end; repeat it") from None
+    except InUse as used:
+        raise Stop(f"{path}: {used}; stop it, or hold intake (an export may also be taken with --live)") from None
+    except (NotEmpty, Nothing) as wrong:
+        raise Stop(f"{path}: {wrong}") from None
+    except Damaged as damaged:
+        raise Stop(f"{damaged}; nothing was kept") from None
     except DirectoryInUse:
         raise Stop(f"{path}: another Isthmus is running on this data") from None
     except Unwritable as barred:

@@ -4,17 +4,20 @@ from collections.abc import Mapping
 
 from gateway.site.references import POSTGRES, resolved
 from gateway.site.settings import StoreSettings
+from gateway.store.moving.shape import Source, Target
 from gateway.store.protocol import Store
 from gateway.store.sqlite import SqliteStore
+from gateway.store.sqlite.arriving import SqliteTarget
+from gateway.store.sqlite.leaving import SqliteSource
 from gateway.store.unusable import Unusable
 
 
 def store_of(settings: StoreSettings, environment: Mapping[str, str]) -> Store:
     """The store of these settings, not yet open; Unusable with what is missing."""
-    key = settings.key_file.read_bytes() if settings.key_file else None
+    key = _key(settings)
     if settings.database is None:
         return SqliteStore(settings.path, key)
-    url = resolved(settings.database, environment, POSTGRES)
+    url = _url(settings, environment)
     try:
         from gateway.store.postgres import PostgresStore
     except ModuleNotFoundError as missing:
@@ -22,3 +25,31 @@ def store_of(settings: StoreSettings, environment: Mapping[str, str]) -> Store:
             raise
         raise Unusable("PostgreSQL needs the extra `postgres`: pip install 'isthmus[postgres]'") from None
     return PostgresStore(url, key)
+
+
+def source_of(settings: StoreSettings, environment: Mapping[str, str]) -> Source:
+    """What these settings keep, to be carried elsewhere."""
+    store = store_of(settings, environment)
+    if isinstance(store, SqliteStore):
+        return SqliteSource(settings.path, _key(settings))
+    from gateway.store.postgres.leaving import PostgresSource
+
+    return PostgresSource(_url(settings, environment), _key(settings))
+
+
+def target_of(settings: StoreSettings, environment: Mapping[str, str]) -> Target:
+    """Where these settings keep things, to be filled."""
+    store = store_of(settings, environment)
+    if isinstance(store, SqliteStore):
+        return SqliteTarget(settings.path, _key(settings))
+    from gateway.store.postgres.arriving import PostgresTarget
+
+    return PostgresTarget(_url(settings, environment), _key(settings))
+
+
+def _key(settings: StoreSettings) -> bytes | None:
+    return settings.key_file.read_bytes() if settings.key_file else None
+
+
+def _url(settings: StoreSettings, environment: Mapping[str, str]) -> str:
+    return resolved(settings.database or "", environment, POSTGRES)

@@ -17,6 +17,7 @@ from typing import Any
 import asyncpg
 
 from gateway.store.keys import Digests
+from gateway.store.moving.shape import Unfinished
 from gateway.store.postgres.named import migrations, named
 from gateway.store.protocol import Conflict, Unavailable
 from gateway.store.unusable import Unusable
@@ -28,6 +29,8 @@ Row = Any  # a row: its columns by name and by place
 
 SQL = named("database.sql")
 OLDEST = 140_000  # PostgreSQL 14: partitions that leave without holding writers
+IMPORTING = "importing"  # of `meta`: an import is under way, or was killed
+USING = 0x15742  # the lock, with the schema, of every process that works on a store
 SCHEMA = 0x15741  # the lock of who changes the schema
 CONNECT_SECONDS = 5.0
 STATEMENT_SECONDS = 30.0
@@ -159,6 +162,8 @@ class Database:
 
     async def _unlock(self) -> None:
         """Make sure of the site key, and bring out the secret of the digests; the first process makes it."""
+        if await self._all(SQL["meta"], IMPORTING):
+            raise Unfinished
         await self._do(SQL["add_meta"], "digests", self.vault.seal(os.urandom(32), "digests"))
         kept = (await self._all(SQL["meta"], "digests"))[0][0]
         secret = self.vault.unseal(kept, "digests")

@@ -50,3 +50,14 @@ SELECT pg_current_xact_id()::text
 -- name: outcome
 -- How a transaction ended.
 SELECT pg_xact_status($1::text::xid8)
+
+-- name: use
+-- A process works on this store, for as long as this connection lasts; nobody ever waits for this.
+SELECT pg_advisory_lock_shared($1::int, hashtext(current_schema()))
+
+-- name: users
+-- Whether a process works on this store.
+SELECT EXISTS (
+    SELECT 1 FROM pg_locks
+    WHERE locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+    AND objsubid = 2 AND classid = $1::int::oid AND objid = (hashtext(current_schema())::bigint & 4294967295)::oid)

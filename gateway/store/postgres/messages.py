@@ -122,7 +122,7 @@ class Messages(Records):
     async def _seen(
         self, connection: Connection, tenant: str, sent: Sequence[tuple[str, bytes]], since: int
     ) -> dict[str, list[Seen]]:
-        digests = [self.digests(tenant, "dedup", "", dedup) for dedup, _ in sent]
+        digests = [self.digests(tenant, "dedup", "identifier", dedup) for dedup, _ in sent]
         seen: dict[str, list[Seen]] = {}
         for row in await connection.fetch(SQL["seen"], digests, [content for _, content in sent], since):
             found = seen.setdefault(sent[row["place"] - 1][0], [])
@@ -156,7 +156,7 @@ class Messages(Records):
             raise ValueError("a message's id is not an id of ours")
         head = (one.id, one.tenant, one.feed, one.received_at, one.state, one.type, one.event, one.duplicates)
         raw = self.vault.seal(one.raw, f"{one.id}/raw")
-        dedup = self.digests(one.tenant, "dedup", "", one.dedup)
+        dedup = self.digests(one.tenant, "dedup", "identifier", one.dedup)
         return (*head, dedup, one.hash, self._seal_body(one), raw, month << SHIFT)
 
     async def _repeat(self, connection: Connection, identities: Sequence[str]) -> None:

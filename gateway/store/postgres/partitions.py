@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 import asyncpg
 
 from canonical.ids import CROCKFORD
-from gateway.store.postgres.database import CONNECT_SECONDS, SCHEMA, Database
+from gateway.store.postgres.database import CONNECT_SECONDS, SCHEMA, Connection, Database
 from gateway.store.postgres.database import SQL as DATABASE
 from gateway.store.postgres.named import named
 
@@ -65,6 +65,20 @@ def bounds(table: str, month: int) -> tuple[int, int]:
     return month << shift, month + 1 << shift
 
 
+async def make(connection: Connection, months: Iterable[int]) -> None:
+    """Have the partitions of these months, in the transaction of this connection."""
+    await connection.execute(DATABASE["alone"], SCHEMA)
+    for table in TABLES:
+        known = {row["name"]: row["attached"] for row in await connection.fetch(SQL["known"], table)}
+        for name, low, high in [(name_of(table, month), *bounds(table, month)) for month in months]:
+            if known.get(name):
+                continue
+            if name in known:  # on its way out when that was interrupted
+                await connection.execute(SQL["drop"].format(name=name))
+            await connection.execute(SQL["create"].format(table=table, name=name))
+            await connection.execute(SQL["attach"].format(table=table, name=name, low=low, high=high))
+
+
 class Partitions(Database):
     """The months that there are."""
 
@@ -88,16 +102,7 @@ class Partitions(Database):
         if not missing:
             return
         async with self._write() as connection:
-            await connection.execute(DATABASE["alone"], SCHEMA)
-            for table in TABLES:
-                known = {row["name"]: row["attached"] for row in await connection.fetch(SQL["known"], table)}
-                for name, low, high in [(name_of(table, month), *bounds(table, month)) for month in missing]:
-                    if known.get(name):
-                        continue
-                    if name in known:  # on its way out when that was interrupted
-                        await connection.execute(SQL["drop"].format(name=name))
-                    await connection.execute(SQL["create"].format(table=table, name=name))
-                    await connection.execute(SQL["attach"].format(table=table, name=name, low=low, high=high))
+            await make(connection, missing)
         self._months.update(missing)
 
     # -- retention

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import asyncpg
 
-from gateway.store.postgres.database import CONNECT_SECONDS, SESSION, SQL, Connection, Database
+from gateway.store.postgres.database import CONNECT_SECONDS, SESSION, SQL, USING, Connection, Database
 
 CHANNEL = "isthmus"
 LOOK_SECONDS = 1.0
@@ -38,6 +38,7 @@ class Wakes(Database):
         """Listen for as long as the connection holds."""
         connection = await asyncpg.connect(self.url, timeout=CONNECT_SECONDS, server_settings=SESSION)
         try:
+            await connection.execute(SQL["use"], USING)
             await connection.add_listener(CHANNEL, self._told)
             while True:
                 head = await connection.fetchval(SQL["head"], "events", timeout=CONNECT_SECONDS)

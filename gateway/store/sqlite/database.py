@@ -19,6 +19,7 @@ from time import monotonic
 from typing import Any
 
 from gateway.store.keys import Digests
+from gateway.store.moving.shape import Unfinished
 from gateway.store.protocol import Conflict, Unavailable
 from gateway.store.sqlite.named import migrations
 from gateway.store.vault import Vault
@@ -46,6 +47,7 @@ BARRED = (
     sqlite3.SQLITE_PERM,
     sqlite3.SQLITE_FULL,
 )
+IMPORTING = "importing.db"  # stands beside the database while an import is under way, also after one that was killed
 STEPS = 2000  # between two looks at the clock
 
 
@@ -85,12 +87,14 @@ class Database:
         """Own the directory, bring the schema up to date, connect."""
         try:
             self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-            self._owned = _own(self.directory)
+            self._owned = own(self.directory)
         except OSError as error:
             raise Unwritable(error.strerror) from None
         try:
+            if (self.directory / IMPORTING).exists():
+                raise Unfinished
             self._writer = self._connect()
-            _migrate(self._writer)
+            migrate(self._writer)
             self._unlock()
             self._reader, self._patient = self._connect(), self._connect()
             for connection in (self._reader, self._patient):
@@ -212,7 +216,7 @@ def told(failure: sqlite3.Error) -> Exception:
     return failure
 
 
-def _own(directory: Path) -> int:
+def own(directory: Path) -> int:
     """Take the directory's lock, which the operating system lets go of when the process ends, however it ends."""
     handle = os.open(directory / "lock", os.O_RDWR | os.O_CREAT, 0o600)
     try:
@@ -223,7 +227,7 @@ def _own(directory: Path) -> int:
     return handle
 
 
-def _migrate(writer: sqlite3.Connection) -> None:
+def migrate(writer: sqlite3.Connection) -> None:
     """Run the migrations that this database has not seen, each in a transaction of its own."""
     (current,) = writer.execute("PRAGMA user_version").fetchone()
     known = migrations()

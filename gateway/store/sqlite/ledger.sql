@@ -21,11 +21,8 @@ INSERT INTO audit_rows (n, link, at, tenant, actor, action, what, digest, body) 
 SELECT n, at, tenant, actor, action, what, digest, body FROM audit_rows WHERE tenant = ? AND n > ? ORDER BY n LIMIT ?
 
 -- name: links
--- Every link with the digests it covers, in order; those whose rows were dropped come first and have none.
-SELECT n, previous, link, NULL FROM audit_links
-WHERE n < coalesce((SELECT link FROM audit_rows ORDER BY n LIMIT 1), 9223372036854775807)
-UNION ALL
-SELECT * FROM (SELECT l.n, l.previous, l.link, r.digest FROM audit_rows r JOIN audit_links l ON l.n = r.link ORDER BY r.n)
+-- Every link with the digests it covers, in order; also one that has lost its rows.
+SELECT l.n, l.previous, l.link, r.digest FROM audit_links l LEFT JOIN audit_rows r ON r.link = l.n ORDER BY l.n, r.n
 
 -- name: keep_site
 -- The files of a site; the same files are the same row.

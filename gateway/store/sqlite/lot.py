@@ -26,7 +26,7 @@ class OpenLot:
         rows: list[tuple[int, int, bytes]] = []
         if last > self.number:
             for lot, members in groupby({**self._keys, **self._open(kept)}.items(), key=_lot):
-                rows += _index(lot, members) if lot < last else []
+                rows += in_index(lot, members) if lot < last else []
         return rows
 
     def learn(self, kept: Mapping[int, frozenset[int]]) -> None:
@@ -51,7 +51,8 @@ def _lot(member: tuple[int, frozenset[int]]) -> int:
     return member[0] // LOT
 
 
-def _index(lot: int, members: Iterable[tuple[int, frozenset[int]]]) -> list[tuple[int, int, bytes]]:
+def in_index(lot: int, members: Iterable[tuple[int, frozenset[int]]]) -> list[tuple[int, int, bytes]]:
+    """The index rows of a lot, in order."""
     holders: defaultdict[int, list[int]] = defaultdict(list)
     for n, digests in members:
         for digest in digests:

@@ -166,8 +166,8 @@ class Messages(Records):
         """The digests that a message is indexed by: what lists are narrowed by, and its keys, but for what its records
         are found by for good."""
         keys = message_keys(one).difference(*[held[identity] for identity in one.records if identity in held])
-        listed = _listed(self.digests, one.tenant, one.state, one.feed, one.event, one.type)
-        return listed.union(self.digests.of(one.tenant, "message", keys))
+        narrowed = listed(self.digests, one.tenant, one.state, one.feed, one.event, one.type)
+        return narrowed.union(self.digests.of(one.tenant, "message", keys))
 
     def _message_row(self, n: int, digests: frozenset[int], one: Kept) -> tuple[object, ...]:
         head = (n, one.id, one.tenant, one.feed, one.received_at, one.state, one.type, one.event, one.duplicates)
@@ -210,6 +210,6 @@ class Messages(Records):
 
 
 @lru_cache(1024)
-def _listed(digests: Digests, tenant: str, *values: str) -> frozenset[int]:
+def listed(digests: Digests, tenant: str, *values: str) -> frozenset[int]:
     """The digests of what lists are narrowed by."""
     return frozenset(digests.of(tenant, "listed", zip(LISTED, values, strict=True)))
