@@ -3,16 +3,16 @@
 A write is durable when `_write` ends without an exception, and leaves no trace when it raises; where a connection
 breaks in the middle of a commit, a new one asks how it ended. Sessions are set so that plans follow indexes whatever
 the statistics say (a table that was empty when a plan was made may hold millions when it is used), that nobody who
-hangs holds others for long, and that what was committed is on the disk.
+hangs holds others for long, and that what was committed is on the disk. A link that hangs is cut (wakes.py).
 """
 
 import asyncio
 import os
 import ssl
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Any
+from weakref import WeakSet
 
 import asyncpg
 
@@ -36,8 +36,12 @@ MOST_READING = 7  # the others are for units and for what people change, however
 SESSION = {
     "application_name": "isthmus",
     "default_transaction_isolation": "read committed",
-    "idle_in_transaction_session_timeout": "20s",
+    "idle_in_transaction_session_timeout": "5s",
     "lock_timeout": "15s",
+    "tcp_keepalives_idle": "10",
+    "tcp_keepalives_interval": "5",
+    "tcp_keepalives_count": "3",
+    "tcp_user_timeout": "20s",
     "jit": "off",
     "enable_seqscan": "off",
     "enable_bitmapscan": "off",
@@ -82,6 +86,7 @@ class Database:
         self._turn = asyncio.Lock()
         self._readers = asyncio.Semaphore(MOST_READING)
         self._pool: Any = None
+        self._connections: WeakSet[Connection] = WeakSet()
         self._tasks: list[asyncio.Task[None]] = []
 
     async def open(self) -> None:
@@ -98,6 +103,7 @@ class Database:
                 statement_cache_size=500,
                 max_cached_statement_lifetime=0,
                 server_settings=SESSION | settings,
+                init=self._connected,
                 reset=_nothing,
             )
         except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, ValueError) as failure:
@@ -122,7 +128,7 @@ class Database:
 
     async def _judge(self) -> dict[str, str]:
         """Refuse a server that cannot keep what is promised; settings that it needs to keep it."""
-        connection = await asyncpg.connect(self.url, timeout=CONNECT_SECONDS)
+        connection = await asyncpg.connect(self.url, timeout=CONNECT_SECONDS, command_timeout=CONNECT_SECONDS)
         try:
             server = await connection.fetchrow(SQL["server"])
         finally:
@@ -165,6 +171,14 @@ class Database:
         if not self.vault.is_current(kept):
             await self._do(SQL["put_meta"], "digests", self.vault.seal(secret, "digests"), kept)
         self.digests = Digests(secret)
+
+    async def _connected(self, connection: Connection) -> None:
+        self._connections.add(connection)
+
+    def _cut(self) -> None:
+        """Drop every connection: whoever waits for an answer on one hears at once that there will be none."""
+        for connection in list(self._connections):
+            connection.terminate()
 
     def _keep_doing(self, work: Callable[[], Awaitable[None]], rest: float, failed: str) -> None:
         """Do something beside all else, until the store is closed."""
@@ -220,13 +234,14 @@ class Database:
 
     async def _outcome(self, number: str) -> str | None:
         """How a transaction ended whose connection broke while it committed; None where nobody can tell."""
-        until = time.monotonic() + CONNECT_SECONDS
-        while time.monotonic() < until:
-            with suppress(Unavailable):
-                row = await self._one(SQL["outcome"], number)
-                if row and row[0] != "in progress":
-                    return str(row[0])
-            await asyncio.sleep(0.1)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(CONNECT_SECONDS):
+                while True:
+                    with suppress(Unavailable):
+                        row = await self._one(SQL["outcome"], number)
+                        if row and row[0] != "in progress":
+                            return str(row[0])
+                    await asyncio.sleep(0.1)
         return None
 
 

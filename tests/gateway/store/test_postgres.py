@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from canonical.datatypes import Address
 from canonical.ids import new_id
+from canonical.settle import Working
 from gateway.store.postgres import PostgresStore
 from gateway.store.postgres.database import Fault
 from gateway.store.postgres.partitions import month_of, month_of_id, span_of_id
@@ -27,6 +28,7 @@ from tests.store_contract.conftest import KEY, InSchema, keep
 
 CANARY = "Zyxwvutsrq"
 SOON = 8.0  # seconds in which what need not wait is done on any machine; who waits for a lock does so for longer
+HUNG = 15.0  # in which a link that hangs is noticed; a statement may take twice as long
 YEAR = 365 * 86_400_000_000
 
 
@@ -309,6 +311,43 @@ async def test_connections_that_break_are_replaced(cuttable: tuple[PostgresStore
         assert made.message(number) == await store.message("main", made.message(number).id)
         between.cut()
         await store.set_switch("intake", str(number))
+
+
+async def test_a_link_that_hangs(cuttable: tuple[PostgresStore, Proxy]) -> None:
+    """A silent cut is noticed in seconds, whatever is under way: it fails, and works again when the link does."""
+    store, between = cuttable
+    await keep(store, Batch(messages=[made.message(1)]))
+    async with store.unit() as unit:
+        await unit.seen("main", [], 0)
+        between.hang()
+        with pytest.raises(Unavailable):
+            await asyncio.wait_for(unit.commit(Batch(messages=[made.message(2)], events=[made.event(2)])), HUNG)
+    failing = (store.head(), keep(store, Batch(messages=[made.message(3)])), store.set_switch("intake", "held"))
+    ends = await asyncio.wait_for(asyncio.gather(*failing, return_exceptions=True), HUNG)
+    between.heal()
+    await keep(store, Batch(messages=[made.message(4)]))
+
+    assert [Unavailable] * 3 == [type(end) for end in ends]
+    assert [made.message(number).id for number in (4, 1)] == await made.found(store)
+
+
+async def test_connections_that_nobody_knows_any_more(cuttable: tuple[PostgresStore, Proxy], another: Opened) -> None:
+    """A firewall forgot them: what is under way fails in seconds, what comes next has new ones, and the transaction
+    that was left open at the server holds others no longer than that."""
+    store, between = cuttable
+    await keep(store, Batch(records=[made.new(made.patient(1))]))
+    async with store.unit() as unit:
+        working = Working()
+        await unit.load("main", working, [("patient", made.identifier("P1"))])
+        between.forget()
+        with pytest.raises(Unavailable):
+            await asyncio.wait_for(unit.commit(Batch(messages=[made.message(2)])), HUNG)
+    await asyncio.wait_for(keep(store, Batch(messages=[made.message(3)])), HUNG)
+    other = await another()
+    async with other.unit() as unit:
+        await asyncio.wait_for(unit.load("main", Working(), [("patient", made.identifier("P1"))]), HUNG)
+
+    assert [made.message(3).id] == await made.found(store)
 
 
 @pytest.mark.parametrize("heard", [True, False])
