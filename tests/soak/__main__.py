@@ -1,0 +1,32 @@
+"""`make soak-cluster`: six processes under load, they and what they stand on are taken away in turn; the account."""
+
+import argparse
+import asyncio
+import sys
+import tempfile
+from pathlib import Path
+
+from tests.servers.postgres import serving
+from tests.soak.trial import Plan, soak
+
+QUICK = Plan(seconds=30, rate=60, connections=8, subjects=40, away=2.0)
+
+
+def main() -> int:
+    """Run one soak and say whether every promise held."""
+    usual = Plan()
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=float, default=usual.seconds, help="how long the load and the blows last")
+    parser.add_argument("--rate", type=float, default=usual.rate, help="messages a second")
+    parser.add_argument("--seed", type=int, default=usual.seed, help="gives the order of the blows")
+    parser.add_argument("--quick", action="store_true", help="half a minute, with shorter blows")
+    options = parser.parse_args()
+    plan = QUICK if options.quick else Plan(options.seconds, options.seed, options.rate)
+    with tempfile.TemporaryDirectory(prefix="isthmus-soak-") as folder, serving() as postgres:
+        account = asyncio.run(soak(Path(folder), postgres, plan))
+    print(account)
+    return 0 if account.holds() else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
