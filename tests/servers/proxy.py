@@ -22,6 +22,7 @@ class Proxy:
         self._flows = asyncio.Event()
         self._flows.set()
         self._writers: set[asyncio.StreamWriter] = set()
+        self._forgotten: set[asyncio.StreamWriter] = set()
         self._pipes: set[asyncio.Task[None]] = set()
 
     def cut(self) -> None:
@@ -40,21 +41,25 @@ class Proxy:
         self._flows.clear()
 
     def forget(self) -> None:
-        """Let nothing through any more on the connections that there are, and close none: new ones work, as after a
-        firewall that has lost its table."""
+        """Let nothing through any more on the connections that there are, and close none until it is healed: new ones
+        work, as after a firewall that has lost its table."""
         self._flows = asyncio.Event()
         self._flows.set()
         for pipe in self._pipes:
             pipe.cancel()
+        self._forgotten, self._writers = self._writers, set()
 
     def heal(self) -> None:
-        """All is as before."""
+        """All is as before. Who was forgotten hears so, as by a probe for signs of life."""
+        for writer in self._forgotten:
+            writer.transport.abort()
+        self._forgotten = set()
         self._is_refusing = False
         self._flows.set()
 
     def close(self) -> None:
         """Let all go."""
-        self._flows.set()
+        self.heal()
         self.cut()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -2,11 +2,12 @@
 
 import argparse
 import asyncio
+import os
 import sys
 import tempfile
 from pathlib import Path
 
-from tests.servers.postgres import serving
+from tests.servers.postgres import ADDRESS, started
 from tests.soak.trial import Plan, soak
 
 QUICK = Plan(seconds=30, rate=60, connections=8, subjects=40, away=2.0)
@@ -22,9 +23,11 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="half a minute, with shorter blows")
     options = parser.parse_args()
     plan = QUICK if options.quick else Plan(options.seconds, options.seed, options.rate)
-    with tempfile.TemporaryDirectory(prefix="isthmus-soak-") as folder, serving() as postgres:
-        account = asyncio.run(soak(Path(folder), postgres, plan))
-    print(account)
+    for postgres in started():
+        os.environ[ADDRESS] = postgres.address
+        with tempfile.TemporaryDirectory(prefix="isthmus-soak-") as folder:
+            account = asyncio.run(soak(Path(folder), postgres, plan))
+        print(account)
     return 0 if account.holds() else 1
 
 

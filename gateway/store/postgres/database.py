@@ -31,8 +31,8 @@ OLDEST = 140_000  # PostgreSQL 14: partitions that leave without holding writers
 SCHEMA = 0x15741  # the lock of who changes the schema
 CONNECT_SECONDS = 5.0
 STATEMENT_SECONDS = 30.0
-MOST_CONNECTIONS = 10
-MOST_READING = 7  # the others are for units and for what people change, however many read
+MOST_CONNECTIONS = 10  # of a process that does everything, beside the one that listens
+NOT_FOR_READING = 3  # these are for units and for what people change, however many read
 SESSION = {
     "application_name": "isthmus",
     "default_transaction_isolation": "read committed",
@@ -57,6 +57,7 @@ BROKEN = (
     asyncpg.ConnectionDoesNotExistError,
     asyncpg.OperatorInterventionError,
     asyncpg.IdleInTransactionSessionTimeoutError,
+    asyncpg.InternalClientError,  # the server spoke out of turn, as it does when it goes, and the driver lost track
 )
 BARRED = (
     TimeoutError,
@@ -84,20 +85,22 @@ class Database:
         self.digests: Digests
         self.locks = 0  # how many advisory locks all processes may hold together
         self._turn = asyncio.Lock()
-        self._readers = asyncio.Semaphore(MOST_READING)
+        self.most = MOST_CONNECTIONS
+        self._readers: asyncio.Semaphore
         self._pool: Any = None
         self._connections: WeakSet[Connection] = WeakSet()
         self._tasks: list[asyncio.Task[None]] = []
 
     async def open(self) -> None:
         """Connect, judge the server, bring the schema up to date, make sure of the site key."""
+        self._readers = asyncio.Semaphore(self.most - NOT_FOR_READING)
         try:
             settings = await self._judge()
             await self._migrate()
             self._pool = await asyncpg.create_pool(
                 self.url,
                 min_size=1,
-                max_size=MOST_CONNECTIONS,
+                max_size=self.most,
                 timeout=CONNECT_SECONDS,
                 command_timeout=STATEMENT_SECONDS,
                 statement_cache_size=500,
@@ -198,7 +201,11 @@ class Database:
     async def _reading(self, sql: str, parameters: tuple[object, ...]) -> list[Row]:
         try:
             async with self._readers, self._pool.acquire(timeout=CONNECT_SECONDS) as connection:
-                rows: list[Row] = await connection.fetch(sql, *parameters)
+                try:
+                    rows: list[Row] = await connection.fetch(sql, *parameters)
+                except BROKEN:
+                    connection.terminate()  # else the next who takes it is told the same
+                    raise
                 return rows
         except TEXT as failure:
             if _has_strange_text(parameters):
@@ -263,6 +270,7 @@ class Transaction:
                 return self._connection
             except Exception as failure:
                 broken = told(failure)
+            await self.undo(broken)
             await self.leave()
             if not is_broken(broken):
                 break
@@ -299,7 +307,7 @@ class Transaction:
         if connection is None:
             return
         with suppress(Exception):  # a connection that is lost has no state to be asked about
-            if failure is None or isinstance(failure, Exception):
+            if failure is None or (isinstance(failure, Exception) and not is_broken(told(failure))):
                 if connection.is_in_transaction():
                     await connection.execute("ROLLBACK", timeout=CONNECT_SECONDS)
                 return

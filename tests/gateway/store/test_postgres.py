@@ -289,6 +289,33 @@ async def test_a_restart_is_survived(postgres_server: Postgres, another: Opened)
     assert [1, 2, 3, 4] == [one.seq for one in await store.events("main", 0, 10)]
 
 
+async def test_a_crash_under_load_is_never_a_fault_of_ours(postgres_server: Postgres, another: Opened) -> None:
+    """Whatever the driver says of a connection whose server crashed meanwhile: it is the database that is away."""
+    store = await another()
+    ends: set[str] = set()
+    enough = asyncio.Event()
+
+    async def work(number: int) -> None:
+        while not enough.is_set():
+            try:
+                await (store.switches() if number % 2 else store.set_switch(f"probe{number}", "x" * 20_000))
+                ends.add("done")
+            except Unavailable:
+                ends.add("unavailable")
+                await asyncio.sleep(0.02)
+            except Exception as other:
+                ends.add(repr(other))
+
+    working = [asyncio.create_task(work(number)) for number in range(8)]
+    for how in (signal.SIGQUIT, signal.SIGINT) * 3:
+        await asyncio.sleep(0.4)
+        await asyncio.to_thread(postgres_server.restart, how)
+    enough.set()
+    await asyncio.gather(*working)
+
+    assert {"done", "unavailable"} == ends
+
+
 @pytest_asyncio.fixture
 async def cuttable(postgres_server: Postgres, tmp_path: Path) -> AsyncIterator[tuple[PostgresStore, Proxy]]:
     """A store behind a proxy."""
