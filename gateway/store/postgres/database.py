@@ -91,6 +91,11 @@ class Database:
         self._connections: WeakSet[Connection] = WeakSet()
         self._tasks: list[asyncio.Task[None]] = []
 
+    @property
+    def most_locks(self) -> int:
+        """How many things a unit holds one by one; of more it takes all there are, or the server had no room."""
+        return max(64, self.locks // 8)
+
     async def open(self) -> None:
         """Connect, judge the server, bring the schema up to date, make sure of the site key."""
         self._readers = asyncio.Semaphore(self.most - NOT_FOR_READING)

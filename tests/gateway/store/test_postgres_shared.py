@@ -78,6 +78,24 @@ async def test_a_number_is_worked_on_by_one(another: Opened, is_known: bool) -> 
     assert {person.id: written.after} == (await second).records
 
 
+async def test_a_control_id_is_looked_for_by_one(another: Opened) -> None:
+    """Who looks for a control id that another unit looks for waits, and then finds what that unit kept under it."""
+    one, other = await another(), await another()
+    kept = made.message(1)
+
+    async def seen() -> list[str]:
+        async with other.unit() as unit:
+            return [known.id for known in (await unit.seen("main", [(kept.dedup, b"else")], 0))[kept.dedup]]
+
+    async with one.unit() as unit:
+        assert {} == await unit.seen("main", [(kept.dedup, kept.hash)], 0)
+        second = asyncio.create_task(seen())
+        assert not (await asyncio.wait({second}, timeout=MOMENT))[0]
+        await unit.commit(Batch(messages=[kept]))
+
+    assert [kept.id] == await second
+
+
 async def test_others_do_not_wait(another: Opened) -> None:
     """Units of different patients go on side by side, and a unit that ends without a commit holds nothing."""
     one, other = await another(), await another()
