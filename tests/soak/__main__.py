@@ -8,9 +8,7 @@ import tempfile
 from pathlib import Path
 
 from tests.servers.postgres import ADDRESS, started
-from tests.soak.trial import Plan, soak
-
-QUICK = Plan(seconds=30, rate=60, connections=8, subjects=40, away=2.0)
+from tests.soak.trial import QUICK, Plan, soak
 
 
 def main() -> int:

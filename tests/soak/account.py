@@ -24,7 +24,7 @@ class Account:
     undelivered: int = 0
     unstable: int = 0
     died: int = 0
-    tracebacks: int = 0
+    faults: int = 0
     kept: int = 0
     events: int = 0
     repeats: int = 0
@@ -38,7 +38,7 @@ class Account:
     stalls: dict[str, float] = field(default_factory=dict)
     struck: Counter[str] = field(default_factory=Counter)
 
-    ZERO = ("lost", "twice", "order", "gaps", "undelivered", "unstable", "died", "tracebacks")
+    ZERO = ("lost", "twice", "order", "gaps", "undelivered", "unstable", "died", "faults")
 
     def holds(self) -> bool:
         """Whether every promise was kept."""
@@ -58,7 +58,7 @@ class Account:
             f"  not delivered          {self.undelivered}",
             f"  under another id       {self.unstable}",
             f"  repeated               {self.redelivered:,}",
-            f"processes that ended     {self.died}, tracebacks {self.tracebacks}",
+            f"processes that ended     {self.died}, faults in logs {self.faults}",
             f"most connections         {self.connections}",
             f"longest stall            {max(self.stalls.values(), default=0.0):.1f} s",
         ]

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from tests.isthmus import Isthmus
 from tests.soak.cluster import ROLES, Cluster
 
-AWAY = 5.0  # seconds for which something is cut off, hangs or stands still
-PAUSE = (2.0, 4.0)  # between the end of one thing and the next
+AWAY = 5.0  # seconds for which something is cut off or stands still; what hangs does so for twice as long
+PAUSE = (1.5, 3.0)  # seconds between the end of one thing and the next
 
 
 @dataclass
@@ -57,9 +57,9 @@ def blows(cluster: Cluster, dice: random.Random, away: float = AWAY) -> list[Blo
     async def server_restarts() -> None:
         await asyncio.to_thread(cluster.postgres.restart)
 
-    async def while_away(begins: Callable[[], None]) -> None:
+    async def while_away(begins: Callable[[], None], seconds: float = away) -> None:
         begins()
-        await asyncio.sleep(away)
+        await asyncio.sleep(seconds)
         cluster.network.heal()
 
     async def rolling() -> None:
@@ -75,7 +75,7 @@ def blows(cluster: Cluster, dice: random.Random, away: float = AWAY) -> list[Blo
         Blow("PostgreSQL: crash", server_crashes),
         Blow("PostgreSQL: restart", server_restarts),
         Blow("PostgreSQL: cut off", lambda: while_away(network.refuse)),
-        Blow("PostgreSQL: hangs", lambda: while_away(network.hang)),
+        Blow("PostgreSQL: hangs", lambda: while_away(network.hang, 2 * away)),
         Blow("PostgreSQL: connections forgotten", lambda: while_away(network.forget)),
         Blow("all: restart one after the other", rolling),
     ]
@@ -93,17 +93,19 @@ def schedule(everything: list[Blow], dice: random.Random) -> Iterator[Blow]:
         yield from dice.sample(everything, len(everything))
 
 
-async def strike(cluster: Cluster, dice: random.Random, seconds: float, away: float = AWAY) -> list[Struck]:
+async def strike(
+    cluster: Cluster, dice: random.Random, seconds: float, away: float = AWAY, pause: tuple[float, float] = PAUSE
+) -> list[Struck]:
     """Let things happen for some time; what happened."""
     loop = asyncio.get_running_loop()
     until = loop.time() + seconds
     done: list[Struck] = []
-    await asyncio.sleep(PAUSE[0])
+    await asyncio.sleep(pause[0])
     for blow in schedule(blows(cluster, dice, away), dice):
         if loop.time() > until:
             break
         done.append(Struck(blow.name, loop.time()))
         await blow.strike()
-        await asyncio.sleep(dice.uniform(*PAUSE))
+        await asyncio.sleep(dice.uniform(*pause))
         done[-1].ended = loop.time()
     return done

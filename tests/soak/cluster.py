@@ -11,6 +11,7 @@ from tests.servers.postgres import Postgres, create, name_of, url_of
 from tests.servers.proxy import Proxy, proxy
 
 ROLES = ("api", "feeds", "worker")
+AWAY = '"error":"Unavailable"'
 PATIENCE = 2.0  # with a receiver: what a killed process had claimed is free again after that and twenty seconds
 
 
@@ -49,9 +50,10 @@ class Cluster:
         return sum(not one.is_running for one in self.all)
 
     @property
-    def tracebacks(self) -> int:
-        """How often one had a failure that nobody thought of."""
-        return sum(one.log.read_text().count("Traceback") for one in self.all)
+    def faults(self) -> int:
+        """How often one had a failure that is not that of the store being away."""
+        lines = [line for one in self.all for line in one.log.read_text().splitlines()]
+        return sum("Traceback" in line or ('"level":"error"' in line and AWAY not in line) for line in lines)
 
 
 @asynccontextmanager

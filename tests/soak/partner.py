@@ -14,6 +14,8 @@ from tests.isthmus import Isthmus, Settings, free_port
 
 PROGRAM = Path(__file__).parents[1] / "simulators" / "partner.py"
 
+WORK = 0.05  # seconds
+
 
 class Partner:
     """It takes each webhook once, and counts those that come again."""
@@ -25,6 +27,11 @@ class Partner:
         """What it says of itself."""
         with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=30) as answer:
             return json.load(answer)
+
+    def take(self, seconds: float) -> None:
+        """Take so long for each webhook, so that some are always under way."""
+        body = json.dumps({"status": 200, "delay": seconds, "times": 1 << 40}).encode()
+        urllib.request.urlopen(f"http://127.0.0.1:{self.port}/behave", data=body, timeout=30).close()
 
     @property
     def accepted(self) -> int:
@@ -43,7 +50,11 @@ async def subscribed(api: Isthmus) -> AsyncIterator[Partner]:
     try:
         assert process.stdout
         await asyncio.to_thread(process.stdout.readline)
-        yield Partner(port)
+        partner = Partner(port)
+        await asyncio.to_thread(partner.take, WORK)
+        yield partner
     finally:
         process.kill()
         process.wait()
+        if process.stdout:
+            process.stdout.close()

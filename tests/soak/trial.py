@@ -11,7 +11,7 @@ import asyncpg
 from gateway.store.postgres import PostgresStore
 from tests.servers.postgres import Postgres
 from tests.soak.account import Account, count_events, count_messages, count_webhooks
-from tests.soak.chaos import AWAY, Struck, strike
+from tests.soak.chaos import AWAY, PAUSE, Struck, strike
 from tests.soak.cluster import Cluster, cluster
 from tests.soak.load import Ehr
 from tests.soak.partner import Partner, subscribed
@@ -30,6 +30,10 @@ class Plan:
     connections: int = 12
     subjects: int = 120
     away: float = AWAY
+    pause: tuple[float, float] = PAUSE
+
+
+QUICK = Plan(seconds=24, rate=60, connections=8, subjects=40, away=1.5, pause=(0.3, 0.6))  # each blow about once
 
 
 async def soak(folder: Path, postgres: Postgres, plan: Plan) -> Account:
@@ -53,12 +57,12 @@ async def _soaked(made: Cluster, partner: Partner, plan: Plan) -> Account:
     reading = [asyncio.create_task(reader.follow(read)) for reader in readers]
     watching = asyncio.create_task(_connections(account, made))
     begun = asyncio.get_running_loop().time()
-    struck = await strike(made, dice, plan.seconds, plan.away)
+    struck = await strike(made, dice, plan.seconds, plan.away, plan.pause)
     account.seconds = asyncio.get_running_loop().time() - begun
     sent.set()
     await sending
     await _quiet(made, partner, readers)
-    account.died, account.tracebacks = made.dead, made.tracebacks
+    account.died, account.faults = made.dead, made.faults
     read.set()
     for task in (*reading, watching):
         task.cancel()
