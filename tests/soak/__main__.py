@@ -7,7 +7,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.servers.postgres import ADDRESS, started
+from tests.servers import postgres, redis
+from tests.soak.account import Account
 from tests.soak.trial import QUICK, Plan, soak
 
 
@@ -20,13 +21,20 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=usual.seed, help="gives the order of the blows")
     parser.add_argument("--quick", action="store_true", help="half a minute, with shorter blows")
     options = parser.parse_args()
-    plan = QUICK if options.quick else Plan(options.seconds, options.seed, options.rate)
-    for postgres in started():
-        os.environ[ADDRESS] = postgres.address
-        with tempfile.TemporaryDirectory(prefix="isthmus-soak-") as folder:
-            account = asyncio.run(soak(Path(folder), postgres, plan))
-        print(account)
+    account = _soaked(QUICK if options.quick else Plan(options.seconds, options.seed, options.rate))
+    print(account)
     return 0 if account.holds() else 1
+
+
+def _soaked(plan: Plan) -> Account:
+    """On servers of its own, which are stopped afterwards."""
+    account = Account()
+    for database in postgres.started():
+        os.environ[postgres.ADDRESS] = database.address
+        for cache in redis.started():
+            with tempfile.TemporaryDirectory(prefix="isthmus-soak-") as folder:
+                account = asyncio.run(soak(Path(folder), database, cache, plan))
+    return account
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""A site of six processes on one machine: two for each role, over PostgreSQL behind a network that can fail."""
+"""A site of six processes on one machine, two for each role, over PostgreSQL and Redis; the networks can fail."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -9,6 +9,7 @@ from pathlib import Path
 from tests.isthmus import Isthmus, Settings
 from tests.servers.postgres import Postgres, create, name_of, url_of
 from tests.servers.proxy import Proxy, proxy
+from tests.servers.redis import RedisServer
 
 ROLES = ("api", "feeds", "worker")
 AWAY = '"error":"Unavailable"'
@@ -17,11 +18,13 @@ PATIENCE = 2.0  # with a receiver: what a killed process had claimed is free aga
 
 @dataclass
 class Cluster:
-    """The processes by role, the server below them, and the network between."""
+    """The processes by role, the servers below them, and the networks between."""
 
     processes: dict[str, tuple[Isthmus, Isthmus]]
     postgres: Postgres
-    network: Proxy
+    redis: RedisServer
+    to_postgres: Proxy
+    to_redis: Proxy
     direct: str  # the database, past the network
 
     @property
@@ -57,16 +60,19 @@ class Cluster:
 
 
 @asynccontextmanager
-async def cluster(folder: Path, postgres: Postgres) -> AsyncIterator[Cluster]:
+async def cluster(folder: Path, postgres: Postgres, redis: RedisServer) -> AsyncIterator[Cluster]:
     """All six, started on an empty database; killed at the end."""
     await create(folder)
-    async with proxy(postgres.port) as network:
-        url = f"postgresql://postgres@127.0.0.1:{network.port}/postgres?search_path={name_of(folder)}"
-        settings: dict[str, Settings] = {"store": {"database": url}, "webhooks": {"timeout-seconds": PATIENCE}}
+    async with proxy(postgres.port) as to_postgres, proxy(redis.port) as to_redis:
+        database = f"postgresql://postgres@127.0.0.1:{to_postgres.port}/postgres?search_path={name_of(folder)}"
+        settings: dict[str, Settings] = {
+            "store": {"database": database},
+            "redis": {"url": f"redis://127.0.0.1:{to_redis.port}/0"},
+            "webhooks": {"timeout-seconds": PATIENCE},
+        }
         site = Isthmus(folder, settings=settings)
-        made = Cluster(
-            {role: (site.beside(role), site.beside(role)) for role in ROLES}, postgres, network, url_of(folder)
-        )
+        processes = {role: (site.beside(role), site.beside(role)) for role in ROLES}
+        made = Cluster(processes, postgres, redis, to_postgres, to_redis, url_of(folder))
         with ExitStack() as ending:
             for one in made.all:
                 one.launch()

@@ -10,8 +10,9 @@ import asyncpg
 
 from gateway.store.postgres import PostgresStore
 from tests.servers.postgres import Postgres
+from tests.servers.redis import RedisServer
 from tests.soak.account import Account, count_events, count_messages, count_webhooks
-from tests.soak.chaos import AWAY, PAUSE, Struck, strike
+from tests.soak.chaos import AWAY, PAUSE, Chaos, Struck, strike
 from tests.soak.cluster import Cluster, cluster
 from tests.soak.load import Ehr
 from tests.soak.partner import Partner, subscribed
@@ -36,9 +37,9 @@ class Plan:
 QUICK = Plan(seconds=24, rate=60, connections=8, subjects=40, away=1.5, pause=(0.3, 0.6))  # each blow about once
 
 
-async def soak(folder: Path, postgres: Postgres, plan: Plan) -> Account:
+async def soak(folder: Path, postgres: Postgres, redis: RedisServer, plan: Plan) -> Account:
     """Run one and count."""
-    async with cluster(folder, postgres) as made, subscribed(made.all[0]) as partner:
+    async with cluster(folder, postgres, redis) as made, subscribed(made.all[0]) as partner:
         return await _soaked(made, partner, plan)
 
 
@@ -57,7 +58,7 @@ async def _soaked(made: Cluster, partner: Partner, plan: Plan) -> Account:
     reading = [asyncio.create_task(reader.follow(read)) for reader in readers]
     watching = asyncio.create_task(_connections(account, made))
     begun = asyncio.get_running_loop().time()
-    struck = await strike(made, dice, plan.seconds, plan.away, plan.pause)
+    struck = await strike(Chaos(made, dice, plan.away), plan.seconds, plan.pause)
     account.seconds = asyncio.get_running_loop().time() - begun
     sent.set()
     await sending
