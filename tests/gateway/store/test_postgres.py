@@ -21,6 +21,7 @@ from gateway.store.protocol import Batch, Conflict, DeliveryQuery, MessageQuery,
 from gateway.store.unusable import Unusable
 from gateway.store.vault import WrongKey
 from tests.gateway.store.conftest import Opened
+from tests.servers import postgres
 from tests.servers.postgres import Postgres, create, name_of
 from tests.servers.proxy import Proxy, proxy
 from tests.store_contract import made
@@ -32,16 +33,7 @@ HUNG = 15.0  # in which a link that hangs is noticed; a statement may take twice
 YEAR = 365 * 86_400_000_000
 
 
-async def kept_bytes(address: str, directory: Path) -> bytes:
-    """Every row of every table of a store."""
-    connection = await asyncpg.connect(f"{address}/postgres", server_settings={"search_path": name_of(directory)})
-    tables = await connection.fetch("SELECT tablename FROM pg_tables WHERE schemaname = $1", name_of(directory))
-    rows = [str(dict(row)) for table in tables for row in await connection.fetch(f'SELECT * FROM "{table[0]}"')]
-    await connection.close()
-    return "\n".join(rows).encode()
-
-
-async def test_nothing_sealed_stands_in_clear(another: Opened, address: str, tmp_path: Path) -> None:
+async def test_nothing_sealed_stands_in_clear(another: Opened, tmp_path: Path) -> None:
     """Names, identifiers, messages, notes, secrets and audit bodies are in no row of the store."""
     store = await another()
     person = made.patient(1, CANARY, identifiers=(made.identifier(CANARY),), addresses=(Address(city=CANARY),))
@@ -52,7 +44,7 @@ async def test_nothing_sealed_stands_in_clear(another: Opened, address: str, tmp
     await keep(store, batch)
     await store.secret("one", CANARY.encode())
     await store.keep_site("abc", CANARY.encode())
-    rows = await kept_bytes(address, tmp_path)
+    rows = await postgres.kept(tmp_path)
 
     assert kept.id.encode() in rows
     assert CANARY.lower().encode() not in rows.lower()
