@@ -64,7 +64,7 @@ class Gateway:
         # Trace ids are no secrets; asking the system for each would let the interpreter go in the middle of a request.
         dice = random.Random(secrets.randbits(256))  # noqa: S311 - see above
         self.tracer = Tracer(self._export, main.tracing.ratio, time.time_ns, dice.getrandbits)
-        self.store = store_of(main.store, os.environ)
+        self.store = store_of(main.store, os.environ, self.roles)
         self.link = link_of(main.redis, os.environ, self.metrics)
         self.pipeline = Pipeline(self.store, main.intake, micros, self.tracer, self.metrics, main.store.dedup_days)
         self.trail = Trail(self.store, micros, self.metrics)

@@ -208,8 +208,8 @@ class Pipeline:
         began = self.clock()
         with self.timed(group):
             async with self.store.unit() as unit:
-                working = await self._load(unit, group)
                 seen = await self._seen(unit, group)
+                working = await self._load(unit, group)
                 batch = Batch()
                 answers = [settled_into(batch, intent, working[intent.cause.tenant], seen) for intent in group]
                 batch.audit = group_rows(batch.messages, began)
@@ -256,7 +256,7 @@ class Pipeline:
     async def _seen(self, unit: Unit, group: list[Intent]) -> dict[str, list[Seen]]:
         since = group[0].cause.received_at - self.window
         seen: dict[str, list[Seen]] = {}
-        for tenant in {intent.feed.tenant for intent in group}:
+        for tenant in sorted({intent.feed.tenant for intent in group}):
             sent = [(intent.dedup, intent.hash) for intent in group if intent.feed.tenant == tenant]
             seen |= await unit.seen(tenant, sent, since)
         return seen

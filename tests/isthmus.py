@@ -172,6 +172,16 @@ class Isthmus:
         assert self._process
         return self._process.pid
 
+    @property
+    def is_running(self) -> bool:
+        """Whether it has not ended."""
+        return self._process is not None and self._process.poll() is None
+
+    def signal(self, number: signal.Signals) -> None:
+        """Any signal."""
+        assert self._process
+        self._process.send_signal(number)
+
     def start(self) -> None:
         """Start, and wait until it is ready."""
         self.launch()

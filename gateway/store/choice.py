@@ -1,9 +1,9 @@
 """Which backend a site has: PostgreSQL where its settings say where that is, else the embedded one."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from gateway.site.references import POSTGRES, resolved
-from gateway.site.settings import StoreSettings
+from gateway.site.settings import ROLES, Role, StoreSettings
 from gateway.store.moving.shape import Source, Target
 from gateway.store.protocol import Store
 from gateway.store.sqlite import SqliteStore
@@ -11,9 +11,13 @@ from gateway.store.sqlite.arriving import SqliteTarget
 from gateway.store.sqlite.leaving import SqliteSource
 from gateway.store.unusable import Unusable
 
+# How many connections to PostgreSQL who does only this may have, beside the one that listens: feeds commit one group at
+# a time, a worker derives, claims and concludes at once and reads for full events, and an API reads for whoever asks.
+CONNECTIONS: dict[Role, int] = {"api": 10, "feeds": 5, "worker": 7}
 
-def store_of(settings: StoreSettings, environment: Mapping[str, str]) -> Store:
-    """The store of these settings, not yet open; Unusable with what is missing."""
+
+def store_of(settings: StoreSettings, environment: Mapping[str, str], roles: Collection[Role] = ROLES) -> Store:
+    """The store of these settings for a process of these roles, not yet open; Unusable with what is missing."""
     key = _key(settings)
     if settings.database is None:
         return SqliteStore(settings.path, key)
@@ -24,7 +28,9 @@ def store_of(settings: StoreSettings, environment: Mapping[str, str]) -> Store:
         if missing.name != "asyncpg":
             raise
         raise Unusable("PostgreSQL needs the extra `postgres`: pip install 'isthmus[postgres]'") from None
-    return PostgresStore(url, key)
+    store = PostgresStore(url, key)
+    store.most = max(CONNECTIONS[role] for role in roles)
+    return store
 
 
 def source_of(settings: StoreSettings, environment: Mapping[str, str]) -> Source:

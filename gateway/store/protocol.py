@@ -145,7 +145,10 @@ class Unit(Protocol):
         to, and whoever survived them."""
 
     async def seen(self, tenant: str, sent: Sequence[tuple[str, bytes]], since: int) -> dict[str, list[Seen]]:
-        """What is kept of (dedup key, hash): the same message however old, and the newest other one since then."""
+        """What is kept of (dedup key, hash): the same message however old, and the newest other one since then.
+
+        Asked before `load`: where processes share a store, units wait for each other in this order.
+        """
 
     async def open_tasks(self, tenant: str, subject: str) -> list[Task]:
         """The tasks about a message, record or subscription that nobody has completed or cancelled."""

@@ -1,5 +1,6 @@
 """PHI leaves by no log, span, metric, error, URL, acknowledgement, thin webhook, or plain byte on the disk."""
 
+import asyncio
 import contextlib
 import time
 import urllib.error
@@ -13,6 +14,7 @@ from tests.isthmus import Isthmus
 from tests.mllp import Line
 from tests.scenarios.canaries import WORDS, found, messages
 from tests.scenarios.collector import Collector
+from tests.servers.postgres import kept
 
 
 @pytest.fixture
@@ -28,7 +30,7 @@ def watched(tmp_path: Path) -> Iterator[tuple[Isthmus, Collector, Collector]]:
     hooks.close()
 
 
-def test_no_canary_is_seen_anywhere(watched: tuple[Isthmus, Collector, Collector]) -> None:
+def test_no_canary_is_seen_anywhere(backend: str, watched: tuple[Isthmus, Collector, Collector]) -> None:
     """After good messages, bad ones, searches and refused requests, every output is free of the canaries."""
     isthmus, spans, hooks = watched
     isthmus.get("/v1/subscriptions", True, {"url": f"{hooks.url}/hook", "types": ["*"]})
@@ -38,6 +40,7 @@ def test_no_canary_is_seen_anywhere(watched: tuple[Isthmus, Collector, Collector
     names = isthmus.get("/v1/patients/_search", True, {"identifier": WORDS["mrn"]})
     _wait(lambda: len(hooks.got) >= 3)
     isthmus.stop()
+    store = _kept(backend, isthmus)
     leaks = [
         # MSH gives the sender its own MSH-9 and MSH-12 back, as the standard says.
         *found("acknowledgement", b"\n".join(ack.partition(b"\r")[2] for ack in acks)),
@@ -46,7 +49,7 @@ def test_no_canary_is_seen_anywhere(watched: tuple[Isthmus, Collector, Collector
         *found("log", isthmus.log.read_bytes()),
         *found("spans", spans.bytes),
         *found("webhooks", hooks.bytes),
-        *(leak for path in isthmus.data.rglob("*") for leak in found(path.name, path.read_bytes())),
+        *found("store", store),
     ]
 
     assert not leaks
@@ -54,6 +57,14 @@ def test_no_canary_is_seen_anywhere(watched: tuple[Isthmus, Collector, Collector
     assert hooks.got
     assert b"message" in spans.bytes, "spans must have been exported"
     assert isthmus.log.read_bytes(), "there must be a log to look at"
+    assert len(store) > 50_000, "there must be a store to look at"
+
+
+def _kept(backend: str, isthmus: Isthmus) -> bytes:
+    """Every byte of the store."""
+    if backend == "postgres":
+        return asyncio.run(kept(isthmus.folder))
+    return b"\n".join(path.read_bytes() for path in isthmus.data.rglob("*") if path.is_file())
 
 
 def _said(isthmus: Isthmus, raw: bytes) -> bytes | None:

@@ -11,8 +11,10 @@ import pytest
 from tests.isthmus import Isthmus, running
 from tests.mllp import Line, code
 from tests.scenarios.collector import Collector
-from tests.scenarios.messages import booking
+from tests.scenarios.messages import booking, message, person
 from tests.servers.postgres import Postgres, create, name_of
+
+PAIRS = 40
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -63,6 +65,19 @@ def test_one_story_through_two_doors(gateways: tuple[Isthmus, Isthmus]) -> None:
     assert events(one) == events(two)
     told = [event["seq"] for event in events(one)]
     assert list(range(1, len(told) + 1)) == told
+
+
+def test_one_control_id_through_two_doors_at_once(gateways: tuple[Isthmus, Isthmus]) -> None:
+    """Two senders use one for messages about different people, at the same moment: both are applied, one is told."""
+    with Line(gateways[0].mllp) as one, Line(gateways[1].mllp) as two:
+        for number in range(PAIRS):
+            for side, line in enumerate((one, two)):
+                line.send(message("ADT^A28", f"C{number}", "EVN|A28|20250110", person(f"M{number}-{side}")))
+            assert ["AA", "AA"] == [code(line.hear()) for line in (one, two)]
+    kept = gateways[0].all("/v1/messages")
+    reused = [one["controlId"] for one in kept if "DQ-CTRLID-REUSE" in [problem["code"] for problem in one["problems"]]]
+
+    assert sorted(f"C{number}" for number in range(PAIRS)) == sorted(reused)
 
 
 def test_a_stream_of_the_other_gateway(gateways: tuple[Isthmus, Isthmus]) -> None:

@@ -17,6 +17,7 @@ from contextlib import suppress
 from functools import cache
 from hashlib import blake2b
 from importlib.util import find_spec
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -189,3 +190,17 @@ async def create(directory: Path) -> None:
             await connection.execute(f'CREATE SCHEMA IF NOT EXISTS "{name_of(directory)}"')
     finally:
         await connection.close()
+
+
+async def kept(directory: Path) -> bytes:
+    """Every row of every table of the schema that stands for a directory, as it is kept."""
+    of_schema = "SELECT c.relname FROM pg_class c WHERE c.relnamespace = $1::regnamespace AND c.relkind = 'r'"
+    connection = await asyncpg.connect(f"{os.environ[ADDRESS]}/postgres")
+    content = BytesIO()
+    try:
+        for row in await connection.fetch(of_schema, name_of(directory)):
+            table = row["relname"]
+            await connection.copy_from_table(table, schema_name=name_of(directory), output=content, format="binary")
+    finally:
+        await connection.close()
+    return content.getvalue()

@@ -58,8 +58,9 @@ class PostgresUnit:
         self._has_loaded, self._is_stale = True, False
 
     async def seen(self, tenant: str, sent: Sequence[tuple[str, bytes]], since: int) -> dict[str, list[Seen]]:
-        """What is kept under these dedup keys."""
-        return await self._store._seen(await self._begun(), tenant, sent, since)
+        """What is kept under these dedup keys; nobody else keeps anything under one until this ends."""
+        connection = await self._begun(self._store._looking(tenant, sent))
+        return await self._store._seen(connection, tenant, sent, since)
 
     async def open_tasks(self, tenant: str, subject: str) -> list[Task]:
         """The open tasks about a subject."""
@@ -119,10 +120,13 @@ class PostgresUnit:
         for tenant, numbers in sorted(gained.items()):
             await self._claims[tenant].lock(connection, numbers)
 
-    async def _begun(self) -> Connection:
+    async def _begun(self, also: str = "") -> Connection:
+        """The connection of this unit's transaction, which begins with the first to ask; `also` is executed first."""
         if self._transaction is None:
             self._transaction = Transaction(self._store)
-            self._connection = await self._transaction.begin()
+            self._connection = await self._transaction.begin(also)
+        elif also:
+            await self._connection.execute(also)
         return self._connection
 
     async def end(self, failure: BaseException | None = None) -> None:

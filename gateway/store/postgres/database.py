@@ -3,16 +3,16 @@
 A write is durable when `_write` ends without an exception, and leaves no trace when it raises; where a connection
 breaks in the middle of a commit, a new one asks how it ended. Sessions are set so that plans follow indexes whatever
 the statistics say (a table that was empty when a plan was made may hold millions when it is used), that nobody who
-hangs holds others for long, and that what was committed is on the disk.
+hangs holds others for long, and that what was committed is on the disk. A link that hangs is cut (wakes.py).
 """
 
 import asyncio
 import os
 import ssl
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Any
+from weakref import WeakSet
 
 import asyncpg
 
@@ -34,13 +34,17 @@ USING = 0x15742  # the lock, with the schema, of every process that works on a s
 SCHEMA = 0x15741  # the lock of who changes the schema
 CONNECT_SECONDS = 5.0
 STATEMENT_SECONDS = 30.0
-MOST_CONNECTIONS = 10
-MOST_READING = 7  # the others are for units and for what people change, however many read
+MOST_CONNECTIONS = 10  # of a process that does everything, beside the one that listens
+NOT_FOR_READING = 3  # these are for units and for what people change, however many read
 SESSION = {
     "application_name": "isthmus",
     "default_transaction_isolation": "read committed",
-    "idle_in_transaction_session_timeout": "20s",
+    "idle_in_transaction_session_timeout": "5s",
     "lock_timeout": "15s",
+    "tcp_keepalives_idle": "10",
+    "tcp_keepalives_interval": "5",
+    "tcp_keepalives_count": "3",
+    "tcp_user_timeout": "20s",
     "jit": "off",
     "enable_seqscan": "off",
     "enable_bitmapscan": "off",
@@ -56,6 +60,7 @@ BROKEN = (
     asyncpg.ConnectionDoesNotExistError,
     asyncpg.OperatorInterventionError,
     asyncpg.IdleInTransactionSessionTimeoutError,
+    asyncpg.InternalClientError,  # the server spoke out of turn, as it does when it goes, and the driver lost track
 )
 BARRED = (
     TimeoutError,
@@ -83,24 +88,33 @@ class Database:
         self.digests: Digests
         self.locks = 0  # how many advisory locks all processes may hold together
         self._turn = asyncio.Lock()
-        self._readers = asyncio.Semaphore(MOST_READING)
+        self.most = MOST_CONNECTIONS
+        self._readers: asyncio.Semaphore
         self._pool: Any = None
+        self._connections: WeakSet[Connection] = WeakSet()
         self._tasks: list[asyncio.Task[None]] = []
+
+    @property
+    def most_locks(self) -> int:
+        """How many things a unit holds one by one; of more it takes all there are, or the server had no room."""
+        return max(64, self.locks // 8)
 
     async def open(self) -> None:
         """Connect, judge the server, bring the schema up to date, make sure of the site key."""
+        self._readers = asyncio.Semaphore(self.most - NOT_FOR_READING)
         try:
             settings = await self._judge()
             await self._migrate()
             self._pool = await asyncpg.create_pool(
                 self.url,
                 min_size=1,
-                max_size=MOST_CONNECTIONS,
+                max_size=self.most,
                 timeout=CONNECT_SECONDS,
                 command_timeout=STATEMENT_SECONDS,
                 statement_cache_size=500,
                 max_cached_statement_lifetime=0,
                 server_settings=SESSION | settings,
+                init=self._connected,
                 reset=_nothing,
             )
         except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, ValueError) as failure:
@@ -125,7 +139,7 @@ class Database:
 
     async def _judge(self) -> dict[str, str]:
         """Refuse a server that cannot keep what is promised; settings that it needs to keep it."""
-        connection = await asyncpg.connect(self.url, timeout=CONNECT_SECONDS)
+        connection = await asyncpg.connect(self.url, timeout=CONNECT_SECONDS, command_timeout=CONNECT_SECONDS)
         try:
             server = await connection.fetchrow(SQL["server"])
         finally:
@@ -171,6 +185,14 @@ class Database:
             await self._do(SQL["put_meta"], "digests", self.vault.seal(secret, "digests"), kept)
         self.digests = Digests(secret)
 
+    async def _connected(self, connection: Connection) -> None:
+        self._connections.add(connection)
+
+    def _cut(self) -> None:
+        """Drop every connection: whoever waits for an answer on one hears at once that there will be none."""
+        for connection in list(self._connections):
+            connection.terminate()
+
     def _keep_doing(self, work: Callable[[], Awaitable[None]], rest: float, failed: str) -> None:
         """Do something beside all else, until the store is closed."""
         self._tasks.append(asyncio.create_task(_for_ever(work, rest, failed)))
@@ -189,7 +211,11 @@ class Database:
     async def _reading(self, sql: str, parameters: tuple[object, ...]) -> list[Row]:
         try:
             async with self._readers, self._pool.acquire(timeout=CONNECT_SECONDS) as connection:
-                rows: list[Row] = await connection.fetch(sql, *parameters)
+                try:
+                    rows: list[Row] = await connection.fetch(sql, *parameters)
+                except BROKEN:
+                    connection.terminate()  # else the next who takes it is told the same
+                    raise
                 return rows
         except TEXT as failure:
             if _has_strange_text(parameters):
@@ -225,13 +251,14 @@ class Database:
 
     async def _outcome(self, number: str) -> str | None:
         """How a transaction ended whose connection broke while it committed; None where nobody can tell."""
-        until = time.monotonic() + CONNECT_SECONDS
-        while time.monotonic() < until:
-            with suppress(Unavailable):
-                row = await self._one(SQL["outcome"], number)
-                if row and row[0] != "in progress":
-                    return str(row[0])
-            await asyncio.sleep(0.1)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(CONNECT_SECONDS):
+                while True:
+                    with suppress(Unavailable):
+                        row = await self._one(SQL["outcome"], number)
+                        if row and row[0] != "in progress":
+                            return str(row[0])
+                    await asyncio.sleep(0.1)
         return None
 
 
@@ -253,6 +280,7 @@ class Transaction:
                 return self._connection
             except Exception as failure:
                 broken = told(failure)
+            await self.undo(broken)
             await self.leave()
             if not is_broken(broken):
                 break
@@ -289,7 +317,7 @@ class Transaction:
         if connection is None:
             return
         with suppress(Exception):  # a connection that is lost has no state to be asked about
-            if failure is None or isinstance(failure, Exception):
+            if failure is None or (isinstance(failure, Exception) and not is_broken(told(failure))):
                 if connection.is_in_transaction():
                     await connection.execute("ROLLBACK", timeout=CONNECT_SECONDS)
                 return

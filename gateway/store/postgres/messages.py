@@ -119,6 +119,19 @@ class Messages(Records):
 
     # -- for a unit
 
+    def _looking(self, tenant: str, sent: Sequence[tuple[str, bytes]]) -> str:
+        """How a unit holds the dedup keys that it looks for, so that no other keeps a message under one unseen.
+
+        It goes with BEGIN, which takes no parameters; the keys are numbers of ours. In their order, and of very many
+        all at once, as with the numbers of records (records.py).
+        """
+        everything = self.digests(tenant, "lock", "dedup", "")
+        keys = sorted({self.digests(tenant, "dedup", "", dedup) for dedup, _ in sent})
+        if len(keys) > self.most_locks:
+            return SQL["look_alone"].replace("$1", str(everything))
+        listed = "{" + ",".join(map(str, keys)) + "}"
+        return SQL["look"].replace("$1", str(everything)).replace("$2", f"'{listed}'")
+
     async def _seen(
         self, connection: Connection, tenant: str, sent: Sequence[tuple[str, bytes]], since: int
     ) -> dict[str, list[Seen]]:

@@ -28,6 +28,14 @@ SELECT feed, max(received_at) AS at FROM messages WHERE tenant = $1 AND received
 -- The records under many keys.
 SELECT r.id FROM record_keys k JOIN records r ON r.n = k.record WHERE k.digest = ANY ($1)
 
+-- name: look
+-- A unit of few dedup keys holds each, in their order, beside others of its kind.
+SELECT pg_advisory_xact_lock_shared($1); SELECT count(pg_advisory_xact_lock(key)) FROM unnest($2::bigint[]) AS wanted (key)
+
+-- name: look_alone
+-- A unit of very many dedup keys holds all of its tenant.
+SELECT pg_advisory_xact_lock($1)
+
 -- name: seen
 -- For each (dedup key, hash): the message that has both, then the newest other one with the key since a moment.
 SELECT sent.place, d.message AS id, d.hash, d.received_at, m.body

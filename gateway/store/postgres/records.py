@@ -150,7 +150,7 @@ class Claim:
             return
         everything = self.store.digests(self.tenant, "lock", "tenant", "")
         if not self.numbers:
-            self.is_alone = len(wanted) > max(64, self.store.locks // 8)
+            self.is_alone = len(wanted) > self.store.most_locks
             await connection.execute(SQL["alone" if self.is_alone else "share"], everything)
         if not self.is_alone:
             await connection.execute(SQL["lock"], wanted)

@@ -1,6 +1,9 @@
 """Wake-ups between processes: who commits events tells all who listen, and a look at the feed every second is the net.
 
 A wake-up says that there is something, never what: one that is lost costs a second, one too many costs a look.
+
+The look is also how a link that hangs is noticed. A network that swallows what is sent closes no connection, and who
+waits for an answer would wait for as long as the slowest statement may take: when a look gets none, all are cut.
 """
 
 import asyncio
@@ -13,6 +16,7 @@ from gateway.store.postgres.database import CONNECT_SECONDS, SESSION, SQL, USING
 
 CHANNEL = "isthmus"
 LOOK_SECONDS = 1.0
+ANSWER_SECONDS = (2.0, 1.0)  # then once more, for what came while this process itself was busy is read first
 
 
 class Wakes(Database):
@@ -41,13 +45,25 @@ class Wakes(Database):
             await connection.execute(SQL["use"], USING)
             await connection.add_listener(CHANNEL, self._told)
             while True:
-                head = await connection.fetchval(SQL["head"], "events", timeout=CONNECT_SECONDS)
+                head = await self._look(connection)
                 if head != self._head:
                     self._head = head
                     self._wake()
                 await asyncio.sleep(LOOK_SECONDS)
         finally:
             connection.terminate()
+
+    async def _look(self, connection: Connection) -> int:
+        """Where the feed ends; a cut and TimeoutError where no answer comes."""
+        asked = asyncio.ensure_future(connection.fetchval(SQL["head"], "events"))
+        try:
+            for seconds in ANSWER_SECONDS:
+                if (await asyncio.wait((asked,), timeout=seconds))[0]:
+                    return int(await asked)
+        finally:
+            asked.cancel()
+        self._cut()
+        raise TimeoutError
 
     def _told(self, connection: Connection, pid: int, channel: str, process: str) -> None:
         if process != self.process:

@@ -8,7 +8,7 @@ import pytest
 
 from gateway.cli import main
 from gateway.site.folder import BadSite, load
-from gateway.site.settings import StoreSettings
+from gateway.site.settings import ROLES, Role, StoreSettings
 from gateway.store.choice import store_of
 from gateway.store.postgres import PostgresStore
 from gateway.store.sqlite import SqliteStore
@@ -35,6 +35,16 @@ def test_a_reference_leads_to_the_database(tmp_path: Path, reference: str) -> No
 
     assert isinstance(store, PostgresStore)
     assert URL == store.url
+
+
+def test_connections_by_role() -> None:
+    """Two of each role, with the one connection each that listens, fit into half of what a server gives by default."""
+    roles: tuple[tuple[Role, ...], ...] = (ROLES, ("api",), ("feeds",), ("worker",), ("feeds", "worker"))
+    stores = [store_of(StoreSettings(database=URL), {}, one) for one in roles]
+    most = [store.most for store in stores if isinstance(store, PostgresStore)]
+
+    assert [10, 10, 5, 7, 7] == most
+    assert 2 * sum(one + 1 for one in most[1:4]) <= 50
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from gateway.store.moving.shape import Damaged, NotEmpty, Source, Target, Unfini
 from gateway.store.postgres import PostgresStore
 from gateway.store.postgres.arriving import PostgresTarget
 from gateway.store.postgres.leaving import PostgresSource
-from gateway.store.protocol import Batch, Delivery, DeliveryQuery, MessageQuery, Move, Store, Subscription
+from gateway.store.protocol import Batch, Delivery, DeliveryQuery, Hold, MessageQuery, Move, Store, Subscription
 from gateway.store.sqlite import SqliteStore
 from gateway.store.sqlite.arriving import SqliteTarget
 from gateway.store.sqlite.leaving import SqliteSource
@@ -65,6 +65,9 @@ async def filled(store: Store) -> None:
     await store.set_switch("feed:ehr", "held")
     await store.secret("token-key", b"the key")
     await store.keep_site("d", b"files")
+    await store.put_hold(Hold(id="hld_1", tenant="main", reason="a court", by="admin", created_at=T0, feed="ehr"))
+    await store.put_aside("hld_1", message(3000))
+    await store.set_switch("retention:x", "7")
 
 
 async def exported(backend: str, folder: Path) -> bytes:
@@ -112,6 +115,8 @@ async def test_everything_is_carried(one: str, other: str, postgres_server: Post
     assert {"feed:ehr": "held"} == await store.switches()
     assert b"the key" == await store.secret("token-key", b"other")
     assert b"files" == await store.site("d")
+    assert message(3000) == await store.message("main", message(3000).id)
+    assert ["hld_1"] == [hold.id for hold in await store.holds()]
     await store.close()
 
 

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from canonical.datatypes import Address
 from canonical.ids import new_id
+from canonical.settle import Working
 from gateway.store.postgres import PostgresStore
 from gateway.store.postgres.database import Fault
 from gateway.store.postgres.partitions import month_of, month_of_id, span_of_id
@@ -20,6 +21,7 @@ from gateway.store.protocol import Batch, Conflict, DeliveryQuery, MessageQuery,
 from gateway.store.unusable import Unusable
 from gateway.store.vault import WrongKey
 from tests.gateway.store.conftest import Opened
+from tests.servers import postgres
 from tests.servers.postgres import Postgres, create, name_of
 from tests.servers.proxy import Proxy, proxy
 from tests.store_contract import made
@@ -27,19 +29,11 @@ from tests.store_contract.conftest import KEY, InSchema, keep
 
 CANARY = "Zyxwvutsrq"
 SOON = 8.0  # seconds in which what need not wait is done on any machine; who waits for a lock does so for longer
+HUNG = 15.0  # in which a link that hangs is noticed; a statement may take twice as long
 YEAR = 365 * 86_400_000_000
 
 
-async def kept_bytes(address: str, directory: Path) -> bytes:
-    """Every row of every table of a store."""
-    connection = await asyncpg.connect(f"{address}/postgres", server_settings={"search_path": name_of(directory)})
-    tables = await connection.fetch("SELECT tablename FROM pg_tables WHERE schemaname = $1", name_of(directory))
-    rows = [str(dict(row)) for table in tables for row in await connection.fetch(f'SELECT * FROM "{table[0]}"')]
-    await connection.close()
-    return "\n".join(rows).encode()
-
-
-async def test_nothing_sealed_stands_in_clear(another: Opened, address: str, tmp_path: Path) -> None:
+async def test_nothing_sealed_stands_in_clear(another: Opened, tmp_path: Path) -> None:
     """Names, identifiers, messages, notes, secrets and audit bodies are in no row of the store."""
     store = await another()
     person = made.patient(1, CANARY, identifiers=(made.identifier(CANARY),), addresses=(Address(city=CANARY),))
@@ -50,7 +44,7 @@ async def test_nothing_sealed_stands_in_clear(another: Opened, address: str, tmp
     await keep(store, batch)
     await store.secret("one", CANARY.encode())
     await store.keep_site("abc", CANARY.encode())
-    rows = await kept_bytes(address, tmp_path)
+    rows = await postgres.kept(tmp_path)
 
     assert kept.id.encode() in rows
     assert CANARY.lower().encode() not in rows.lower()
@@ -287,6 +281,33 @@ async def test_a_restart_is_survived(postgres_server: Postgres, another: Opened)
     assert [1, 2, 3, 4] == [one.seq for one in await store.events("main", 0, 10)]
 
 
+async def test_a_crash_under_load_is_never_a_fault_of_ours(postgres_server: Postgres, another: Opened) -> None:
+    """Whatever the driver says of a connection whose server crashed meanwhile: it is the database that is away."""
+    store = await another()
+    ends: set[str] = set()
+    enough = asyncio.Event()
+
+    async def work(number: int) -> None:
+        while not enough.is_set():
+            try:
+                await (store.switches() if number % 2 else store.set_switch(f"probe{number}", "x" * 20_000))
+                ends.add("done")
+            except Unavailable:
+                ends.add("unavailable")
+                await asyncio.sleep(0.02)
+            except Exception as other:
+                ends.add(repr(other))
+
+    working = [asyncio.create_task(work(number)) for number in range(8)]
+    for how in (signal.SIGQUIT, signal.SIGINT) * 3:
+        await asyncio.sleep(0.4)
+        await asyncio.to_thread(postgres_server.restart, how)
+    enough.set()
+    await asyncio.gather(*working)
+
+    assert {"done", "unavailable"} == ends
+
+
 @pytest_asyncio.fixture
 async def cuttable(postgres_server: Postgres, tmp_path: Path) -> AsyncIterator[tuple[PostgresStore, Proxy]]:
     """A store behind a proxy."""
@@ -309,6 +330,43 @@ async def test_connections_that_break_are_replaced(cuttable: tuple[PostgresStore
         assert made.message(number) == await store.message("main", made.message(number).id)
         between.cut()
         await store.set_switch("intake", str(number))
+
+
+async def test_a_link_that_hangs(cuttable: tuple[PostgresStore, Proxy]) -> None:
+    """A silent cut is noticed in seconds, whatever is under way: it fails, and works again when the link does."""
+    store, between = cuttable
+    await keep(store, Batch(messages=[made.message(1)]))
+    async with store.unit() as unit:
+        await unit.seen("main", [], 0)
+        between.hang()
+        with pytest.raises(Unavailable):
+            await asyncio.wait_for(unit.commit(Batch(messages=[made.message(2)], events=[made.event(2)])), HUNG)
+    failing = (store.head(), keep(store, Batch(messages=[made.message(3)])), store.set_switch("intake", "held"))
+    ends = await asyncio.wait_for(asyncio.gather(*failing, return_exceptions=True), HUNG)
+    between.heal()
+    await keep(store, Batch(messages=[made.message(4)]))
+
+    assert [Unavailable] * 3 == [type(end) for end in ends]
+    assert [made.message(number).id for number in (4, 1)] == await made.found(store)
+
+
+async def test_connections_that_nobody_knows_any_more(cuttable: tuple[PostgresStore, Proxy], another: Opened) -> None:
+    """A firewall forgot them: what is under way fails in seconds, what comes next has new ones, and the transaction
+    that was left open at the server holds others no longer than that."""
+    store, between = cuttable
+    await keep(store, Batch(records=[made.new(made.patient(1))]))
+    async with store.unit() as unit:
+        working = Working()
+        await unit.load("main", working, [("patient", made.identifier("P1"))])
+        between.forget()
+        with pytest.raises(Unavailable):
+            await asyncio.wait_for(unit.commit(Batch(messages=[made.message(2)])), HUNG)
+    await asyncio.wait_for(keep(store, Batch(messages=[made.message(3)])), HUNG)
+    other = await another()
+    async with other.unit() as unit:
+        await asyncio.wait_for(unit.load("main", Working(), [("patient", made.identifier("P1"))]), HUNG)
+
+    assert [made.message(3).id] == await made.found(store)
 
 
 @pytest.mark.parametrize("heard", [True, False])

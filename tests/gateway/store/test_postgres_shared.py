@@ -1,7 +1,9 @@
 """Two stores on one database, as two processes have them: nobody works from what is no longer so, and all end."""
 
 import asyncio
+from pathlib import Path
 
+import asyncpg
 import pytest
 from msgspec.structs import replace
 
@@ -11,8 +13,9 @@ from gateway.store.postgres import PostgresStore, wakes
 from gateway.store.protocol import Attempt, Batch, Conflict, Delivery, Move, RecordQuery, Subscription, Unit
 from policies.audit import GENESIS, ChainRow, verify
 from tests.gateway.store.conftest import Opened
+from tests.servers.postgres import Postgres
 from tests.store_contract import made
-from tests.store_contract.conftest import keep
+from tests.store_contract.conftest import KEY, InSchema, keep
 
 MRN = ("patient", "P1", made.MRN)
 LEASE = 1_000_000
@@ -73,6 +76,24 @@ async def test_a_number_is_worked_on_by_one(another: Opened, is_known: bool) -> 
         await unit.commit(Batch(records=[written]))
 
     assert {person.id: written.after} == (await second).records
+
+
+async def test_a_control_id_is_looked_for_by_one(another: Opened) -> None:
+    """Who looks for a control id that another unit looks for waits, and then finds what that unit kept under it."""
+    one, other = await another(), await another()
+    kept = made.message(1)
+
+    async def seen() -> list[str]:
+        async with other.unit() as unit:
+            return [known.id for known in (await unit.seen("main", [(kept.dedup, b"else")], 0))[kept.dedup]]
+
+    async with one.unit() as unit:
+        assert {} == await unit.seen("main", [(kept.dedup, kept.hash)], 0)
+        second = asyncio.create_task(seen())
+        assert not (await asyncio.wait({second}, timeout=MOMENT))[0]
+        await unit.commit(Batch(messages=[kept]))
+
+    assert [kept.id] == await second
 
 
 async def test_others_do_not_wait(another: Opened) -> None:
@@ -282,6 +303,28 @@ async def test_a_failure_ends_no_chain(another: Opened) -> None:
 
     assert 3 == len(links)
     assert None is verify([ChainRow(previous=first, digests=tuple(two), head=head) for first, head, two in links])
+
+
+async def test_no_more_connections_than_it_may_have(postgres_server: Postgres, tmp_path: Path) -> None:
+    """However much is asked at once; one more listens."""
+    watching = await asyncpg.connect(f"{postgres_server.address}/postgres")
+    others = [row["pid"] for row in await watching.fetch("SELECT pid FROM pg_stat_activity")]
+    store = InSchema(tmp_path, KEY)
+    store.most = 5
+    await store.open()
+    reads = [store._all("SELECT pg_sleep(0.05)") for _ in range(30)]
+    writes = [store.set_switch(f"held{number}", "x") for number in range(30)]
+    asked = asyncio.gather(*reads, *writes)
+    counted = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'isthmus' AND pid <> ALL ($1)"
+    most = 0
+    while not asked.done():
+        most = max(most, await watching.fetchval(counted, others))
+        await asyncio.sleep(0.01)
+    await watching.close()
+    await asked
+    await store.close()
+
+    assert 3 <= most <= 6
 
 
 async def test_readers_leave_room_for_writers(another: Opened) -> None:

@@ -1,0 +1,1 @@
+"""What is promised of a cluster, counted while everything that it stands on is taken away in turn."""
