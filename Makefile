@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 READY = $(VENV)/.ready
 
-.PHONY: setup demo run test check docs bench scale soak clean
+.PHONY: setup demo run test check docs bench scale soak soak-cluster clean
 
 setup: $(READY) ## a virtual environment with everything in it
 
@@ -39,6 +39,9 @@ scale: $(READY) ## a million messages in one store (STORE=postgres: the shared o
 
 soak: $(READY) ## kill -9 under load, fifty times, and count what is missing
 	$(BIN)/python -m tests.crash
+
+soak-cluster: $(READY) ## six processes over PostgreSQL and Redis, everything taken away in turn, and the count
+	$(BIN)/python -m tests.soak
 
 clean: ## forget the environment and every cache
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache build *.egg-info
