@@ -40,7 +40,7 @@ scale: $(READY) ## a million messages in one store (STORE=postgres: the shared o
 soak: $(READY) ## kill -9 under load, fifty times, and count what is missing
 	$(BIN)/python -m tests.crash
 
-soak-cluster: $(READY) ## six processes on PostgreSQL and Redis under load, while everything is taken away in turn
+soak-cluster: $(READY) ## six processes over PostgreSQL and Redis, everything taken away in turn, and the count
 	$(BIN)/python -m tests.soak
 
 clean: ## forget the environment and every cache

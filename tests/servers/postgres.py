@@ -179,7 +179,7 @@ def name_of(directory: Path) -> str:
 
 def url_of(directory: Path) -> str:
     """What a store is told in order to keep its tables in that schema."""
-    return f"{os.environ[ADDRESS]}/postgres?search_path={name_of(directory)}"
+    return f"{os.environ[ADDRESS]}/postgres?search_path={name_of(directory)}&sslmode=disable"
 
 
 async def create(directory: Path) -> None:

@@ -300,13 +300,19 @@ class Transaction:
             except asyncio.CancelledError as error:
                 cancelled = error
         try:
+            await self._committed(ending)
+        finally:
+            if cancelled:
+                raise cancelled
+
+    async def _committed(self, ending: asyncio.Future[str]) -> None:
+        """Nothing where a commit that has ended was one, as far as can be found out."""
+        try:
             if ending.result() != "COMMIT":
                 raise Conflict("a statement had failed")
         except (*BROKEN, *BARRED, asyncpg.InterfaceError) as failure:
             if self.number is None or await self.database._outcome(self.number) != "committed":
                 raise told(failure) from None
-        if cancelled:
-            raise cancelled
 
     async def undo(self, failure: BaseException | None = None) -> None:
         """Roll back, or drop the connection where that cannot be said: then the server does.

@@ -388,6 +388,26 @@ async def test_a_commit_whose_answer_is_lost(cuttable: tuple[Store, Proxy], hear
     assert len(kept) == len(await store.audit_links()) == await store.head()
 
 
+async def test_who_is_cancelled_while_a_commit_fails_is_cancelled(cuttable: tuple[PostgresStore, Proxy]) -> None:
+    """Else whoever works for ever would go on, and who waits for its end would wait as long."""
+    store, between = cuttable
+
+    async def write() -> None:
+        async with store._write() as connection:
+            await connection.execute("SELECT 1")
+            between.hang()
+
+    writing = asyncio.create_task(write())
+    await asyncio.sleep(0.3)
+    writing.cancel()
+    await asyncio.sleep(0.1)
+    between.cut()
+    between.heal()
+
+    with pytest.raises(asyncio.CancelledError):
+        await writing
+
+
 async def test_who_is_cancelled_leaves_no_transaction(another: Opened) -> None:
     """At whatever moment: the connection is not given back in the middle of one, and the next write is as any other."""
     store = await another()
