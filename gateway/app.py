@@ -99,7 +99,7 @@ class Gateway:
             await self.store.keep_site(self.site.digest, self.site.files)
         await self.pipeline.start()
         if self.link:
-            self.link.start()
+            self.link.start(await self.store.secret("redis-names", os.urandom(32)))
         self.pipeline.on_events.append(lambda events: self.worker.wake())
         if "worker" in self.roles:
             self._keep(self.worker.run())

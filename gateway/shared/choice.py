@@ -34,7 +34,7 @@ def link_of(settings: RedisSettings, environment: Mapping[str, str], metrics: Me
         if missing.name != "redis":
             raise
         raise Unusable("Redis needs the extra `redis`: pip install 'isthmus[redis]'", SETTING) from None
-    return Link(url, f"{settings.prefix}:", metrics)
+    return Link(url, settings.prefix, metrics)
 
 
 def throttles(link: "Link | None") -> Throttles:

@@ -1,4 +1,6 @@
-"""A TCP proxy before a server, which cuts connections when it is told to, or when a client says a certain word."""
+"""A TCP proxy before a server: it cuts connections when it is told to, or when a client says a certain word; it is
+slow, or swallows what is said without a word of its own.
+"""
 
 import asyncio
 import contextlib
@@ -15,13 +17,20 @@ class Proxy:
         self.cut_at: bytes | None = None
         self.delivers = True
         self.cuts = 0
+        self.delay = 0.0  # seconds by which an answer is late
+        self.swallows = False  # nothing gets through, and nobody is told
         self._writers: set[asyncio.StreamWriter] = set()
+        self._stranded: set[asyncio.StreamWriter] = set()
         self._pipes: set[asyncio.Task[None]] = set()
 
     def cut(self) -> None:
         """Break every connection now."""
         for writer in self._writers:
             writer.transport.abort()
+
+    def strand(self) -> None:
+        """Let every connection of now hear nothing more, for good; new ones are well."""
+        self._stranded |= self._writers
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         server_reader, server_writer = await asyncio.open_connection("127.0.0.1", self.target)
@@ -43,16 +52,20 @@ class Proxy:
                         await target.drain()
                         await asyncio.sleep(0.2)
                     break
-                target.write(data)
-                await target.drain()
+                await self._pass(data, target)
         target.close()
 
     async def _down(self, source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError):
             while data := await source.read(65536):
-                target.write(data)
-                await target.drain()
+                await asyncio.sleep(self.delay)
+                await self._pass(data, target)
         target.close()
+
+    async def _pass(self, data: bytes, target: asyncio.StreamWriter) -> None:
+        if not self.swallows and target not in self._stranded:
+            target.write(data)
+            await target.drain()
 
 
 @asynccontextmanager
