@@ -74,7 +74,7 @@ class Gateway:
         self.revocations = Revocations()
         self.neighbours = Neighbours(self.store, self.pipeline, self.revocations)
         if self.link:
-            words(self.link, self.pipeline, self.neighbours, self.revocations, self.worker.circuits)
+            words(self.link, self.neighbours, self.worker.circuits, main.webhooks.timeout_seconds + 1)
         self.doors = Doors(site.feeds if "feeds" in self.roles else (), self.pipeline, main.store.is_shared)
         self.watch = Watch(site.feeds, self.doors.open, self.pipeline, self.store, self.metrics, main.store.is_shared)
         self.leaving = asyncio.Event()

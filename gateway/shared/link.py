@@ -8,7 +8,8 @@ ones of that second do not.
 
 import asyncio
 import hashlib
-from collections.abc import Awaitable, Callable
+import os
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from typing import Any, Final, TypeVar
 
@@ -47,8 +48,10 @@ class Link:
         self._metrics = metrics
         pool = BlockingConnectionPool.from_url(url, max_connections=CONNECTIONS, timeout=None, socket_connect_timeout=1)
         self._client: Redis = Redis.from_pool(pool)
+        self.process = os.urandom(8).hex()  # how others tell this process from themselves
         self._channels: dict[str, Callable[[str], None]] = {}
         self._tasks: list[asyncio.Task[None]] = []
+        self._beside: set[asyncio.Task[Any]] = set()
         self._is_told = False  # that it is away
         self._rose_at, self._rest = 0.0, LOOK_SECONDS
         self._late_at = float("-inf")
@@ -63,9 +66,10 @@ class Link:
 
     async def stop(self) -> None:
         """Let go."""
-        for task in self._tasks:
+        tasks = [*self._tasks, *self._beside]
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
         with suppress(*ERRORS):
             await self._client.aclose()
 
@@ -82,12 +86,18 @@ class Link:
     # -- words
 
     def hear(self, channel: str, told: Callable[[str], None]) -> None:
-        """Call this with every word on a channel, one's own too. Before `start`."""
+        """Call this with every word that another process says on a channel. Before `start`."""
         self._channels[channel] = told
 
     async def tell(self, channel: str, word: str) -> None:
         """Say a word to all who listen; one that is lost is made up for by what they look up themselves."""
-        await self.ask(lambda: self._client.publish(self._begin() + channel, word))
+        await self.ask(lambda: self._client.publish(self._begin() + channel, f"{self.process} {word}"))
+
+    def beside(self, work: Coroutine[Any, Any, object]) -> None:
+        """Have something done that nobody waits for."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._beside.add(task)
+        task.add_done_callback(self._beside.discard)
 
     # -- questions
 
@@ -177,6 +187,15 @@ class Link:
                 if not said:
                     await listening.ping()
                 elif said["type"] == "message":
-                    self._channels[said["channel"].decode().removeprefix(begin)](said["data"].decode())
+                    self._heard(said["channel"].decode().removeprefix(begin), said["data"].decode())
         finally:
             await listening.aclose()  # type: ignore[no-untyped-call]
+
+    def _heard(self, channel: str, said: str) -> None:
+        process, _, word = said.partition(" ")
+        if process == self.process:
+            return
+        try:
+            self._channels[channel](word)
+        except Exception as error:  # a process of another release may say what this one does not understand
+            log("redis.not_understood", level="warning", error=error, kind=channel)
