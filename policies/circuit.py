@@ -117,11 +117,15 @@ class Circuit:
         return self.state == "open" and now >= self._reopen_at
 
     def open_for(self, seconds: float, now: float, times: int) -> None:
-        """Make no call for so long: others found that the destination fails, so many times in a row, or try it now."""
+        """Make no call for so long: others found that the destination fails, so many times in a row."""
         self.opened_times = max(self.opened_times, times)
         if self.state != "open" or self._reopen_at < now + seconds:
             self._enter("open")
             self._reopen_at = now + min(seconds, self.config.open_longest * (1 + self.config.jitter))
+
+    def wait(self, seconds: float, now: float) -> None:
+        """Try again in so long, while it is open."""
+        self._reopen_at = now + seconds
 
     def close(self) -> None:
         """Make calls again: another process found that the destination is well."""

@@ -20,6 +20,7 @@ from policies.circuit import Circuit, CircuitConfig, circuit_policy
 Send: TypeAlias = Call[Post, Outcome]
 Seconds: TypeAlias = Callable[[], float]
 CIRCUITS = 1024
+CLAIMING = 1.0  # seconds within which the others say who tries a destination
 
 
 class Others(Protocol):
@@ -55,8 +56,8 @@ class Circuits:
             if name in self._known:
                 self._known.move_to_end(name)
             kept = self._known.get(name) or await self._meet(name)
-            if kept.circuit.is_due(self.clock()):
-                await self._heed(name, kept, claim=True)
+            if self.others and kept.circuit.is_due(self.clock()):
+                await self._claim(name, kept, self.others)
             try:
                 return await circuit_policy(kept.circuit, self.clock, self.dice)(call)(post)
             finally:
@@ -79,15 +80,18 @@ class Circuits:
         kept = self._known[name] = Kept(Circuit(self.config))
         if len(self._known) > CIRCUITS:
             self._known.popitem(last=False)
-        await self._heed(name, kept, claim=False)
-        return kept
-
-    async def _heed(self, name: str, kept: Kept, claim: bool) -> None:
-        """Leave it alone where others do, or try it."""
-        seconds, times = await self.others.standing(name, claim) if self.others else (0.0, 0)
+        seconds, times = await self.others.standing(name, claim=False) if self.others else (0.0, 0)
         if seconds > 0:
             kept.circuit.open_for(seconds, self.clock(), times)
             kept.told = kept.circuit.opened_times
+        return kept
+
+    async def _claim(self, name: str, kept: Kept, others: Others) -> None:
+        """Try it, or leave it to whoever does; until that is known nobody here does."""
+        kept.circuit.wait(CLAIMING, self.clock())
+        seconds, _ = await others.standing(name, claim=True)
+        if kept.circuit.state == "open":
+            kept.circuit.wait(seconds, self.clock())
 
     def _tell(self, name: str, kept: Kept) -> None:
         """Say once that it has opened, or closed."""

@@ -63,6 +63,14 @@ def test_others_may_open_it() -> None:
     assert circuit.is_due(7 + 72)
 
 
+def test_the_next_try_may_be_put_off() -> None:
+    """While others are asked who tries it, and until whoever does is done."""
+    circuit = opened()
+    circuit.wait(3, 5)
+
+    assert [False, True] == [circuit.is_due(7.9), circuit.is_due(8)]
+
+
 def test_what_others_saw_counts_as_ours() -> None:
     """A circuit that others opened three times in a row stays open for the fourth as long as theirs would."""
     circuit = Circuit(CircuitConfig(jitter=0.0))
