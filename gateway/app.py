@@ -75,7 +75,7 @@ class Gateway:
         self.revocations = Revocations()
         self.neighbours = Neighbours(self.store, self.pipeline, self.revocations)
         if self.link:
-            words(self.link, self.pipeline, self.neighbours, self.revocations, self.worker.circuits)
+            words(self.link, self.neighbours, self.worker.circuits, main.webhooks.timeout_seconds + 1)
         self.doors = Doors(site.feeds if "feeds" in self.roles else (), self.pipeline, main.store.is_shared)
         self.watch = Watch(site.feeds, self.doors.open, self.pipeline, self.store, self.metrics, main.store.is_shared)
         self.keeper = Keeper(self.store, main.retention, main.tenants, micros, self.metrics)
@@ -101,7 +101,7 @@ class Gateway:
             await self.store.keep_site(self.site.digest, self.site.files)
         await self.pipeline.start()
         if self.link:
-            self.link.start()
+            self.link.start(await self.store.secret("redis-names", os.urandom(32)))
         self.pipeline.on_events.append(lambda events: self.worker.wake())
         if "worker" in self.roles:
             self._keep(self.worker.run())

@@ -112,11 +112,26 @@ class Circuit:
         if self._is_failing():
             self._open(now, dice)
 
-    def open_for(self, seconds: float, now: float) -> None:
-        """Make no call for so long: someone else has found that the destination fails. It is then tried by probes."""
+    def is_due(self, now: float) -> bool:
+        """Whether the time of an open circuit is over, so that the next call is a probe."""
+        return self.state == "open" and now >= self._reopen_at
+
+    def open_for(self, seconds: float, now: float, times: int) -> None:
+        """Make no call for so long: others found that the destination fails, so many times in a row."""
+        self.opened_times = max(self.opened_times, times)
         if self.state != "open" or self._reopen_at < now + seconds:
             self._enter("open")
             self._reopen_at = now + min(seconds, self.config.open_longest * (1 + self.config.jitter))
+
+    def wait(self, seconds: float, now: float) -> None:
+        """Try again in so long, while it is open."""
+        self._reopen_at = now + seconds
+
+    def close(self) -> None:
+        """Make calls again: another process found that the destination is well."""
+        if self.state != "closed":
+            self._enter("closed")
+        self.opened_times = 0
 
     def release(self, permit: Permit) -> None:
         """Give back a permit whose call was cancelled: it says nothing about the destination."""
@@ -129,8 +144,7 @@ class Circuit:
             return
         self._probes_passed += 1
         if self._probes_passed == self.config.probes:
-            self._enter("closed")
-            self.opened_times = 0
+            self.close()
 
     def _is_failing(self) -> bool:
         window, config = self._window, self.config

@@ -167,7 +167,12 @@ class Metrics:
             "1 while Redis answers, 0 while processes go by what each knows itself; absent where there is none.",
             prefix=CODE,
         )
-        self.redis_falls = counter("redis_falls", "How often Redis went away, or answered too late.").child()
+        self.redis_falls = counter(
+            "redis_falls",
+            "How often a process went on by itself: Redis was `gone`, said nothing (`silent`), or was too `late` for a "
+            "request.",
+            reason=CODE,
+        )
         self.audit_backlog = gauge("audit_backlog", "Audit records not yet kept.").child()
         # The name and labels of OpenTelemetry's semantic conventions.
         self.http = self._histogram(

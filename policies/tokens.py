@@ -97,7 +97,7 @@ class Revocations:
 
     def __init__(self) -> None:
         self.epoch = 0
-        self.on_revoked: list[Callable[[str, float], None]] = []
+        self.on_revoked: list[Callable[[], None]] = []
         self._tokens: dict[str, float] = {}
         self._clients: dict[str, float] = {}
 
@@ -105,7 +105,7 @@ class Revocations:
         """Take one back, and tell whoever wants to hear."""
         self.hear_of(token_id, expires)
         for told in self.on_revoked:
-            told(token_id, expires)
+            told()
 
     def hear_of(self, token_id: str, expires: float) -> None:
         """Learn that one was taken back elsewhere."""

@@ -16,8 +16,8 @@ from canonical.outcome import Outcome
 from canonical.records import Record
 from connectors.webhook.client import Answered, Post
 from gateway.clock import MICROS, Clock
+from gateway.deliveries.circuits import Send
 from gateway.deliveries.fanout import delivery_of
-from gateway.deliveries.outbound import Send
 from gateway.store.protocol import Attempt, Delivery, DeliveryState, Store, Subscription
 from policies import signing
 from policies.metrics import Metrics

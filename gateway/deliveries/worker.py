@@ -18,8 +18,9 @@ from canonical.events import Event
 from canonical.outcome import Outcome
 from gateway.clients import Clients
 from gateway.clock import MICROS, Clock
+from gateway.deliveries.circuits import Circuits, Send
 from gateway.deliveries.delivery import Courier, Present, Result
-from gateway.deliveries.outbound import Circuits, Send, allow_list, client, outbound
+from gateway.deliveries.outbound import allow_list, client, outbound
 from gateway.deliveries.receivers import Receiver, Receivers
 from gateway.deliveries.resend import advance
 from gateway.parking import LACKING, disable, raise_task, resume

@@ -8,12 +8,10 @@ from gateway.site.settings import RedisSettings
 from gateway.store.unusable import Unusable
 from policies.metrics import Metrics
 from policies.throttle import Limit, Throttle
-from policies.tokens import Revocations
 
 if TYPE_CHECKING:
-    from gateway.deliveries.outbound import Circuits
+    from gateway.deliveries.circuits import Circuits
     from gateway.neighbours import Neighbours
-    from gateway.pipeline import Pipeline
     from gateway.shared.link import Link
 
 SETTING = "redis.url"
@@ -34,7 +32,7 @@ def link_of(settings: RedisSettings, environment: Mapping[str, str], metrics: Me
         if missing.name != "redis":
             raise
         raise Unusable("Redis needs the extra `redis`: pip install 'isthmus[redis]'", SETTING) from None
-    return Link(url, f"{settings.prefix}:", metrics)
+    return Link(url, settings.prefix, metrics)
 
 
 def throttles(link: "Link | None") -> Throttles:
@@ -46,14 +44,11 @@ def throttles(link: "Link | None") -> Throttles:
     return lambda limit: Shared(limit, link)
 
 
-def words(
-    link: "Link",
-    pipeline: "Pipeline",
-    neighbours: "Neighbours",
-    revocations: Revocations,
-    circuits: "Circuits | None",
-) -> None:
-    """Have this process say to the others what they may want to know, and hear what they say."""
+def words(link: "Link", neighbours: "Neighbours", circuits: "Circuits | None", longest: float) -> None:
+    """Have this process tell the others what they may want to know, and hear what they say."""
+    from gateway.shared.marks import Marks
     from gateway.shared.words import Words
 
-    Words(link, pipeline, neighbours, revocations, circuits)
+    Words(link, neighbours)
+    if circuits:
+        Marks(link, circuits, longest)

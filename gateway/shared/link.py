@@ -1,26 +1,33 @@
 """The link to Redis: one client of a process, and whether it may be asked now.
 
-Nobody waits for a Redis that is away or slow. What is asked of it has PATIENCE; who gets no answer in that time goes on
-without, and so does everyone else until a look that is made every second finds it well again.
+Nobody waits for a Redis that is away: who gets no answer in ANSWER_SECONDS goes on without, and so does everyone else,
+at once, until a look finds it well again. It is looked for every second, and more and more rarely where it falls again
+and again. A request that cannot go on without an answer waits REQUEST_SECONDS, and when one has waited in vain the next
+ones of that second do not.
 """
 
 import asyncio
 import hashlib
-from collections.abc import Awaitable, Callable
+import os
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.exceptions import NoScriptError, RedisError
+from redis.exceptions import TimeoutError as RedisTimeout
 
 from policies.metrics import Metrics
 from policies.redact import log
 
 Answer = TypeVar("Answer")
-PATIENCE = 0.05  # seconds; a Redis that is near answers in a two-hundredth of that
-LOOK_SECONDS = 1.0
-CONNECTIONS = 32
-ERRORS = (RedisError, OSError, TimeoutError)
+ANSWER_SECONDS: Final = 1.0  # a Redis that is near answers in a thousandth of that; the loop may be busy
+REQUEST_SECONDS: Final = 0.005
+LOOK_SECONDS: Final = 1.0
+LONGEST_REST: Final = 30.0
+STEADY_SECONDS: Final = 60.0
+CONNECTIONS: Final = 32
+ERRORS: Final = (RedisError, OSError, TimeoutError)
 
 
 class Script:
@@ -32,44 +39,71 @@ class Script:
 
 
 class Link:
-    """One per process. `prefix` begins every key and channel: several sites may share one Redis."""
+    """One per process. Keys and channels begin with `prefix` and with what `site` stands for: its processes alone know
+    it, so sites that share a Redis never meet, and no name can be guessed from a key."""
 
-    def __init__(self, url: str, prefix: str, metrics: Metrics, patience: float = PATIENCE) -> None:
-        self.prefix = prefix
+    def __init__(self, url: str, prefix: str, metrics: Metrics) -> None:
         self.is_up = False
-        self._patience = patience
+        self._prefix, self._site = prefix, b""
         self._metrics = metrics
         pool = BlockingConnectionPool.from_url(url, max_connections=CONNECTIONS, timeout=None, socket_connect_timeout=1)
         self._client: Redis = Redis.from_pool(pool)
+        self.process = os.urandom(8).hex()  # how others tell this process from themselves
         self._channels: dict[str, Callable[[str], None]] = {}
         self._tasks: list[asyncio.Task[None]] = []
-        self._up = metrics.redis_up.child(prefix.rstrip(":"))
+        self._beside: set[asyncio.Task[Any]] = set()
+        self._is_told = False  # that it is away
+        self._rose_at, self._rest = 0.0, LOOK_SECONDS
+        self._late_at = float("-inf")
+        self._up = metrics.redis_up.child(prefix)
         self._up.set(0)
 
-    def start(self) -> None:
-        """Begin to look after it; nothing waits for the first answer."""
+    def start(self, site: bytes) -> None:
+        """Begin to look after it, in the name of a site; nothing waits for the first answer."""
+        self._site = site
         loop = asyncio.get_running_loop()
         self._tasks = [loop.create_task(self._watch()), loop.create_task(self._listen())]
 
     async def stop(self) -> None:
         """Let go."""
-        for task in self._tasks:
+        tasks = [*self._tasks, *self._beside]
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
         with suppress(*ERRORS):
             await self._client.aclose()
 
+    def key(self, kind: str, *parts: str) -> str:
+        """The key of something, which says of it no more than its kind."""
+        return f"{self._begin()}{kind}:{self._digest(kind, *parts)}"
+
+    def _begin(self) -> str:
+        return f"{self._prefix}:{self._digest('site')[:16]}:"
+
+    def _digest(self, *parts: str) -> str:
+        return hashlib.blake2b("\0".join(parts).encode(), key=self._site, digest_size=16).hexdigest()
+
+    # -- words
+
     def hear(self, channel: str, told: Callable[[str], None]) -> None:
-        """Call this with every word on a channel, one's own too. Before `start`."""
-        self._channels[self.prefix + channel] = told
+        """Call this with every word that another process says on a channel. Before `start`."""
+        self._channels[channel] = told
 
     async def tell(self, channel: str, word: str) -> None:
         """Say a word to all who listen; one that is lost is made up for by what they look up themselves."""
-        await self.ask(lambda: self._client.publish(self.prefix + channel, word))
+        await self.ask(lambda: self._client.publish(self._begin() + channel, f"{self.process} {word}"))
+
+    def beside(self, work: Coroutine[Any, Any, object]) -> None:
+        """Have something done that nobody waits for."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._beside.add(task)
+        task.add_done_callback(self._beside.discard)
+
+    # -- questions
 
     async def run(self, script: Script, key: str, *arguments: object) -> list[Any] | None:
         """The answer of a script about one key; None where Redis cannot be asked now."""
-        return await self.ask(lambda: self._run(script, self.prefix + key, arguments))
+        return await self.ask(lambda: self._run(script, key, arguments))
 
     async def _run(self, script: Script, key: str, arguments: tuple[object, ...]) -> list[Any]:
         given = [str(one) for one in arguments]
@@ -80,37 +114,60 @@ class Link:
         return list(found)
 
     async def ask(self, work: Callable[[], Awaitable[Answer]]) -> Answer | None:
-        """What Redis says; None, at once, where it cannot be asked, and after PATIENCE where it does not answer."""
+        """What Redis says; None, at once, where it cannot be asked, and after ANSWER_SECONDS where it says nothing."""
         if not self.is_up:
             return None
         try:
-            async with asyncio.timeout(self._patience):
+            async with asyncio.timeout(ANSWER_SECONDS):
                 return await work()
         except ERRORS as error:
             self._fell(error)
             return None
 
+    @property
+    def patience(self) -> float:
+        """Seconds that a request may wait for an answer now."""
+        is_slow = asyncio.get_running_loop().time() - self._late_at < LOOK_SECONDS
+        return 0.0 if is_slow else REQUEST_SECONDS
+
+    def was_late(self) -> None:
+        """A request waited in vain, and went on without."""
+        if self.patience:
+            self._late_at = asyncio.get_running_loop().time()
+        self._metrics.redis_falls.child("late").inc()
+
+    # -- up and down
+
     def _fell(self, error: BaseException) -> None:
+        if self.is_up or not self._is_told:
+            reason = "silent" if isinstance(error, TimeoutError | RedisTimeout) else "gone"
+            self._metrics.redis_falls.child(reason).inc()
+            log("redis.away", level="warning", error=error, why=reason)
         if self.is_up:
-            self.is_up = False
-            self._up.set(0)
-            self._metrics.redis_falls.inc()
-            log("redis.away", level="warning", error=error)
+            was_steady = asyncio.get_running_loop().time() - self._rose_at > STEADY_SECONDS
+            self._rest = LOOK_SECONDS if was_steady else min(self._rest * 2, LONGEST_REST)
+        self.is_up, self._is_told = False, True
+        self._up.set(0)
+
+    def _rose(self) -> None:
+        if self._is_told:
+            log("redis.back")
+        self.is_up, self._is_told = True, False
+        self._rose_at = asyncio.get_running_loop().time()
+        self._up.set(1)
 
     async def _watch(self) -> None:
-        """Look every second whether it is well."""
+        """Look again and again whether it is well."""
         while True:
             try:
-                async with asyncio.timeout(LOOK_SECONDS):
+                async with asyncio.timeout(ANSWER_SECONDS):
                     await self._client.ping()
             except ERRORS as error:
                 self._fell(error)
             else:
                 if not self.is_up:
-                    self.is_up = True
-                    self._up.set(1)
-                    log("redis.back")
-            await asyncio.sleep(LOOK_SECONDS)
+                    self._rose()
+            await asyncio.sleep(LOOK_SECONDS if self.is_up else self._rest)
 
     async def _listen(self) -> None:
         """Listen on all channels, again and again."""
@@ -120,14 +177,25 @@ class Link:
             await asyncio.sleep(LOOK_SECONDS)
 
     async def _listen_once(self) -> None:
-        listening = self._client.pubsub(ignore_subscribe_messages=True)
+        """Listen for as long as the line holds: one that was cut without a word does not answer."""
+        listening = self._client.pubsub()
+        begin, is_asked = self._begin(), False
         try:
-            await listening.subscribe(*self._channels)
-            while True:
-                said = await listening.get_message(timeout=LOOK_SECONDS)
-                if said and said["type"] == "message":
-                    self._channels[said["channel"].decode()](said["data"].decode())
-                elif not said:
-                    await listening.ping()  # a line that was cut without a word is noticed by this
+            await listening.subscribe(*[begin + channel for channel in self._channels])
+            while (said := await listening.get_message(timeout=LOOK_SECONDS)) or not is_asked:
+                is_asked = not said
+                if not said:
+                    await listening.ping()
+                elif said["type"] == "message":
+                    self._heard(said["channel"].decode().removeprefix(begin), said["data"].decode())
         finally:
             await listening.aclose()  # type: ignore[no-untyped-call]
+
+    def _heard(self, channel: str, said: str) -> None:
+        process, _, word = said.partition(" ")
+        if process == self.process:
+            return
+        try:
+            self._channels[channel](word)
+        except Exception as error:  # a process of another release may say what this one does not understand
+            log("redis.not_understood", level="warning", error=error, kind=channel)

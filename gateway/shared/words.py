@@ -1,86 +1,58 @@
-"""What processes tell one another over Redis: that there are events, that a token was taken back, that a peer is down.
+"""What processes tell one another over Redis: that there are events, and that something was revoked.
 
-Each is a word that may be lost: events are looked up, revocations are kept in the store, and who is not told that a
-peer is down finds out.
+Each is a word that may be lost: events are looked up every second, the rest twice. None says what happened, since
+everybody reads that from the store. Commits that follow one another closely are one word.
 """
 
 import asyncio
-import os
-from collections.abc import Coroutine, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import Final
 
 from canonical.events import Event
-from gateway.clock import MICROS
-from gateway.deliveries.outbound import Circuits
 from gateway.neighbours import Neighbours
-from gateway.pipeline import Pipeline
 from gateway.shared.link import Link
-from policies.tokens import Revocations
 
-EVENTS, TOKENS, CIRCUITS = "events", "tokens", "circuits"
+EVENTS: Final = "events"
+SWITCHES: Final = "switches"
+COMPANY: Final = 0.005  # seconds between two words of one process about events
 
 
 class Words:
-    """What one process says and hears. Its own words come back to it and are passed over."""
+    """What one process says, and what becomes of what it hears."""
 
-    def __init__(
-        self,
-        link: Link,
-        pipeline: Pipeline,
-        neighbours: Neighbours,
-        revocations: Revocations,
-        circuits: Circuits | None,
-    ) -> None:
-        self._link = link
-        self._pipeline = pipeline
-        self._neighbours = neighbours
-        self._revocations = revocations
-        self._circuits = circuits
-        self._name = os.urandom(8).hex()
-        self._heard = 0  # the newest event of another process that was told of
-        self._telling: set[asyncio.Task[None]] = set()
+    def __init__(self, link: Link, neighbours: Neighbours) -> None:
+        self._link, self._neighbours = link, neighbours
+        self._newest = self._told = 0
+        self._is_telling = False
         link.hear(EVENTS, self._events)
-        link.hear(TOKENS, self._token)
-        link.hear(CIRCUITS, self._circuit)
-        pipeline.on_events.append(self.committed)
-        revocations.on_revoked.append(self.revoked)
-        if circuits:
-            circuits.on_opened.append(self.opened)
+        link.hear(SWITCHES, lambda word: neighbours.look_soon())
+        neighbours.pipeline.on_events.append(self.committed)
+        neighbours.revocations.on_revoked.append(self.revoked)
+        neighbours.are_told = lambda: link.is_up
 
     def committed(self, events: Sequence[Event]) -> None:
         """This process has committed events; none is what it has heard from others."""
-        if events:
-            self._say(EVENTS, str(max(event.seq or 0 for event in events)))
+        if not events:
+            return
+        self._newest = max(self._newest, *(event.seq or 0 for event in events))
+        self._neighbours.seen = max(self._neighbours.seen, self._newest)
+        if self._link.is_up and not self._is_telling:
+            self._is_telling = True
+            self._link.beside(self._tell())
 
-    def revoked(self, token: str, until: float) -> None:
+    def revoked(self) -> None:
         """This process took a token back."""
-        self._say(TOKENS, f"{token} {until}")
-
-    def opened(self, destination: str, seconds: float) -> None:
-        """A circuit of this process opened."""
-        self._say(CIRCUITS, f"{destination} {seconds}")
-
-    def _say(self, channel: str, word: str) -> None:
         if self._link.is_up:
-            self._start(self._link.tell(channel, f"{self._name} {word}"))
+            self._link.beside(self._link.tell(SWITCHES, "look"))
 
-    def _start(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.get_running_loop().create_task(work)
-        self._telling.add(task)
-        task.add_done_callback(self._telling.discard)
+    async def _tell(self) -> None:
+        try:
+            while self._newest > self._told:
+                self._told = self._newest
+                await self._link.tell(EVENTS, str(self._told))
+                await asyncio.sleep(COMPANY)
+        finally:
+            self._is_telling = False
 
     def _events(self, word: str) -> None:
-        name, _, seq = word.partition(" ")
-        if name != self._name and seq.isdecimal() and int(seq) > self._heard:
-            self._heard = int(seq)
-            self._neighbours.hear()
-
-    def _token(self, word: str) -> None:
-        name, token, until = (*word.split(" "), "", "")[:3]
-        if name != self._name and float(until or 0) > self._pipeline.clock() / MICROS:
-            self._revocations.hear_of(token, float(until))
-
-    def _circuit(self, word: str) -> None:
-        name, destination, seconds = (*word.split(" "), "", "")[:3]
-        if self._circuits and name != self._name and seconds:
-            self._circuits.hear_of(destination, float(seconds))
+        self._neighbours.hear_of(int(word))

@@ -324,7 +324,7 @@ SENTENCES: dict[type[Setting], dict[str, str]] = {
     },
     RedisSettings: {
         "url": "Redis or Valkey, for limits over all processes: env:NAME or file:PATH that hold a redis:// address.",
-        "prefix": "What the site's keys and channels begin with; sites that share one Redis have different ones.",
+        "prefix": "What keys and channels begin with, for rules of who may what in Redis; sites may have the same.",
     },
     Tracing: {
         "otlp": "OTLP/HTTP's base URL (http://host:4318) that spans go to, at /v1/traces; without it none do.",

@@ -4,7 +4,8 @@ import pytest
 
 from canonical.outcome import Outcome
 from connectors.webhook.client import Post
-from gateway.deliveries.outbound import CIRCUITS, Circuits, allow_list, outbound, receiver_refusal
+from gateway.deliveries.circuits import CIRCUITS, Circuits
+from gateway.deliveries.outbound import allow_list, outbound, receiver_refusal
 from policies.addresses import AllowList
 from policies.circuit import CircuitConfig
 

@@ -50,6 +50,47 @@ def test_opens_at_half(state: str, failures: int) -> None:
     assert state == circuit.state
 
 
+def test_others_may_open_it() -> None:
+    """For as long as they say and not beyond its own longest time; it is then due for a probe."""
+    circuit = Circuit()
+    circuit.open_for(7, 0, times=3)
+
+    assert circuit.admit(6.9) is None
+    assert [False, True] == [circuit.is_due(6.9), circuit.is_due(7)]
+    assert circuit.admit(7)
+    assert "half_open" == circuit.state
+    circuit.open_for(10**6, 7, times=0)
+    assert circuit.is_due(7 + 72)
+
+
+def test_the_next_try_may_be_put_off() -> None:
+    """While others are asked who tries it, and until whoever does is done."""
+    circuit = opened()
+    circuit.wait(3, 5)
+
+    assert [False, True] == [circuit.is_due(7.9), circuit.is_due(8)]
+
+
+def test_what_others_saw_counts_as_ours() -> None:
+    """A circuit that others opened three times in a row stays open for the fourth as long as theirs would."""
+    circuit = Circuit(CircuitConfig(jitter=0.0))
+    circuit.open_for(1, 0, times=3)
+    call(circuit, 1, failed=True)
+
+    assert 5 * 2**3 == circuit.retry_after(1)
+
+
+def test_others_may_close_it() -> None:
+    """What began before says nothing any more, and its next opening is a first one."""
+    circuit = opened()
+    probe = circuit.admit(5)
+    assert probe
+    circuit.close()
+    circuit.settle(probe, True, 6, dice=0)
+
+    assert ("closed", 0) == (circuit.state, circuit.opened_times)
+
+
 @pytest.mark.parametrize(("state", "slow"), [("open", 16), ("closed", 15)])
 def test_opens_when_slow(state: str, slow: int) -> None:
     """Slow answers open it at four in five."""

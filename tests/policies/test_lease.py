@@ -1,80 +1,205 @@
-"""Quota in blocks: however many processes take of it, and in whatever order, the sum is kept."""
+"""Quota in blocks: however many processes take of it, and in whatever order, the sum is kept, and a client that keeps
+to its rate is let in.
+"""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from policies.lease import Block, Granted, size
-from policies.throttle import CLOCK_GRAIN, Limit, arrival, room
+from policies.lease import AHEAD, KEPT, LIFE, SHARE, Lease, Lent, Wish
+from policies.throttle import CLOCK_GRAIN, Limit, Throttle
 
 LIMIT = Limit(name="client", quota=20, window=10, burst=40)
 
 
 class Count:
-    """The shared count, as Redis keeps it: GCRA by blocks, all or what there is."""
+    """The shared count, as Redis keeps it."""
 
     def __init__(self, limit: Limit) -> None:
         self.limit = limit
         self.tat = 0.0
 
-    def grant(self, wanted: int, now: float) -> Granted:
-        left, _ = room(self.tat, now, self.limit.spacing, self.limit.tolerance)
-        calls = max(0, min(left, wanted))
-        for _ in range(calls):
-            self.tat = arrival(self.tat, now, self.limit.spacing)
-        left, more_in = room(self.tat, now, self.limit.spacing, self.limit.tolerance)
-        return Granted(calls, max(0, left), max(0.0, more_in))
+    def lend(self, wish: Wish, now: float) -> Lent:
+        spacing, tolerance = self.limit.spacing, self.limit.tolerance
+        tat = min(min(max(self.tat, now), now + tolerance) - wish.back, now + tolerance)
+        tat = max(tat, now + min(wish.owed, tolerance))
+        calls = min(wish.calls, int((now + tolerance - tat + CLOCK_GRAIN) / spacing))
+        self.tat = tat + calls * spacing
+        return Lent(calls, self.tat - now)
 
 
-def ask(block: Block, count: Count, now: float) -> bool:
-    """One call of one process."""
-    verdict = block.take(LIMIT, now)
-    if verdict is None:
-        block.fill(count.grant(size(LIMIT), now), now)
-        verdict = block.take(LIMIT, now)
-    return verdict is not None and verdict.allowed
+class Process:
+    """One that takes calls as the gateway does: of its lease, and of its own count beside it."""
+
+    def __init__(self, count: Count) -> None:
+        self.count, self.lease, self.own = count, Lease(count.limit), Throttle([count.limit])
+        self.questions = 0
+
+    def call(self, now: float) -> bool:
+        """Whether a call is let in."""
+        self.give_back(now)
+        if not self.lease.take(now):
+            if not self.lease.is_used_up(now):
+                self._ask(now, 1)
+            if not self.lease.take(now):
+                return False
+        if self.lease.is_low(now):
+            self._ask(now, 0)
+        if not self.own.admit("c", "t", now).allowed:
+            self.lease.untake()
+            return False
+        return True
+
+    def give_back(self, now: float) -> None:
+        """What is done when the time of a block is over; here, whenever one looks."""
+        if wish := self.lease.give_back(now, 0.0):
+            self.lease.receive(wish, self.count.lend(wish, now), now)
+
+    def _ask(self, now: float, waiting: int) -> None:
+        self.questions += 1
+        wish = self.lease.wish(now, 0.0, waiting)
+        self.lease.receive(wish, self.count.lend(wish, now), now)
 
 
-@given(st.lists(st.tuples(st.integers(0, 3), st.floats(0, 0.5)), min_size=50, max_size=400))
-def test_no_call_more_than_the_limit_over_all_processes(calls: list[tuple[int, float]]) -> None:
-    """In any stretch of time, four processes together admit what one would at most."""
-    count, blocks, now = Count(LIMIT), [Block() for _ in range(4)], 1000.0
+def most(admitted: list[float], limit: Limit, slack: float) -> bool:
+    """Whether every stretch of time holds at most the burst and what the rate gives in it, and in the slack."""
+    burst = limit.tolerance / limit.spacing
+    return all(
+        upto - since + 1 <= burst + (admitted[upto] - admitted[since] + slack) / limit.spacing + CLOCK_GRAIN
+        for since in range(len(admitted))
+        for upto in range(since, len(admitted))
+    )
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 3), st.sampled_from([0.0, 0.001, 0.02, 0.1, 0.3, LIFE, 0.7, 2.0]))),
+    st.sampled_from([LIMIT, Limit(name="fast", quota=50, window=1), Limit(name="daily", quota=60, window=86400)]),
+)
+def test_the_sum_is_kept_over_all_processes(calls: list[tuple[int, float]], limit: Limit) -> None:
+    """Four processes together, in any order: the burst, and what the rate gives in the time and in KEPT."""
+    count = Count(limit)
+    processes, now = [Process(count) for _ in range(4)], 1000.0
     admitted: list[float] = []
     for process, pause in calls:
         now += pause
-        if ask(blocks[process], count, now):
+        if processes[process].call(now):
             admitted.append(now)
-    held = 4 * size(LIMIT)  # granted in the moment before, and spent within a second
-    for place, since in enumerate(admitted):
-        upto = len(admitted) - place
-        span = admitted[-1] - since + 1.0
-        assert upto <= LIMIT.burst + held + span / LIMIT.spacing + CLOCK_GRAIN  # type: ignore[operator]
+
+    assert most(admitted, limit, KEPT)
 
 
-def test_one_process_gets_all_of_it() -> None:
-    """Whoever is alone is admitted exactly as by a count of its own."""
-    count, block = Count(LIMIT), Block()
+def test_blocks_that_nobody_needs_cannot_make_calls() -> None:
+    """Where many processes borrow all there is, without end, and give back all of it, no more comes together than the
+    bound: what is out escapes the limit of the burst, and therefore comes back worth less."""
+    limit = Limit(name="client", quota=200, window=1, burst=40)
+    count, leases, now = Count(limit), [Lease(limit) for _ in range(64)], 1000.0
+    for number in range(64 * 100):
+        now += 0.01
+        lease = leases[number % 64]
+        for wish in (lease.give_back(now, 0.0), Wish(1000, 0.0, 0.0)):
+            if wish:
+                lease.receive(wish, count.lend(wish, now), now)
+    spent = sum(lease.take(now) for lease in leases for _ in range(1000))
+    left = count.lend(Wish(1000, 0.0, 0.0), now).calls
 
-    assert 40 == sum(ask(block, count, 1000.0) for _ in range(100))
-    assert not ask(block, count, 1000.4)
-    assert ask(block, count, 1000.5)
+    assert spent + left <= 40 + KEPT / limit.spacing
+
+
+@pytest.mark.parametrize("processes", [1, 3])
+@pytest.mark.parametrize("limit", [LIMIT, Limit(name="slow", quota=1, window=1, burst=400)])
+def test_a_client_that_keeps_to_its_rate_is_never_refused(processes: int, limit: Limit) -> None:
+    """Ten minutes of calls as far apart as the limit says, by whichever process."""
+    count = Count(limit)
+    several = [Process(count) for _ in range(processes)]
+    admitted = [several[n % processes].call(1000.0 + n * limit.spacing) for n in range(int(600 / limit.spacing))]
+
+    assert all(admitted)
+
+
+def test_what_comes_in_bursts_costs_little_more_than_its_calls() -> None:
+    """Twenty at once each twenty seconds, at one a second: the rest of a block comes back, less a second's worth."""
+    limit = Limit(name="bursts", quota=1, window=1, burst=200)
+    process = Process(Count(limit))
+    for n in range(60):
+        assert all(process.call(1000.0 + 22 * n + k / 1000) for k in range(20))
+        process.give_back(1000.0 + 22 * n + 0.02 + LIFE)
+
+
+def test_one_process_alone_admits_what_its_own_count_would() -> None:
+    """The whole burst at once, no call more, and the next when it was told."""
+    process = Process(Count(LIMIT))
+
+    assert 40 == sum(process.call(1000.0) for _ in range(100))
+    assert not process.call(1000.4)
+    assert process.call(1000.5)
+
+
+def test_who_is_busy_asks_rarely() -> None:
+    """Blocks grow to what is spent in AHEAD, and a client that calls rarely is lent one call."""
+    busy = Process(Count(Limit(name="busy", quota=10_000, window=1)))
+    for n in range(2000):
+        assert busy.call(1000.0 + n / 1000)
+    rare = Process(Count(LIMIT))
+    for n in range(20):
+        assert rare.call(1000.0 + n)
+
+    assert busy.questions < 2 / AHEAD * 2
+    assert 20 == rare.questions
+
+
+def test_no_block_is_large_where_little_may_come_at_once() -> None:
+    """A burst of forty is lent in parts of two."""
+    lease = Lease(LIMIT)
+    wishes = [lease.wish(1000.0 + n / 1000, 0.0, 0).calls for n in range(8)]
+
+    assert 40 // SHARE == max(wishes)
 
 
 def test_a_refusal_is_remembered_until_there_is_room() -> None:
-    """Who keeps knocking does not make anyone ask again, and is told when to come back."""
-    block = Block()
-    block.fill(Granted(0, 0, 0.5), 1000.0)
-    refused = block.take(LIMIT, 1000.2)
+    """Who keeps knocking makes nobody ask again, and is told when to come back."""
+    lease, wish = Lease(LIMIT), Wish(1, 0.0, 0.0)
+    lease.receive(wish, Lent(0, LIMIT.tolerance), 1000.0)
+    refused = lease.refused(1000.2)
 
-    assert refused is not None
-    assert not refused.allowed
-    assert 0.2 < refused.more_in <= 0.3 + CLOCK_GRAIN
-    assert block.take(LIMIT, 1000.5) is None
+    assert not lease.take(1000.2)
+    assert lease.is_used_up(1000.2)
+    assert (False, 0, ("client",)) == (refused.allowed, refused.remaining, refused.violated)
+    assert refused.more_in == pytest.approx(0.3)
+    assert not lease.is_used_up(1000.5)
 
 
-def test_what_is_not_spent_is_lost() -> None:
-    """A block is good for a second."""
-    block = Block()
-    block.fill(Granted(2, 38, 0.1), 1000.0)
+def test_a_block_is_good_for_its_life_and_comes_back_worth_less() -> None:
+    """Of twelve calls that were not spent six seconds are left, and five come back; much later nothing does."""
+    prompt, late, wish = Lease(LIMIT), Lease(LIMIT), Wish(12, 0.0, 0.0)
+    for lease in (prompt, late):
+        lease.receive(wish, Lent(12, 6.0), 1000.0)
+        assert lease.take(1000.0 + LIFE - 0.01)
+        lease.untake()
 
-    assert block.take(LIMIT, 1000.9) is not None
-    assert block.take(LIMIT, 1001.0) is None
+    assert not prompt.take(1000.0 + LIFE)
+    assert Wish(0, 0.5, 12 * LIMIT.spacing - KEPT) == prompt.give_back(1000.0 + LIFE, 0.5)
+    assert prompt.give_back(1000.0 + LIFE, 0.5) is None
+    assert late.give_back(1000.0 + KEPT, 0.5) is None
+
+
+def test_what_was_let_in_without_asking_is_told_once() -> None:
+    """Of four calls two seconds, as far as they are not yet forgotten; with a question or without."""
+    lease = Lease(LIMIT)
+    for _ in range(4):
+        lease.let_in(1000.0)
+
+    assert Wish(1, 1.5, -1.5) == lease.wish(1000.5, 1.5, 1)
+    assert lease.give_back(1000.5, 1.5) is None
+    lease.let_in(1001.0)
+    assert Wish(0, 0.5, -0.5) == lease.give_back(1001.0, 0.5)
+
+
+def test_what_is_left_is_said_of_all_processes() -> None:
+    """The headers of a call go by the shared count where that has less left than this process's own."""
+    lease, own = Lease(LIMIT), Throttle([LIMIT])
+    lease.receive(Wish(2, 0.0, 0.0), Lent(2, 10.0), 1000.0)
+    assert lease.take(1000.0)
+    shown = lease.verdict(own.admit("c", "t", 1000.0), 1000.0)
+
+    assert (True, 20 + 1) == (shown.allowed, shown.remaining)
+    assert 0 < shown.more_in <= LIMIT.spacing

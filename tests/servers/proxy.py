@@ -1,4 +1,5 @@
-"""A TCP proxy before a server: a network that can be cut, can hang, and can lose its memory of who was connected.
+"""A TCP proxy before a server: a network that can be cut, can hang or be slow, and can lose its memory of who was
+connected.
 
 It cuts connections when it is told to, or when a client says a certain word.
 """
@@ -18,10 +19,13 @@ class Proxy:
         self.cut_at: bytes | None = None
         self.delivers = True
         self.cuts = 0
+        self.delay = 0.0  # seconds by which an answer is late
+        self.swallows = False  # nothing gets through, and nobody is told
         self._is_refusing = False
         self._flows = asyncio.Event()
         self._flows.set()
         self._writers: set[asyncio.StreamWriter] = set()
+        self._stranded: set[asyncio.StreamWriter] = set()
         self._forgotten: set[asyncio.StreamWriter] = set()
         self._pipes: set[asyncio.Task[None]] = set()
 
@@ -62,6 +66,10 @@ class Proxy:
         self.heal()
         self.cut()
 
+    def strand(self) -> None:
+        """Let every connection of now hear nothing more, for good; new ones are well."""
+        self._stranded |= self._writers
+
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await self._flows.wait()
         if self._is_refusing:
@@ -96,8 +104,7 @@ class Proxy:
                 await flows.wait()
                 if await is_cut(data):
                     break
-                target.write(data)
-                await target.drain()
+                await self._pass(data, target)
         target.close()
 
     async def _pipe(self, source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
@@ -105,9 +112,14 @@ class Proxy:
         with contextlib.suppress(OSError):
             while data := await source.read(65536):
                 await flows.wait()
-                target.write(data)
-                await target.drain()
+                await asyncio.sleep(self.delay)
+                await self._pass(data, target)
         target.close()
+
+    async def _pass(self, data: bytes, target: asyncio.StreamWriter) -> None:
+        if not self.swallows and target not in self._stranded:
+            target.write(data)
+            await target.drain()
 
 
 @asynccontextmanager
