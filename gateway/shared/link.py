@@ -27,6 +27,7 @@ LOOK_SECONDS: Final = 1.0
 LONGEST_REST: Final = 30.0
 STEADY_SECONDS: Final = 60.0
 CONNECTIONS: Final = 32
+CANCEL_SECONDS: Final = 0.2
 ERRORS: Final = (RedisError, OSError, TimeoutError)
 
 
@@ -66,10 +67,11 @@ class Link:
 
     async def stop(self) -> None:
         """Let go."""
-        tasks = [*self._tasks, *self._beside]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        left = {*self._tasks, *self._beside}
+        while left:  # the driver may swallow a cancellation that comes while it connects
+            for task in left:
+                task.cancel()
+            _, left = await asyncio.wait(left, timeout=CANCEL_SECONDS)
         with suppress(*ERRORS):
             await self._client.aclose()
 

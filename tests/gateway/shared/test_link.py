@@ -129,3 +129,17 @@ async def swallow(between: Proxy, one: Process, fall: int) -> None:
     between.swallows = True
     await until(lambda: one.falls("silent") >= fall)
     between.swallows = False
+
+
+async def test_a_process_that_is_told_to_leave_leaves(redis_server: RedisServer) -> None:
+    """Whenever it is told so, also in the middle of a connection that is being made: the driver may miss that once."""
+
+    async def came_and_left(after: float) -> None:
+        one = Process(redis_server.url)
+        one.link.hear("words", lambda word: None)
+        one.link.start(SITE)
+        await asyncio.sleep(after)
+        await asyncio.wait_for(one.link.stop(), 10)
+
+    for _ in range(2):
+        await asyncio.gather(*(came_and_left(number / 60) for number in range(60)))
