@@ -135,7 +135,7 @@ class Link(Value, frozen=True):
 
 
 class Money(Value, frozen=True):
-    """An amount of money; never a float (DOMAIN 1.0 rule 8)."""
+    """An amount of money; never a float."""
 
     amount: Annotated[str, means("The amount, as a decimal number.", pattern=DECIMAL)]
     currency: Annotated[str, means("The currency (ISO 4217), as `USD`.", pattern="^[A-Z]{3}$")]

@@ -18,12 +18,27 @@ from transforms.api.v1.referral import Referral
 from transforms.api.v1.requisition import Requisition, RequisitionLine
 from transforms.api.v1.resource import OPAQUE, Provenance, Resource, Transition, Wire, in_zone, status_of
 
+AnyResource = (
+    Patient
+    | Provider
+    | Organization
+    | Location
+    | Appointment
+    | Encounter
+    | Referral
+    | Coverage
+    | EligibilityCheck
+    | Authorization
+    | Requisition
+)
+
 __all__ = [
     "CALLED",
     "KIND",
     "NOBODY",
     "OPAQUE",
     "WIRE",
+    "AnyResource",
     "Appointment",
     "Authorization",
     "Coverage",
