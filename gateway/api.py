@@ -38,6 +38,7 @@ from gateway.revoking import forget_expired, recall
 from gateway.routes import (
     appointments,
     authorizations,
+    commands,
     coverages,
     deliveries,
     eligibility_checks,
@@ -84,6 +85,7 @@ ROUTES: tuple[Route, ...] = (
     *eligibility_checks.ROUTES,
     *authorizations.ROUTES,
     *requisitions.ROUTES,
+    *commands.ROUTES,
     *events.ROUTES,
     *messages.ROUTES,
     *tasks.ROUTES,

@@ -30,6 +30,7 @@ from gateway.routes import (
     requisitions,
 )
 from transforms.api import v1
+from transforms.api.v1 import commands
 
 ORGANIZATION = "org_01M88RY5ZGBZVN7KQXPWZZ735G"
 REFERRAL = "ref_01M88RY5ZG9QZ3EJSA53T7BZ3N"
@@ -153,6 +154,28 @@ OF_BODIES: dict[type[Struct], dict[str, object]] = {
     eligibility_checks.EligibilityCheckSearch: {"coverage": COVERAGE, "dateFrom": "2027-06-01"},
     authorizations.AuthorizationSearch: {"appointment": _APPOINTMENT},
     requisitions.RequisitionSearch: {"item": "100234", "status": ["ordered", "partially-received"]},
+}
+_PRICED: dict[str, object] = {"item": {"description": "Knee coil pad"}, "quantity": {"value": "10", "code": "EA"}}
+_WHY: dict[str, object] = {"reason": {"text": "Patient asked"}}
+OF_BODIES |= {
+    commands.appointments.NewAppointment: {
+        "patient": _PATIENT,
+        "provider": _PROVIDER,
+        "start": "2027-06-02T10:00:00-04:00",
+        "end": "2027-06-02T10:45:00-04:00",
+        "zone": "America/New_York",
+    },
+    commands.appointments.NewTime: {"start": "2027-06-03T14:00:00Z", "end": "2027-06-03T14:45:00Z"} | _WHY,
+    commands.base.Reasoned: _WHY,
+    commands.referrals.NewReferral: {"patient": _PATIENT, "referredTo": [_PROVIDER], "priority": "routine"},
+    commands.payers.NewEligibilityCheck: {"patient": _PATIENT, "coverage": COVERAGE, "start": "2027-06-02"},
+    commands.payers.NewAuthorization: {
+        "patient": _PATIENT,
+        "coverage": COVERAGE,
+        "items": [{"key": "1", "code": {"codings": [{"code": "73721", "system": _CPT}]}}],
+    },
+    commands.requisitions.NewRequisition: {"lines": [{"key": "1"} | _PRICED], "neededBy": "2027-06-01"},
+    commands.requisitions.Receipt: {"lines": [{"key": "1", "quantity": "4"}]},
 }
 OF_PATHS = {
     "organization": ORGANIZATION,

@@ -33,4 +33,4 @@ class EligibilityCheckSearch(Search, frozen=True):
     order: DatedOrder = "created"
 
 
-ROUTES = Resource("eligibility", EligibilityCheck, EligibilityCheckSearch, "eligibility check").routes
+ROUTES = Resource("eligibility", EligibilityCheck, EligibilityCheckSearch).routes

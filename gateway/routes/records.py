@@ -67,6 +67,7 @@ LocationId = Annotated[str, Meta(pattern=pattern_of("location"), description="Th
 
 SSN_WRITTEN = re.compile(r"(?<![^|])(\d{3})-(\d{2})-(\d{4})\Z", re.ASCII)  # they are kept without hyphens
 PRIVATE = ("identifier", "name", "account", "visit", "birth_date", "payer", "supplier", "item")
+CALLED = {"eligibility": "eligibility check"}  # kinds that callers know by another name
 LINKED = ("patient", "provider", "location", "coverage", "appointment", "referral")
 WORDS = (
     ("name", "name"),
@@ -216,11 +217,11 @@ class Resolved:
 
 
 class Resource:
-    """A kind of record and its routes; `called` is what callers know it by, where that is not the kind's own word."""
+    """A kind of record and its routes."""
 
-    def __init__(self, kind: str, record: type[Record], search: type[Search], called: str = "") -> None:
+    def __init__(self, kind: str, record: type[Record], search: type[Search]) -> None:
         self.kind = kind
-        self.called = called or kind
+        self.called = CALLED.get(kind, kind)
         self.type = record
         self.search_type = search
 
