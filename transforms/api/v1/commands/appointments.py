@@ -38,10 +38,10 @@ class NewAppointment(Sent, frozen=True):
     zone: Annotated[str, Meta(description="The IANA zone of the place.", max_length=64)] | None = None
     provider: Annotated[str, record_id("provider", "Who sees the patient.")] | None = None
     location: Annotated[str, record_id("location", "Where.")] | None = None
-    appointment_type: Annotated[Concept, Meta(description="What kind of appointment it is.")] | None = None
+    appointment_type: Annotated[Concept | None, Meta(description="What kind of appointment it is.")] = None
     reasons: Annotated[tuple[Concept, ...], Meta(description="Why the patient comes.", max_length=50)] = ()
     services: Annotated[tuple[Service, ...], Meta(description="What is done.", max_length=50)] = ()
-    priority: Annotated[Concept, Meta(description="How urgent it is.")] | None = None
+    priority: Annotated[Concept | None, Meta(description="How urgent it is.")] = None
     identifiers: Identifiers = ()
     note: Annotated[str, Meta(description="What is to be remembered.", max_length=4000)] | None = None
 

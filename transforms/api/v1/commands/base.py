@@ -28,7 +28,7 @@ class Sent(Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"
 class Reasoned(Sent, frozen=True):
     """Why it is done."""
 
-    reason: Annotated[Concept, Meta(description="Why, as a code or in words.")] | None = None
+    reason: Annotated[Concept | None, Meta(description="Why, as a code or in words.")] = None
     note: Annotated[str, Meta(description="What is to be remembered.", max_length=4000)] | None = None
 
 

@@ -45,8 +45,8 @@ class NewAuthorization(Sent, frozen=True):
     coverage: Annotated[str, record_id("coverage", "The insurance that is asked.")]
     items: Annotated[tuple[AuthorizationItem, ...], Meta(description="What is asked for.", min_length=1, max_length=99)]
     requester: Annotated[str, record_id("provider", "Who asks.")] | None = None
-    category: Annotated[Concept, Meta(description="What kind of review it is (X12 UM01).")] | None = None
-    level_of_service: Annotated[Concept, Meta(description="How urgent it is (X12 UM06).")] | None = None
+    category: Annotated[Concept | None, Meta(description="What kind of review it is (X12 UM01).")] = None
+    level_of_service: Annotated[Concept | None, Meta(description="How urgent it is (X12 UM06).")] = None
     diagnoses: Annotated[tuple[Diagnosis, ...], Meta(description="What was found.", max_length=12)] = ()
     start: Annotated[str, day("From when it is needed.")] | None = None
     end: Annotated[str, day("Until when it is needed.")] | None = None

@@ -32,8 +32,8 @@ class NewReferral(Sent, frozen=True):
         tuple[ProviderId, ...], Meta(description="To whom; several are a choice.", max_length=20)
     ] = ()
     priority: Annotated[Literal["routine", "urgent", "asap", "stat"], Meta(description="How urgent it is.")] = "routine"
-    type: Annotated[Concept, Meta(description="What kind of care is asked for.")] | None = None
-    category: Annotated[Concept, Meta(description="Inpatient, outpatient, emergency.")] | None = None
+    type: Annotated[Concept | None, Meta(description="What kind of care is asked for.")] = None
+    category: Annotated[Concept | None, Meta(description="Inpatient, outpatient, emergency.")] = None
     start: Annotated[str, day("From when it holds.")] | None = None
     end: Annotated[str, day("Until when it holds.")] | None = None
     reasons: Annotated[tuple[Concept, ...], Meta(description="Why.", max_length=50)] = ()

@@ -40,9 +40,9 @@ class NewRequisition(Sent, frozen=True):
     needed_by: Annotated[str, day("When it is needed.")] | None = None
     location: Annotated[str, record_id("location", "The place that it is for.")] | None = None
     deliver_to: Annotated[str, Meta(description="Where it is to be brought.", max_length=200)] | None = None
-    department: Annotated[Concept, Meta(description="The department.")] | None = None
-    cost_center: Annotated[Concept, Meta(description="The cost centre.")] | None = None
-    supplier: Annotated[Entity, Meta(description="Who is to supply it.")] | None = None
+    department: Annotated[Concept | None, Meta(description="The department.")] = None
+    cost_center: Annotated[Concept | None, Meta(description="The cost centre.")] = None
+    supplier: Annotated[Entity | None, Meta(description="Who is to supply it.")] = None
     patient: Annotated[str, record_id("patient", "The patient that it is for.")] | None = None
     appointment: Annotated[str, record_id("appointment", "The appointment that it is for.")] | None = None
     currency: Annotated[str, Meta(description="The currency of its prices.", pattern="^[A-Z]{3}$")] | None = None
