@@ -288,7 +288,7 @@ OF_TYPES: dict[Any, Struct] = {
     records.Versions: records.Versions(items=[_APPOINTMENT]),
     lineage.Lineage: lineage.Lineage(
         items=[
-            lineage.Line(
+            lineage.LineageLine(
                 field="start",
                 message=MOVED,
                 path="SCH-11.4",

@@ -103,4 +103,6 @@ def _match(call: Call) -> frozenset[str] | None:
     return frozenset(tag.partition("-")[0] for tag in tags)
 
 
-ROUTES = tuple(_route(command) for command in COMMANDS)
+def of(kind: str) -> tuple[Route, ...]:
+    """The routes of a kind of record's commands."""
+    return tuple(_route(command) for command in COMMANDS if command.kind == kind)

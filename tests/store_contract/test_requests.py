@@ -8,6 +8,7 @@ from msgspec.structs import replace
 from canonical.datatypes import Entity, Identifier, Item, Line, Party, Quantity, Source
 from canonical.ids import RecordType, new_id
 from canonical.records import RECORDS, Record
+from canonical.settle import Working
 from gateway.store.protocol import Batch, Key, RecordQuery, Store, Written
 from tests.store_contract import made
 from tests.store_contract.conftest import keep
@@ -93,3 +94,16 @@ async def test_a_month_begins_with_its_first_day(store: Store) -> None:
 
 def query(kind: str, key: Key) -> RecordQuery:
     return RecordQuery(tenant="main", kind=kind, keys=((key,),))
+
+
+async def test_a_unit_finds_records_by_id(store: Store) -> None:
+    """A command names its record: it is loaded with its patient, and nothing of another tenant is."""
+    patient, coverage = replace(made.patient(7), id=PATIENT), one("coverage")
+    await keep(store, Batch(records=[written(patient, "patient"), written(coverage, "coverage")]))
+    working, theirs = Working(), Working()
+    async with store.unit() as unit:
+        await unit.load("main", working, (), [coverage.id, new_id("coverage", 1, "nobody")])
+        await unit.load("other", theirs, (), [coverage.id])
+
+    assert {coverage.id: coverage, PATIENT: patient} == working.records
+    assert {} == theirs.records
