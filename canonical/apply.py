@@ -14,7 +14,7 @@ from canonical.datatypes import Identifier, Link
 from canonical.draft import LISTS, Cause, Draft, identifier_key, identifier_place, link_key
 from canonical.ids import RecordType
 from canonical.patches import Merge, Patch, Said
-from canonical.records import RECORDS, Appointment, Fact, Mention, Record, Stamp, Start
+from canonical.records import RECORDS, Appointment, Authorization, Fact, Mention, Record, Requisition, Stamp, Start
 from canonical.status import fold, hear, lines, remember
 
 __all__ = [
@@ -30,6 +30,8 @@ __all__ = [
     "tie",
 ]
 
+CONCLUDED = (Requisition, Authorization)  # their status follows from their parts
+
 # What a record becomes when another takes its place.
 REPLACED = {"patient": "merged", "encounter": "entered-in-error"}
 
@@ -42,7 +44,7 @@ def blank(kind: RecordType, identity: str, cause: Cause) -> Record:
 def amend(before: Record, patch: Patch, cause: Cause) -> tuple[Record, bool]:
     """The record after a patch, and whether that is a new version of it."""
     if not (patch.edits or patch.retires or patch.drops or patch.problems):
-        if not before.version:
+        if not before.version and type(before) not in CONCLUDED:
             return _first(before, patch, cause), True
         if confirmed := _confirmed(before, patch, cause):
             return confirmed, False
@@ -146,6 +148,7 @@ def _fact(said: Said, cause: Cause, stamp: Stamp) -> Fact:
         cancels=said.cancels,
         reason=said.reason,
         source=said.source,
+        actor=cause.actor,
     )
 
 

@@ -9,10 +9,20 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
-from canonical import group, placing, starts
-from canonical.datatypes import Identifier, Link, Placement
+from canonical import group, placing, rollup, starts
+from canonical.datatypes import Identifier, Link, Placement, Progress
 from canonical.problems import Problem
-from canonical.records import Appointment, Encounter, Fact, Mention, Record, Stamp, Start
+from canonical.records import (
+    Appointment,
+    Authorization,
+    Encounter,
+    Fact,
+    Mention,
+    Record,
+    Requisition,
+    Stamp,
+    Start,
+)
 from canonical.status import fold, hear, lines
 
 
@@ -27,6 +37,7 @@ class Cause(Struct, frozen=True, kw_only=True, gc=False):
     event: str = ""  # the sender's own event code: S12, A08
     rank: int = 0
     traceparent: str | None = None
+    actor: str | None = None  # the client whose command it is
 
     @property
     def stamp(self) -> Stamp:
@@ -101,14 +112,28 @@ def _placement_place(placement: Placement) -> int:
     return PLACEMENTS.index(placement.kind)
 
 
-SEGMENTS = {name: place for place, name in enumerate(("PID", "AIS", "AIG", "AIL", "AIP", "PV1", "PV2", "ROL"))}
+def _numbered_place(entry: Any) -> tuple[int, str]:
+    """Lines and items stand in the order of their numbers."""
+    return _number(entry.key), entry.key
+
+
+def _progress_place(entry: Progress) -> tuple[int, str, str]:
+    return _number(entry.line), entry.line, entry.what
+
+
+SEGMENTS = {name: place for place, name in enumerate(("PID", "AIS", "AIG", "AIL", "AIP", "PV1", "PV2", "ROL", "PRD"))}
 PLACEMENTS = ("assigned", "temporary", "pending", "prior", "prior-temporary")
 PATIENTS = "PID"  # all the patients of a group; each has a register of its own within this one
 LISTS = {
+    "decisions": Entries(_segment_key, _numbered_place),
     "identifiers": Entries(identifier_key, identifier_place),
+    "items": Entries(_segment_key, _numbered_place),
+    "lines": Entries(_segment_key, _numbered_place),
     "links": Entries(link_key, link_key),
     "participants": Entries(_segment_key, _segment_place, grouped=True),
     "placements": Entries(_placement_key, _placement_place),
+    "progress": Entries(_segment_key, _progress_place),
+    "roles": Entries(_segment_key, _segment_place),
     "services": Entries(_segment_key, _segment_place),
 }
 
@@ -239,9 +264,7 @@ class Draft:
             self.values |= {"status": now.status, "status_reason": now.reason, "source_status": now.source}
         if self.named:
             self._lead(self.named)
-        if isinstance(base, Encounter):
-            listed: Any = self.values.get("placements", base.placements)
-            self.values["placements"] = placing.held(listed, self._status())
+        self._conclude()
         changes = {field: value for field, value in self.values.items() if getattr(base, field) != value}
         retold = self.facts is not base.facts and lines(self.facts) != lines(base.facts)
         fresh = bool(changes) or retold or not base.version
@@ -258,9 +281,25 @@ class Draft:
             changes["named"] = self.named
         return replace(base, newest=self.newest, facts=self.facts, stamps=stamps, clocks=clocks, **changes), fresh
 
-    def _status(self) -> str | None:
-        status: Any = self.values.get("status", self.base.status)
-        return status if status is None else str(status)
+    def _conclude(self) -> None:
+        """What no single message can say follows from all that was said."""
+        base = self.base
+        if isinstance(base, Encounter):
+            self.values["placements"] = placing.held(self._now("placements"), self._now("status"))
+        elif isinstance(base, Requisition) and (said := fold(self.facts)):
+            self.values["status"] = rollup.of_lines(said.status, self._now("lines"), self._now("progress"))
+        elif isinstance(base, Authorization) and (said := fold(self.facts)):
+            since = [one for one in self._now("decisions") if self._said_since(said.stamp, f"decisions/{one.key}")]
+            self.values["status"] = rollup.of_decisions(said.status, self._now("items"), since)
+
+    def _now(self, field: str) -> Any:
+        """A field as it is after what was said."""
+        return self.values.get(field, getattr(self.base, field))
+
+    def _said_since(self, stamp: Stamp, register: str) -> bool:
+        """Whether an entry of a list was said together with this stamp or after it."""
+        at = self.clocks.get(register, self.clocks.get(register.partition("/")[0]))
+        return at is not None and stamp.yields_to(self.stamps[at])
 
     def _compare(self) -> Problem | None:
         """The start before this one, and what is wrong with this one."""

@@ -57,11 +57,85 @@ PATIENT_EVENTS = {
     "patient.deactivated": "the patient was deleted at the source (A29)",
     "patient.activated": "the patient is active again",
 }
-OTHER_EVENTS = {
+PROVIDER_EVENTS = {
     "provider.created": "a provider was heard of for the first time",
     "provider.updated": "details of a provider changed",
+    "provider.activated": "the provider is active again",
+    "provider.suspended": "the provider may not work for now",
+    "provider.deactivated": "the provider has left, or was deleted at the source (MDC, MDL)",
+    "provider.deleted": "it was entered in error",
+    "organization.created": "an organisation was heard of for the first time",
+    "organization.updated": "details of an organisation changed",
+    "organization.activated": "the organisation is active again",
+    "organization.deactivated": "the organisation is no longer active",
+    "organization.deleted": "it was entered in error",
     "location.created": "a place was heard of for the first time",
     "location.updated": "details of a place changed",
+    "location.activated": "the place is in use again",
+    "location.deactivated": "the place is no longer in use",
+    "location.deleted": "it was entered in error",
+}
+REFERRAL_EVENTS = {
+    "referral.created": "a referral was heard of for the first time",
+    "referral.updated": "details changed",
+    "referral.sent": "it was sent, or sent again after a rejection (I12)",
+    "referral.received": "whom it was sent to has it",
+    "referral.accepted": "whom it was sent to will see the patient",
+    "referral.rejected": "whom it was sent to will not see the patient",
+    "referral.on_hold": "it waits for something, as for what is missing",
+    "referral.scheduled": "an appointment was made for it",
+    "referral.started": "the care that was asked for has begun",
+    "referral.completed": "the care that was asked for was given",
+    "referral.cancelled": "it was taken back (I14)",
+    "referral.expired": "its time is over",
+    "referral.deleted": "it was entered in error",
+}
+REQUISITION_EVENTS = {
+    "requisition.created": "a requisition was heard of for the first time",
+    "requisition.updated": "details or quantities changed",
+    "requisition.submitted": "it was sent to be approved and ordered",
+    "requisition.approval_pending": "it waits for approval",
+    "requisition.approved": "it was approved",
+    "requisition.rejected": "it was not approved, and is over",
+    "requisition.returned": "it was given back to be changed",
+    "requisition.partially_ordered": "some of it was ordered",
+    "requisition.ordered": "all of it was ordered",
+    "requisition.partially_received": "some of it has arrived",
+    "requisition.received": "all of it has arrived",
+    "requisition.closed": "nothing more will come of it",
+    "requisition.cancelled": "it will not be ordered, or no longer",
+    "requisition.failed": "the purchasing system did not take it",
+    "requisition.deleted": "it was entered in error",
+}
+PAYMENT_EVENTS = {
+    "coverage.created": "an insurance of a patient was heard of for the first time",
+    "coverage.updated": "details of an insurance changed",
+    "coverage.activated": "the insurance holds (again)",
+    "coverage.cancelled": "the insurance has ended",
+    "coverage.deleted": "it was entered in error",
+    "eligibility.created": "a check of eligibility is wanted",
+    "eligibility.updated": "details of a check changed",
+    "eligibility.submitted": "the payer was asked",
+    "eligibility.checked": "the payer has answered",
+    "eligibility.failed": "the payer could not or would not answer",
+    "eligibility.timed_out": "the payer has not answered in time; an answer that comes later is still taken",
+    "eligibility.superseded": "a newer check took its place",
+    "eligibility.expired": "the answer is too old to rely on",
+    "authorization.created": "an authorization was heard of for the first time",
+    "authorization.updated": "details of an authorization changed",
+    "authorization.not_required": "none is needed",
+    "authorization.required": "one is needed",
+    "authorization.requested": "one is to be asked of the payer",
+    "authorization.submitted": "the payer was asked, also for a revision or on appeal",
+    "authorization.pended": "the payer will decide later",
+    "authorization.decided": "the payer has decided; the status says how",
+    "authorization.failed": "the payer could not read or would not take the request",
+    "authorization.cancelled": "it was taken back",
+    "authorization.expired": "its time is over",
+    "authorization.closed": "it was denied, and nothing more will be done",
+    "authorization.deleted": "it was entered in error",
+}
+OTHER_EVENTS = {
     "slot.blocked": "time of a schedule was blocked (S23)",
     "slot.opened": "blocked time of a schedule was opened again (S24)",
     "feed.silent": "a feed has been quiet for longer than its usual pace",
@@ -71,7 +145,17 @@ OTHER_EVENTS = {
     "task.completed": "work that waited for a person is done, by a person or because its reason is gone",
     "task.cancelled": "work that waited for a person will not be done",
 }
-EVENTS: dict[str, str] = APPOINTMENT_EVENTS | ENCOUNTER_EVENTS | PATIENT_EVENTS | OTHER_EVENTS
+SECTIONS: dict[str, dict[str, str]] = {
+    "Appointments": APPOINTMENT_EVENTS,
+    "Encounters": ENCOUNTER_EVENTS,
+    "Patients": PATIENT_EVENTS,
+    "Providers, organisations and places": PROVIDER_EVENTS,
+    "Referrals": REFERRAL_EVENTS,
+    "Requisitions": REQUISITION_EVENTS,
+    "Coverage, eligibility and authorization": PAYMENT_EVENTS,
+    "Everything else": OTHER_EVENTS,
+}
+EVENTS: dict[str, str] = {name: when for section in SECTIONS.values() for name, when in section.items()}
 
 
 class Event(Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel", gc=False):

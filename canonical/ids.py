@@ -6,14 +6,32 @@ Pure, so a replay gives the same ids; never built from an MRN, a name or any oth
 from hashlib import blake2b
 from typing import Literal
 
-RecordType = Literal["patient", "provider", "location", "appointment", "encounter"]
+RecordType = Literal[
+    "patient",
+    "provider",
+    "organization",
+    "location",
+    "appointment",
+    "encounter",
+    "referral",
+    "coverage",
+    "eligibility",
+    "authorization",
+    "requisition",
+]
 
 PREFIXES = {
     "patient": "pat",
     "provider": "prv",
+    "organization": "org",
     "location": "loc",
     "appointment": "apt",
     "encounter": "enc",
+    "referral": "ref",
+    "coverage": "cov",
+    "eligibility": "elg",
+    "authorization": "aut",
+    "requisition": "req",
     "task": "tsk",
     "message": "msg",
     "event": "evt",

@@ -10,6 +10,7 @@ from canonical.ids import PREFIXES
 
 ULID = "[0-7][0-9A-HJKMNP-TV-Z]{25}"
 PARTIAL_DATE = r"^\d{4}(-\d\d(-\d\d)?)?$"
+DECIMAL = r"^-?\d+(\.\d+)?$"
 ROUGH = r"^\d{4}(-\d\d(-\d\d(T[0-9:.]+Z)?)?)?$"
 OPEN = "x-extensible-enum"  # the known values of a list that may grow: a reader must tolerate others
 

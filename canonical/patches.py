@@ -3,12 +3,27 @@
 A field that is missing from a patch was not sent, `None` deletes, anything else is the value (DOMAIN 1.0 rule 3).
 """
 
+from typing import TypeAlias
+
 from msgspec import Struct
 
-from canonical.datatypes import Concept, Identifier, Participant, Placement, Service
+from canonical.datatypes import (
+    AuthorizationItem,
+    Concept,
+    Decision,
+    Identifier,
+    Line,
+    Participant,
+    Placement,
+    Procedure,
+    Progress,
+    Role,
+    Service,
+)
 from canonical.ids import RecordType
 from canonical.problems import Problem
 
+Entry: TypeAlias = Participant | Service | Placement | Procedure | Role | AuthorizationItem | Decision | Line | Progress
 SELF = "@"  # "@2" in a patch stands for the record that patch number 2 of the same message is about
 
 
@@ -29,24 +44,25 @@ class Edit(Struct, frozen=True, kw_only=True, gc=False):
     A tuple sets all participants of one field at once: `PV1-8` holds those with the keys `PV1-8/1`, `PV1-8/2`.
     """
 
-    field: str  # participants | services | placements
+    field: str  # one of canonical.draft.LISTS
     key: str
-    value: Participant | Service | Placement | tuple[Participant, ...] | None
+    value: Entry | tuple[Participant, ...] | None
 
 
 class Patch(Struct, kw_only=True, gc=False):
     """What a message says about one record.
 
-    `anchors` find the record, best first; they and the identifiers in `also` are added to it. `event` is what the
-    sender says happened (`appointment.rescheduled`). `retires` are identifiers that become `use=old` (A47), `drops`
-    are those that are another record's now (A43). A patch that only `mentions` a record never creates it; one about
-    `every` record amends all that its anchors find (A44); one with a `successor` counts only where nothing older is
-    known of the record that patch is about (S13 under a new number). `unmoved` is the problem that it is if the patch
-    moves an appointment all the same (S14).
+    `subject` is the record by our id, where that is known (a command); else `anchors` find it, best first. These and
+    the identifiers in `also` are added to it. `event` is what the sender says happened (`appointment.rescheduled`).
+    `retires` are identifiers that become `use=old` (A47), `drops` are those that are another record's now (A43). A
+    patch that only `mentions` a record never creates it; one about `every` record amends all that its anchors find
+    (A44); one with a `successor` counts only where nothing older is known of the record that patch is about (S13 under
+    a new number). `unmoved` is the problem that it is if the patch moves an appointment all the same (S14).
     """
 
     type: RecordType
-    anchors: tuple[Identifier, ...]
+    anchors: tuple[Identifier, ...] = ()
+    subject: str | None = None
     also: tuple[Identifier, ...] = ()
     fields: dict[str, object] = {}
     said: Said | None = None

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from msgspec.structs import replace
 
 from canonical.apply import Cause, amend, blank, holds, identifier_key, join, replaced, survivor_link, tie
-from canonical.datatypes import Identifier, Participant, Placement
+from canonical.datatypes import AuthorizationItem, Entity, Identifier, Participant, Party, Placement, Role, Subscriber
 from canonical.events import Event
 from canonical.ids import RecordType, new_id
 from canonical.patches import SELF, Mapped, Merge, Patch
@@ -24,7 +24,24 @@ __all__ = ["Refused", "Settled", "Settlement", "Working", "settle", "task_for"]
 HOUR = 3_600_000_000
 
 # The fields in which `@n` stands for another record of the message; anywhere else it is a sender's text.
-REFERRING = frozenset({"patient", "replaces", "general_practitioners", "participants", "placements"})
+REFERRING = frozenset(
+    {
+        *("patient", "replaces", "general_practitioners", "participants", "placements"),
+        *("provider", "location", "part_of", "managing_organization", "roles"),
+        *("coverage", "coverages", "authorizations", "referral", "appointment", "encounter", "last_check"),
+        *("payer", "subscriber", "primary_care", "other_payers", "supplier", "requester", "items"),
+    }
+)
+# The parts of records that refer to records, and by which of their own fields.
+LINKS: dict[type, tuple[str, ...]] = {
+    AuthorizationItem: ("location", "provider"),
+    Entity: ("organization", "provider"),
+    Participant: ("actor",),
+    Party: ("actor",),
+    Placement: ("location",),
+    Role: ("organization", "location"),
+    Subscriber: ("patient",),
+}
 
 
 class Settlement:
@@ -89,6 +106,8 @@ class Settlement:
 
     def _subjects(self, patch: Patch) -> list[str]:
         """Whom a patch is about: for people all anchors must agree, for the rest the best one decides."""
+        if patch.subject:
+            return [self.surviving(patch.subject)]
         if patch.every:
             return self._survivors(patch.type, patch.anchors)
         if patch.type == "patient":
@@ -175,13 +194,11 @@ class Settlement:
     def _resolve(self, value: object) -> object:
         if isinstance(value, str):
             return self._reference(value)
-        if isinstance(value, Participant):
-            return replace(value, actor=self._reference(value.actor)) if value.actor else value
-        if isinstance(value, Placement):
-            return replace(value, location=self._reference(value.location)) if value.location else value
         if isinstance(value, tuple):
             return tuple([entry for entry in map(self._resolve, value) if entry is not None])
-        return value
+        links = LINKS.get(type(value), ())
+        named = {name: self._reference(link) for name in links if (link := getattr(value, name))}
+        return replace(value, **named) if named else value  # type: ignore[type-var]  # those in LINKS are structs
 
     def _reference(self, value: str) -> str | None:
         return (self.out.records[int(value[1:])] or None) if value.startswith(SELF) else value

@@ -1,4 +1,4 @@
-"""Status machines: which transitions are regular, and the fold that turns what was said into what is so.
+"""How a status comes about: the fold that turns what was said into what is so, and the history of it.
 
 A status is never overwritten. Every statement is kept as a fact with its clock, and the status is the fold of the
 facts in the order of their clocks: whatever order they arrived in, the result is the same (DOMAIN 1.0 rule 2, 2.10).
@@ -11,51 +11,10 @@ from typing import NamedTuple
 from msgspec import Struct
 from msgspec.structs import replace
 
+from canonical.machines import MACHINES, REMOVED
 from canonical.records import Fact
 
-REMOVED = "entered-in-error"
-
-APPOINTMENT = {
-    None: {"proposed", "pending", "waitlist", "booked"},
-    "proposed": {"pending", "waitlist", "booked", "cancelled", REMOVED},
-    "pending": {"booked", "waitlist", "proposed", "cancelled", REMOVED},
-    "waitlist": {"pending", "booked", "cancelled", REMOVED},
-    "booked": {
-        *("booked", "pending", "waitlist", "arrived", "checked-in", "fulfilled", "cancelled", "noshow", REMOVED),
-    },
-    "arrived": {"checked-in", "fulfilled", "booked", "cancelled", "noshow", REMOVED},
-    "checked-in": {"arrived", "fulfilled", "cancelled", REMOVED},
-    "fulfilled": {"checked-in", "arrived", "noshow", REMOVED},
-    "noshow": {"arrived", "checked-in", "fulfilled", "booked", "cancelled"},
-    "cancelled": {"booked", "waitlist", REMOVED},
-    REMOVED: set(),
-}
-ENCOUNTER = {
-    None: {"planned", "arrived", "triaged", "in-progress", "unknown"},
-    "planned": {"arrived", "triaged", "in-progress", "cancelled", REMOVED},
-    "arrived": {"triaged", "in-progress", "finished", "cancelled", "planned", REMOVED},
-    "triaged": {"in-progress", "finished", "cancelled", REMOVED},
-    "in-progress": {"onleave", "finished", "cancelled", REMOVED},
-    "onleave": {"in-progress", "finished", REMOVED},
-    "finished": {"in-progress", REMOVED},
-    "cancelled": {"planned", "in-progress", REMOVED},
-    REMOVED: set(),
-    "unknown": {"planned", "arrived", "triaged", "in-progress", "onleave", "finished", "cancelled", REMOVED},
-}
-ACTIVE = {
-    None: {"active", "inactive"},
-    "active": {"inactive", "merged", REMOVED},
-    "inactive": {"active", "merged", REMOVED},
-    "merged": {"active"},
-    REMOVED: set(),
-}
-MACHINES: dict[str, dict[str | None, set[str]]] = {
-    "appointment": APPOINTMENT,
-    "encounter": ENCOUNTER,
-    "patient": ACTIVE,
-    "provider": ACTIVE,
-    "location": ACTIVE,
-}
+__all__ = ["MACHINES", "REMOVED", "Change", "Line", "allowed", "fold", "hear", "history", "lines", "remember"]
 
 
 class Line(NamedTuple):

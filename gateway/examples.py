@@ -23,6 +23,7 @@ from canonical.datatypes import (
 )
 from canonical.events import Event
 from canonical.problems import Problem
+from gateway import examples_of_requests as requests
 from gateway.problems import RETRYABLE, ProblemDetails, Wrong
 from gateway.refusals import CODES, STATUSES
 from gateway.routes import (
@@ -283,10 +284,11 @@ OF_TYPES: dict[Any, Struct] = {
     ),
     v1.Appointment: _APPOINTMENT,
     v1.Encounter: _ENCOUNTER,
+    **requests.OF_TYPES,
     records.Versions: records.Versions(items=[_APPOINTMENT]),
     lineage.Lineage: lineage.Lineage(
         items=[
-            lineage.Line(
+            lineage.LineageLine(
                 field="start",
                 message=MOVED,
                 path="SCH-11.4",
@@ -358,6 +360,7 @@ OF_BODIES: dict[type[Struct], dict[str, object]] = {
     patients.PatientSearch: {"name": "lena archer", "birthDate": "1971-03-05"},
     providers.ProviderSearch: {"identifier": ["urn:x-main:east:NORTH|4411223"]},
     locations.LocationSearch: {"name": "mr2"},
+    **requests.OF_BODIES,
     messages.MessageSearch: {"identifier": ["N0001"], "state": "parked", "limit": 20},
     messages.Replay: {"emit": True},
     messages.ReplayAll: {"type": "SIU", "state": "parked", "limit": 100, "dryRun": True},
@@ -416,6 +419,7 @@ OF_PATHS = {
     "location": LOCATION,
     "appointment": APPOINTMENT,
     "encounter": ENCOUNTER,
+    **requests.OF_PATHS,
     "message": UNUSABLE,
     "task": TASK,
     "subscription": SUBSCRIPTION,

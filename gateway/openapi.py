@@ -58,7 +58,13 @@ TAGS = {
     "encounters": "Visits and stays, as registration says.",
     "patients": "People in care. One who was merged goes on to answer, with a link to the survivor.",
     "providers": "Who provides care.",
+    "organizations": "Facilities, departments, practices, payers, suppliers.",
     "locations": "Places: beds, rooms, wards, buildings.",
+    "referrals": "One provider asks another to see a patient.",
+    "coverages": "The insurances of patients.",
+    "eligibility-checks": "What payers were asked about an insurance, and what they answered.",
+    "authorizations": "The leave of payers to give care, and what they decided.",
+    "requisitions": "What departments asked for, and how far it has come.",
     "events": "What changed, in the order of its commits: pages to poll, and a stream (server-sent events).",
     "messages": "What was received, as bytes and as a tree, what became of it, and mapping it again.",
     "tasks": "Work that waits for a person.",
@@ -82,7 +88,9 @@ CONDITIONS: dict[str, Document] = {
     "If-None-Match": {"description": "The ETag that you have; 304 if it still holds.", "example": '"2-c580ae411f"'},
     "Last-Event-ID": {"description": "The `seq` of the last event of a stream: it goes on after that.", "example": "4"},
 }
-NAMED = {f"{kind[:-1]}ies" if kind.endswith("y") else f"{kind}s": kind for kind in PREFIXES}
+NAMED = {f"{kind[:-1]}ies" if kind.endswith("y") else f"{kind}s": kind for kind in PREFIXES} | {
+    "eligibility-checks": "eligibility"
+}
 
 
 def document(routes: Sequence[Route], base_url: str) -> bytes:

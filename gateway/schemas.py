@@ -15,6 +15,7 @@ from msgspec.structs import fields
 
 from canonical.meaning import OPEN
 from gateway.routes.reading import Moment, lists_of
+from transforms.api.v1.commands import Sent
 
 Schema = dict[str, Any]
 REF = "#/components/schemas/{name}"
@@ -102,7 +103,7 @@ def _take(schema: Schema, kind: type[Struct]) -> None:
     for schema_of in schema["properties"].values():
         for option in schema_of.get("anyOf", ()):
             schema_of |= {"description": option.pop("description")} if "description" in option else {}
-    for name in lists_of(kind):
+    for name in lists_of(kind) if not issubclass(kind, Sent) else ():
         several = schema["properties"][name]
         text = several.pop("description", "")
         schema["properties"][name] = {"description": text, "anyOf": [several, {"type": "string"}]}

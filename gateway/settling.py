@@ -73,7 +73,7 @@ def applied(
             log("message.settling_failed", level="error", error=error, message=intent.cause.message)
             verdict, problem = "failed", OUR_FAULT
         else:
-            batch.records += _written(settled)
+            batch.records += written(settled)
             batch.events += settled.events
             for task in settled.tasks:
                 _raise(batch, task, intent.cause)
@@ -138,7 +138,8 @@ def _code(text: str) -> str:
     return text if CODE.fullmatch(text) else ""
 
 
-def _written(settled: Settled) -> list[Written]:
+def written(settled: Settled) -> list[Written]:
+    """The records of a message as they are to be kept."""
     return [
         Written(
             kind=settled.kinds[identity],

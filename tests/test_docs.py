@@ -20,7 +20,7 @@ from gateway.reference import settings as reference_settings
 from gateway.reference.commands import commands
 from gateway.reference.settings import PAGES
 from gateway.routes.events import Events
-from gateway.routes.lineage import Line
+from gateway.routes.lineage import LineageLine
 from gateway.routes.oauth import Token
 from gateway.routes.reading import from_json, from_query
 from gateway.routes.serving import Route
@@ -45,7 +45,7 @@ SHOWN: dict[str, type[msgspec.Struct]] = {
     "resourceType": v1.Appointment,
     "items": Events,
     "requestId": ProblemDetails,
-    "mapping": Line,
+    "mapping": LineageLine,
 }
 SECRET = new_secret(b"s" * 32)
 

@@ -115,8 +115,10 @@ def _linked(kind: type) -> str:
 
 
 def sent() -> list[type[Struct]]:
-    """The searches and bodies of all routes, each once."""
-    return list(dict.fromkeys(kind for route in ROUTES for kind in (route.query, route.body, route.form) if kind))
+    """The searches and bodies of all routes and what these consist of, each once; what is given as well comes later."""
+    kinds = list(dict.fromkeys(kind for route in ROUTES for kind in (route.query, route.body, route.form) if kind))
+    known = set(given())
+    return [*kinds, *(one for one in structs(kinds) if one not in known and one not in kinds)]
 
 
 def given() -> list[type[Struct]]:

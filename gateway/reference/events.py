@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from canonical.events import APPOINTMENT_EVENTS, ENCOUNTER_EVENTS, OTHER_EVENTS, PATIENT_EVENTS
+from canonical.events import SECTIONS
 
 PATH = "docs/reference/events.md"
 HEAD = """\
@@ -15,17 +15,11 @@ A change has the name that its sender gave it (`encounter.transferred` for an A0
 word; otherwise it has the name of what can be seen to have changed. A message that changes nothing makes no event.
 This page is written by `make docs` from the code.
 """
-SECTIONS = (
-    ("Appointments", APPOINTMENT_EVENTS),
-    ("Encounters", ENCOUNTER_EVENTS),
-    ("Patients", PATIENT_EVENTS),
-    ("Everything else", OTHER_EVENTS),
-)
 
 
 def render() -> str:
     """The page."""
-    return "\n".join([HEAD, *(line for section in SECTIONS for line in _section(*section))])
+    return "\n".join([HEAD, *(line for section in SECTIONS.items() for line in _section(*section))])
 
 
 def _section(title: str, events: dict[str, str]) -> Iterator[str]:

@@ -41,7 +41,7 @@ ZONE_OF_FEED = "feed.zone"
 PLACED = {kind: f"PV1-{field}" for field, kind in PLACES.items()}
 
 
-class Line(v1.Wire, frozen=True, omit_defaults=False):
+class LineageLine(v1.Wire, frozen=True, omit_defaults=False):
     """One field: the message it is from, the place in it, the mapping that read it.
 
     What no place of the message holds has no path, and `derivedFrom` says what it follows from: the zone of a visit
@@ -70,7 +70,7 @@ class Unmapped(v1.Wire, frozen=True):
 class Lineage(v1.Wire, frozen=True, omit_defaults=False):
     """The lines of a record; `unmapped` only for those who hold `passthrough.read`."""
 
-    items: Annotated[list[Line], means("Each field of the record.")]
+    items: Annotated[list[LineageLine], means("Each field of the record.")]
     unmapped: Annotated[
         list[Unmapped], means("What its messages hold and no mapping read; empty without `passthrough.read`.")
     ] = []
@@ -183,7 +183,7 @@ def _worked_out(record: Record, spoken: dict[str, Stamp], stands_for: frozenset[
     return Lineage(items=items, unmapped=[left for one in reread.values() if one for left in _unmapped(one)])
 
 
-def _masked(line: Line, record: Record) -> Line:
+def _masked(line: LineageLine, record: Record) -> LineageLine:
     """A line that shows no social security number, neither as its value nor by its name."""
     for one in filter(is_private, record.identifiers):
         if line.field == f"identifiers/{identifier_key(one)}":
@@ -228,7 +228,7 @@ def _spoken(record: Record) -> Iterator[tuple[str, Stamp]]:
 
 def _lines(
     record: Record, stands_for: frozenset[str], field: str, stamp: Stamp, reread: Reread | None
-) -> Iterator[Line]:
+) -> Iterator[LineageLine]:
     name, _, key = field.partition("/")
     called = v1.CALLED[type(record)].get(name, name) + (f"/{key}" if key else "")
     value = _value(record, name, key)
@@ -242,7 +242,7 @@ def _lines(
             return
         found = {(reread.event.path, reread.event.by): None}
     for path, mapping in found:
-        yield Line(
+        yield LineageLine(
             field=called,
             message=stamp.message,
             path=path or None,
@@ -252,7 +252,7 @@ def _lines(
             value=value,
         )
     if not found:
-        yield Line(field=called, message=stamp.message, value=value)
+        yield LineageLine(field=called, message=stamp.message, value=value)
 
 
 def _value(record: Record, field: str, key: str) -> object:

@@ -96,7 +96,7 @@ class Message(v1.Wire, frozen=True):
     feed: Annotated[str, means("The feed that it came by.")]
     received_at: Annotated[str, when("When it was received.")]
     state: Annotated[MessageState, means("What became of it.")]
-    protocol: Annotated[str, codes("What it is written in.", "hl7v2")]
+    protocol: Annotated[str, codes("What it is written in; `api` is a command of a client.", "hl7v2", "api")]
     type: Annotated[str, means("MSH-9.1, as `SIU`.")] = ""
     event: Annotated[str, means("MSH-9.2, as `S12`.")] = ""
     version: Annotated[str, means("MSH-12, as `2.5.1`.")] = ""

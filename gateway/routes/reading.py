@@ -13,6 +13,8 @@ from msgspec import NODEFAULT, Meta, Struct
 from msgspec.structs import FieldInfo, fields
 
 from gateway.problems import Wrong, invalid, stop, unreadable
+from gateway.routes.nested import faults
+from transforms.api.v1.commands import Sent
 
 Shape = TypeVar("Shape", bound=Struct)
 LARGEST = 2**63 - 1  # what a store can hold
@@ -152,6 +154,10 @@ def from_json(shape: type[Shape], media: str | None, body: bytes) -> Shape:
         raise unreadable([Wrong(code="malformed", pointer="", detail="The body is not JSON.")]) from None
     if not isinstance(given, dict):
         raise unreadable([Wrong(code="invalid_type", pointer="", detail="Send a JSON object.")])
+    if issubclass(shape, Sent):
+        if wrong := list(faults(shape, given)):
+            raise unreadable(wrong)
+        return msgspec.convert(given, shape)
     for name in lists_of(shape).intersection(given):
         if isinstance(given[name], str):
             given[name] = [given[name]]

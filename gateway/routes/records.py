@@ -1,4 +1,4 @@
-"""What the five resources have in common: read, search, history and lineage, on whatever kind of record.
+"""What all resources have in common: read, search, history and lineage, on whatever kind of record.
 
 Two things are resolved when a record is read and not when it is written: patients are the survivors of all merges, and
 an appointment's `encounter` is the visit that its number names, known by now or not. The ETag says what came of it.
@@ -49,18 +49,35 @@ Since = Annotated[Moment | None, Meta(description="Changed at or after this inst
 From = Annotated[Moment | None, Meta(description="Starts at or after this instant or day (a day is one of UTC).")]
 To = Annotated[Moment | None, Meta(description="Starts at or before this instant, or on or before this day.")]
 Number = Annotated[str | None, Meta(description="`value` or `system|value`, exactly.", examples=["V1"]), A_NUMBER]
+Payer = Annotated[
+    str | None,
+    Meta(description="The payer's number, `value` or `system|value`, or the id of its record.", examples=["84261"]),
+    A_NUMBER,
+]
 BirthDate = Annotated[str, Meta(pattern=PARTIAL_DATE, description="As precise as it was said."), A_PARTIAL_DATE] | None
 PatientId = Annotated[
     str, Meta(pattern=pattern_of("patient"), description="The patient's id; all who were merged into it count.")
 ]
 ProviderId = Annotated[str, Meta(pattern=pattern_of("provider"), description="The id of a provider who takes part.")]
+CoverageId = Annotated[str, Meta(pattern=pattern_of("coverage"), description="The id of the insurance.")]
+AppointmentId = Annotated[str, Meta(pattern=pattern_of("appointment"), description="The id of the appointment.")]
+ReferralId = Annotated[str, Meta(pattern=pattern_of("referral"), description="The id of the referral.")]
 LocationId = Annotated[str, Meta(pattern=pattern_of("location"), description="The id of a place that it takes.")]
 
 
 SSN_WRITTEN = re.compile(r"(?<![^|])(\d{3})-(\d{2})-(\d{4})\Z", re.ASCII)  # they are kept without hyphens
-PRIVATE = ("identifier", "name", "account", "visit", "birth_date")
-LINKED = ("patient", "provider", "location")
-WORDS = (("name", "name"), ("account", "account"), ("visit", "visit"), ("birth_date", "birthdate"))
+PRIVATE = ("identifier", "name", "account", "visit", "birth_date", "payer", "supplier", "item")
+CALLED = {"eligibility": "eligibility check"}  # kinds that callers know by another name
+LINKED = ("patient", "provider", "location", "coverage", "appointment", "referral")
+WORDS = (
+    ("name", "name"),
+    ("account", "account"),
+    ("visit", "visit"),
+    ("birth_date", "birthdate"),
+    ("payer", "payer"),
+    ("supplier", "supplier"),
+    ("item", "item"),
+)
 
 
 def any_status(kind: str) -> Meta:
@@ -85,9 +102,7 @@ class Search(Paged, frozen=True):
 class Versions(Struct, frozen=True, kw_only=True):
     """Every version of a record, newest first."""
 
-    items: Annotated[
-        list[v1.Patient | v1.Provider | v1.Location | v1.Appointment | v1.Encounter], means("The versions.")
-    ]
+    items: Annotated[list[v1.AnyResource], means("The versions.")]
     next: Annotated[None, means("Always null: a history is one page.")] = None
 
 
@@ -202,23 +217,25 @@ class Resolved:
 
 
 class Resource:
-    """One of the five and its routes."""
+    """A kind of record and its routes."""
 
     def __init__(self, kind: str, record: type[Record], search: type[Search]) -> None:
         self.kind = kind
+        self.called = CALLED.get(kind, kind)
         self.type = record
         self.search_type = search
 
     @property
     def routes(self) -> tuple[Route, ...]:
         """All of its routes; each reads, and each leaves a record of what it showed."""
-        name, path, wire = self.kind.capitalize(), f"/v1/{self.kind}s", v1.WIRE[self.type]
-        called = f"{'an' if self.kind[0] in 'aeiou' else 'a'} {self.kind}"
+        tag = f"{self.called.replace(' ', '-')}s"
+        name, path, wire = self.called.replace(" ", "_"), f"/v1/{tag}", v1.WIRE[self.type]
+        called = f"{'an' if self.called[0] in 'aeiou' else 'a'} {self.called}"
         page_of = Page[wire]  # type: ignore[valid-type]  # one type for each resource, made when the app is wired
 
         def route(run: Run, method: str, path: str, name: str, **rest: Any) -> Route:
-            about = (inspect.getdoc(run) or "").replace("a record", called, 1).replace("record", self.kind, 1)
-            guard, tag = f"{self.kind}s.read", f"{self.kind}s"
+            about = (inspect.getdoc(run) or "").replace("a record", called, 1).replace("record", self.called, 1)
+            guard = f"{tag}.read"
             return Route(
                 method=method, path=path, run=run, guard=guard, audit="R", tag=tag, name=name, text=about, **rest
             )

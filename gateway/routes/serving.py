@@ -96,12 +96,13 @@ class Seen:
 class Call:
     """One request as a handler sees it."""
 
-    __slots__ = ("api", "scope", "seen")
+    __slots__ = ("api", "scope", "seen", "sent")
 
     def __init__(self, api: "Api", scope: Scope, route: "Route") -> None:
         self.api = api
         self.scope = scope
         self.seen: Seen = scope["state"].get("seen") or Seen(route)
+        self.sent = b""  # the body as it came
 
     @property
     def principal(self) -> Principal:
@@ -243,6 +244,7 @@ class Route(Struct, frozen=True, kw_only=True):
                 given["query"] = from_query(query, call.scope["query_string"])
                 call.seen.query = call.scope["query_string"]
             if body is not None:
+                call.sent = sent
                 call.seen.query = sent if is_search else b""
                 given["body"] = from_json(body, call.header(b"content-type"), sent)
             return await run(call, **given)

@@ -11,8 +11,21 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from hashlib import blake2b
 
-from canonical.datatypes import Identifier, Name, Participant
-from canonical.records import Appointment, Encounter, Location, Patient, Provider, Record
+from canonical.datatypes import Entity, Identifier, Line, Name, Participant
+from canonical.records import (
+    Appointment,
+    Authorization,
+    Coverage,
+    EligibilityCheck,
+    Encounter,
+    Location,
+    Organization,
+    Patient,
+    Provider,
+    Record,
+    Referral,
+    Requisition,
+)
 from gateway.store.protocol import Kept, Key
 
 # What a message is found by beside what its mapping named (transforms/hl7v2/keys.py).
@@ -24,7 +37,9 @@ UNDATED = -(1 << 62)  # the start of what has none: before everything
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 WORD = re.compile(r"\w+")
-NUMBERED = frozenset({"identifier", "visit", "order", "account"})  # kinds of keys that are a system's numbers
+NUMBERED = frozenset(
+    {"identifier", "visit", "order", "account", "item", "payer", "supplier"}
+)  # kinds of keys that are a system's numbers
 ISSUED = frozenset({"dedup", "record:appointment", "record:encounter"})  # scopes whose numbers are given out in turn
 TURN = 2  # characters at the end of a number, by which it differs from those given out just before and after it
 OWN = 40  # bits of a digest that are of the number itself; those before them are of all its neighbours
@@ -152,7 +167,21 @@ def _numbers(record: Record) -> Iterable[tuple[str, Iterable[Identifier | None]]
         return ("visit", (record.visit,)), ("order", record.based_on)
     if isinstance(record, Encounter):
         return ("account", (record.account,)), ("identifier", (record.preadmit_number,))
+    if isinstance(record, Requisition):
+        return ("item", _items(record.lines)), ("supplier", _suppliers(record))
+    if isinstance(record, Coverage | EligibilityCheck | Authorization):
+        return (("payer", record.payer.identifiers if record.payer else ()),)
     return (("account", record.accounts),) if isinstance(record, Patient) else ()
+
+
+def _items(lines: Iterable[Line]) -> Iterator[Identifier]:
+    for line in lines:
+        yield from line.item.identifiers
+
+
+def _suppliers(record: Requisition) -> Iterator[Identifier | None]:
+    yield from record.supplier.identifiers if record.supplier else ()
+    yield from (line.vendor.identifier for line in record.lines if line.vendor)
 
 
 def _others(record: Record) -> Iterable[Key]:
@@ -197,12 +226,61 @@ def _encounter(one: Encounter) -> Iterator[Key]:
     yield from (("location", place.location) for place in one.placements if place.location)
 
 
+def _organization(one: Organization) -> Iterator[Key]:
+    for text in (one.name, *one.aliases):
+        yield from (("name", word) for word in words(text or ""))
+
+
+def _referral(one: Referral) -> Iterator[Key]:
+    yield from _actors(one.patient, one.participants)
+    yield from _links(one, "appointment")
+    yield from (("coverage", identity) for identity in one.coverages)
+
+
+def _coverage(one: Coverage) -> Iterator[Key]:
+    yield from _links(one, "patient")
+    yield from _body("payer", one.payer)
+
+
+def _eligibility(one: EligibilityCheck) -> Iterator[Key]:
+    yield from _links(one, "patient", "coverage", "appointment", "provider")
+    yield from _body("payer", one.payer)
+
+
+def _authorization(one: Authorization) -> Iterator[Key]:
+    yield from _actors(one.patient, one.participants)
+    yield from _links(one, "coverage", "appointment", "referral")
+    yield from _body("payer", one.payer)
+
+
+def _requisition(one: Requisition) -> Iterator[Key]:
+    yield from _links(one, "patient", "location", "appointment", "encounter")
+    yield from _body("supplier", one.supplier)
+
+
+def _links(record: Record, *fields: str) -> Iterator[Key]:
+    """The records that a record names, by the fields that do."""
+    yield from ((field, identity) for field in fields if (identity := getattr(record, field)))
+
+
+def _body(kind: str, one: Entity | None) -> Iterator[Key]:
+    """A payer or supplier by its record."""
+    if one and one.organization:
+        yield kind, one.organization
+
+
 FURTHER: dict[type[Record], Callable[..., Iterator[Key]]] = {
     Patient: _patient,
     Provider: _provider,
     Location: _location,
     Appointment: _appointment,
     Encounter: _encounter,
+    Organization: _organization,
+    Referral: _referral,
+    Coverage: _coverage,
+    EligibilityCheck: _eligibility,
+    Authorization: _authorization,
+    Requisition: _requisition,
 }
 
 
@@ -212,10 +290,13 @@ def is_meant(kind: str, patterns: Iterable[str]) -> bool:
 
 
 def start_of(record: Record) -> int:
-    """When an appointment or encounter begins or is planned to, in microseconds; UNDATED for all else."""
+    """When a record begins, is planned to or is needed, in microseconds, a month at its first day; else UNDATED."""
     text = getattr(record, "start", None) or getattr(record, "planned_start", None)
+    text = text or getattr(record, "needed_by", None)
     if not text:
         return UNDATED
+    if len(text) < 10:
+        text = f"{text}-01-01"[:10]
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:

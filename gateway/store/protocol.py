@@ -140,9 +140,15 @@ class Batch(Struct, kw_only=True):
 class Unit(Protocol):
     """One group commit in the making."""
 
-    async def load(self, tenant: str, working: Working, lookups: Iterable[tuple[str, Identifier]]) -> None:
-        """Add to a tenant's working set every record found by (record type, identifier), the patients those belong
-        to, and whoever survived them."""
+    async def load(
+        self,
+        tenant: str,
+        working: Working,
+        lookups: Iterable[tuple[str, Identifier]],
+        records: Iterable[str] = (),
+    ) -> None:
+        """Add to a tenant's working set every record found by (record type, identifier) or by its id, the patients
+        those belong to, and whoever survived them."""
 
     async def seen(self, tenant: str, sent: Sequence[tuple[str, bytes]], since: int) -> dict[str, list[Seen]]:
         """What is kept of (dedup key, hash): the same message however old, and the newest other one since then.

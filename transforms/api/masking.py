@@ -12,6 +12,7 @@ from canonical.records import Record
 
 SSN = "http://hl7.org/fhir/sid/us-ssn"
 HOLDING = ("contacts", "participants")  # the lists whose entries have numbers of their own
+NAMING = ("subscriber", "corrected_subscriber", "guarantor")  # the fields that name a person with numbers
 
 
 def is_private(one: Identifier) -> bool:
@@ -27,7 +28,8 @@ def shortened(number: str) -> str:
 
 def is_masking(record: Record) -> bool:
     """Whether the record holds anything that is to be masked."""
-    entries = (entry for name in HOLDING for entry in getattr(record, name, ()))
+    entries = [entry for name in HOLDING for entry in getattr(record, name, ())]
+    entries += [one for name in NAMING if (one := getattr(record, name, None))]
     return any(map(is_private, record.identifiers)) or any(any(map(is_private, one.identifiers)) for one in entries)
 
 
@@ -37,6 +39,9 @@ def masked(values: dict[str, Any]) -> None:
     for name in HOLDING:
         if name in values:
             values[name] = tuple([replace(one, identifiers=_hidden(one.identifiers)) for one in values[name]])
+    for name in NAMING:
+        if one := values.get(name):
+            values[name] = replace(one, identifiers=_hidden(one.identifiers))
 
 
 def _hidden(numbers: tuple[Identifier, ...]) -> tuple[Identifier, ...]:

@@ -9,8 +9,8 @@ from typing import Final
 from msgspec.structs import replace
 
 from canonical.datatypes import Coding, Concept
+from canonical.machines import APPOINTMENT
 from canonical.patches import Said
-from canonical.status import APPOINTMENT
 
 from .actions import Action
 from .codes import APPOINTMENT_STATUSES, BLOCKED, DISCONTINUED, OVERBOOKED

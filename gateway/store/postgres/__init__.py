@@ -50,11 +50,17 @@ class PostgresUnit:
         self._connection: Connection = None
         self._has_loaded = self._is_stale = False
 
-    async def load(self, tenant: str, working: Working, lookups: Iterable[tuple[str, Identifier]]) -> None:
+    async def load(
+        self,
+        tenant: str,
+        working: Working,
+        lookups: Iterable[tuple[str, Identifier]],
+        records: Iterable[str] = (),
+    ) -> None:
         """Add to the working set every record found, the patients those belong to, and whoever survived them."""
         connection = await self._begun()
         claim = self._claims.setdefault(tenant, Claim(self._store, tenant))
-        await claim.load(connection, working, list(lookups))
+        await claim.load(connection, working, list(lookups), records)
         self._has_loaded, self._is_stale = True, False
 
     async def seen(self, tenant: str, sent: Sequence[tuple[str, bytes]], since: int) -> dict[str, list[Seen]]:

@@ -156,10 +156,16 @@ class Claim:
             await connection.execute(SQL["lock"], wanted)
         self.numbers.update(wanted)
 
-    async def load(self, connection: Connection, working: Working, lookups: Iterable[tuple[str, Identifier]]) -> None:
+    async def load(
+        self,
+        connection: Connection,
+        working: Working,
+        lookups: Iterable[tuple[str, Identifier]],
+        records: Iterable[str] = (),
+    ) -> None:
         """Fill a working set with every record found, the patients those belong to, and whoever survived them."""
         numbers = {self.number(kind, one) for kind, one in lookups}
-        first: set[str] = set()
+        first = set(records)
         while True:
             await connection.execute("SAVEPOINT load")
             await self.lock(connection, numbers)

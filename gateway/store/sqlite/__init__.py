@@ -55,9 +55,15 @@ class SqliteUnit:
     def __init__(self, store: SqliteStore) -> None:
         self._store = store
 
-    async def load(self, tenant: str, working: Working, lookups: Iterable[tuple[str, Identifier]]) -> None:
+    async def load(
+        self,
+        tenant: str,
+        working: Working,
+        lookups: Iterable[tuple[str, Identifier]],
+        records: Iterable[str] = (),
+    ) -> None:
         """Add to the working set every record found, the patients those belong to, and whoever survived them."""
-        self._store._load(tenant, working, lookups)
+        self._store._load(tenant, working, lookups, records)
 
     async def seen(self, tenant: str, sent: Sequence[tuple[str, bytes]], since: int) -> dict[str, list[Seen]]:
         """What is kept under these dedup keys."""

@@ -121,12 +121,15 @@ class Records(Database):
 
     # -- for a unit
 
-    def _load(self, tenant: str, working: Working, lookups: Iterable[tuple[str, Identifier]]) -> None:
-        """Every record under these identifiers, the patients they belong to, and whoever survived those."""
+    def _load(
+        self, tenant: str, working: Working, lookups: Iterable[tuple[str, Identifier]], records: Iterable[str]
+    ) -> None:
+        """Every record under these identifiers or ids, the patients they belong to, and whoever survived those."""
         holders = self._memory.holders
         numbers = {(tenant, kind, one.value.strip()) for kind, one in lookups}
         self._ask([one for one in numbers if one not in holders])
         found = self._many({identity for one in numbers for identity in holders[one]})
+        found += [held for identity in dict.fromkeys(records) if (held := self._current(tenant, identity))]
         while found:
             record = found.pop(0)
             if record.id not in working.records:

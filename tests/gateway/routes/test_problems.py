@@ -176,7 +176,7 @@ async def test_what_is_rare_but_right(gate: Gate) -> None:
 
 async def test_allow(gate: Gate) -> None:
     """405 lists what is there (RFC 9110 section 15.5.6)."""
-    problem = await failed(gate, "PUT", "/v1/appointments")
+    problem = await failed(gate, "PUT", "/v1/patients")
 
     assert {"GET", "HEAD", "OPTIONS"} == set(problem["headers"]["allow"].split(", "))
 

@@ -1,4 +1,4 @@
-"""The building blocks of every record: identifiers, codes, names, addresses, notes.
+"""What records of every kind are made of: identifiers, codes, names, addresses, amounts, notes.
 
 Frozen, camelCase on the wire, and silent in `repr`: a value that reaches a log by accident shows its type alone.
 """
@@ -7,7 +7,7 @@ from typing import Annotated
 
 from msgspec import Struct
 
-from canonical.meaning import codes, identity, means, partial_date, roughly, when
+from canonical.meaning import DECIMAL, codes, identity, means, partial_date, roughly, when
 
 
 class Value(Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel", gc=False):
@@ -125,76 +125,6 @@ class Contact(Value, frozen=True):
     location: Annotated[str | None, means("The person's place of work, in words.")] = None
 
 
-class Participant(Value, frozen=True):
-    """Who or what takes part in an appointment or encounter."""
-
-    kind: Annotated[str, codes("What it is.", "patient", "provider", "location", "device")]
-    role: Annotated[Concept | None, means("What it does there.")] = None
-    actor: Annotated[
-        str | None,
-        identity(
-            "The id of its record, where there is one; a patient's is that of the survivor of all merges.",
-            "patient",
-            "provider",
-            "location",
-        ),
-    ] = None
-    identifiers: Annotated[tuple[Identifier, ...], means("Its numbers, as the message gave them.")] = ()
-    display: Annotated[str | None, means("Its name, in words.")] = None
-    required: Annotated[bool, means("Whether it is needed; left out where it is.")] = True
-    status: Annotated[
-        str | None,
-        codes("Whether it is coming (FHIR participationstatus).", "accepted", "declined", "tentative", "needs-action"),
-    ] = None
-    source_status: Annotated[Concept | None, means("What the sender called that status.")] = None
-    start: Annotated[str | None, when("When it is needed from.")] = None
-    minutes: Annotated[int | None, means("How long it is needed.")] = None
-    quantity: Annotated[str | None, means("How many are needed, as the sender wrote it.")] = None
-    substitution: Annotated[str | None, means("Whether another may stand in (HL7 table 0279).")] = None
-    group: Annotated[str | None, means("The group of resources that it belongs to (RGS-1).")] = None
-    notes: Annotated[tuple[Note, ...], means("What was written about it.")] = ()
-    key: Annotated[str | None, means("Names this entry among the others; it stays through updates.")] = None
-
-
-class Service(Value, frozen=True):
-    """One service of an appointment (AIS)."""
-
-    code: Annotated[Concept, means("What is done.")]
-    start: Annotated[str | None, when("When it begins.")] = None
-    minutes: Annotated[int | None, means("How long it takes.")] = None
-    status: Annotated[Concept | None, means("The sender's status of it.")] = None
-    supplemental: Annotated[tuple[Concept, ...], means("What else is said of what is done.")] = ()
-    group: Annotated[str | None, means("The group of resources that it belongs to (RGS-1).")] = None
-    notes: Annotated[tuple[Note, ...], means("What was written about it.")] = ()
-    key: Annotated[str | None, means("Names this entry among the others; it stays through updates.")] = None
-
-
-class Placement(Value, frozen=True):
-    """A location held by an encounter (PV1-3, -6, -11, -42, -43)."""
-
-    kind: Annotated[
-        str, codes("What the place is to the visit.", "assigned", "prior", "temporary", "pending", "prior-temporary")
-    ]
-    location: Annotated[str | None, identity("The id of the place.", "location")] = None
-    display: Annotated[str | None, means("The place in words.")] = None
-    status: Annotated[str | None, codes("Whether it is taken.", "planned", "active", "reserved", "completed")] = None
-    start: Annotated[str | None, when("Since when.")] = None
-    end: Annotated[str | None, when("Until when.")] = None
-
-
-class Diagnosis(Value, frozen=True):
-    """A diagnosis of an encounter (DG1)."""
-
-    code: Annotated[Concept, means("What was found.")]
-    use: Annotated[str | None, codes("At what point of the visit it was made.", "admitting", "working", "final")] = None
-    rank: Annotated[int | None, means("1 is the principal one.")] = None
-    at: Annotated[str | None, roughly("When it was made.")] = None
-    present_on_admission: Annotated[str | None, means("Whether it was there on admission, as the sender's code.")] = (
-        None
-    )
-    identifier: Annotated[Identifier | None, means("The sender's number of it.")] = None
-
-
 class Link(Value, frozen=True):
     """A tie between two patients; `other` is our id."""
 
@@ -202,3 +132,52 @@ class Link(Value, frozen=True):
     other: Annotated[str, identity("The id of the other record.", "patient", "encounter")]
     message: Annotated[str | None, identity("The message that said so.", "message")] = None
     at: Annotated[str | None, when("When that was.")] = None
+
+
+class Money(Value, frozen=True):
+    """An amount of money; never a float."""
+
+    amount: Annotated[str, means("The amount, as a decimal number.", pattern=DECIMAL)]
+    currency: Annotated[str, means("The currency (ISO 4217), as `USD`.", pattern="^[A-Z]{3}$")]
+
+
+class Quantity(Value, frozen=True):
+    """So many of something, in a unit that may be local: `EA` of X12 355 is not `EA` of UCUM."""
+
+    value: Annotated[str, means("How many, as a decimal number.", pattern=DECIMAL)]
+    unit: Annotated[str | None, means("The unit in words.")] = None
+    system: Annotated[str | None, means("The list that the unit's code is of, as a URI.", format="uri")] = None
+    code: Annotated[str | None, means("The unit's code.")] = None
+
+
+class Attachment(Value, frozen=True):
+    """A document that came with a message: what it is and where it stands there. Its bytes stay in the message."""
+
+    title: Annotated[str | None, means("What it is called.")] = None
+    type: Annotated[Concept | None, means("What kind of document it is.")] = None
+    content_type: Annotated[str | None, means("Its media type, as `application/pdf`.")] = None
+    message: Annotated[str | None, identity("The message that holds it.", "message")] = None
+    place: Annotated[str | None, means("The place in that message, as `OBX[2]-5`.")] = None
+    identifier: Annotated[Identifier | None, means("The sender's number of it.")] = None
+
+
+class Observation(Value, frozen=True):
+    """One thing that was found or measured (OBX)."""
+
+    code: Annotated[Concept, means("What was looked at.")]
+    text: Annotated[str | None, means("What was found, as it was said.")] = None
+    quantity: Annotated[Quantity | None, means("What was measured.")] = None
+    value: Annotated[Concept | None, means("What was found, as a code.")] = None
+    at: Annotated[str | None, roughly("When.")] = None
+
+
+class Entity(Value, frozen=True):
+    """A payer, supplier, provider or other body as it was named, with its record where there is one (NM1, IN1-3)."""
+
+    name: Annotated[str | None, means("Its name, in words.")] = None
+    role: Annotated[Concept | None, means("What it is to the record.")] = None
+    identifiers: Annotated[tuple[Identifier, ...], means("Its numbers.")] = ()
+    organization: Annotated[str | None, identity("The id of its record, where it is a body.", "organization")] = None
+    provider: Annotated[str | None, identity("The id of its record, where it provides care.", "provider")] = None
+    telecoms: Annotated[tuple[Telecom, ...], means("How to reach it.")] = ()
+    address: Annotated[Address | None, means("Where it is.")] = None

@@ -1,0 +1,81 @@
+"""The building blocks of every record.
+
+Frozen, camelCase on the wire, and silent in `repr`: a value that reaches a log by accident shows its type alone.
+"""
+
+from canonical.datatypes.common import (
+    Address,
+    Attachment,
+    Authority,
+    Coding,
+    Concept,
+    Contact,
+    Entity,
+    Identifier,
+    Link,
+    Money,
+    Name,
+    Note,
+    Observation,
+    Quantity,
+    Telecom,
+    Value,
+)
+from canonical.datatypes.payment import (
+    Appeal,
+    AuthorizationItem,
+    AuthorizationNumber,
+    Benefit,
+    Copay,
+    Decision,
+    DocumentRequest,
+    PlanDate,
+    Rejection,
+    Subscriber,
+)
+from canonical.datatypes.providers import Privilege, Qualification, Role
+from canonical.datatypes.supply import Approval, Item, Line, Progress, Source
+from canonical.datatypes.visits import Diagnosis, Participant, Party, Placement, Procedure, Service
+
+__all__ = [
+    "Address",
+    "Appeal",
+    "Approval",
+    "Attachment",
+    "Authority",
+    "AuthorizationItem",
+    "AuthorizationNumber",
+    "Benefit",
+    "Coding",
+    "Concept",
+    "Contact",
+    "Copay",
+    "Decision",
+    "Diagnosis",
+    "DocumentRequest",
+    "Entity",
+    "Identifier",
+    "Item",
+    "Line",
+    "Link",
+    "Money",
+    "Name",
+    "Note",
+    "Observation",
+    "Participant",
+    "Party",
+    "Placement",
+    "PlanDate",
+    "Privilege",
+    "Procedure",
+    "Progress",
+    "Qualification",
+    "Quantity",
+    "Rejection",
+    "Role",
+    "Service",
+    "Source",
+    "Subscriber",
+    "Telecom",
+    "Value",
+]
