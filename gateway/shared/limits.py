@@ -106,7 +106,7 @@ class Shared(Throttle):
                     return False
                 asking = known.asking or self._ask(known, now)
                 done, _ = await asyncio.wait((asking,), timeout=until - loop.time())
-                if not done or not asking.result():
+                if not done or asking.cancelled() or not asking.result():
                     return None
             return True
         finally:
@@ -115,7 +115,7 @@ class Shared(Throttle):
     def _ask(self, known: Client, now: float) -> "asyncio.Task[bool]":
         """Ask for the next block, beside whatever else is done."""
         wish = known.lease.wish(now, self._owed(known, now), known.waiting)
-        known.asking = asyncio.get_running_loop().create_task(self._lend(known, wish, now))
+        known.asking = self._link.beside(self._lend(known, wish, now))
         return known.asking
 
     async def _lend(self, known: Client, wish: Wish, now: float) -> bool:
@@ -134,11 +134,10 @@ class Shared(Throttle):
 
     def _end(self, known: Client, now: float) -> None:
         """The time of a block is over: what is left of it goes back, as soon as no other question is under way."""
-        loop = asyncio.get_running_loop()
         if known.asking:
-            loop.call_later(AGAIN, self._end, known, now + AGAIN)
+            asyncio.get_running_loop().call_later(AGAIN, self._end, known, now + AGAIN)
         elif self._link.is_up and (wish := known.lease.give_back(now, self._owed(known, now))):
-            known.asking = loop.create_task(self._lend(known, wish, now))
+            known.asking = self._link.beside(self._lend(known, wish, now))
 
     def _owed(self, known: Client, now: float) -> float:
         """Seconds of calls that this process alone has admitted and not yet forgotten."""
