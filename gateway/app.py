@@ -229,6 +229,7 @@ class Gateway:
         await self.trail.stop()
         if self.link:
             await self.link.stop()
+        self.neighbours.stop()
         await self.store.close()
         if self._export:
             self._export.close()

@@ -13,7 +13,7 @@ from contextlib import suppress
 from gateway.clock import MICROS
 from gateway.pipeline import Pipeline
 from gateway.revoking import forget_expired, learn
-from gateway.store.protocol import Store, Unavailable
+from gateway.store.protocol import Store
 from policies.redact import log
 from policies.tokens import Revocations
 
@@ -62,8 +62,13 @@ class Neighbours:
         self._doubting = None  # what the store says from now on may be of later events
         try:
             self.hear_of(await self.store.head())
-        except Unavailable:
+        except Exception:  # whoever looks will find out
             self._wake()
+
+    def stop(self) -> None:
+        """Doubt no more: the store is about to be closed."""
+        if self._doubting:
+            self._doubting.cancel()
 
     async def run(self) -> None:
         """Look around until cancelled."""

@@ -1,7 +1,8 @@
 """Quota that several processes share, lent to each in small blocks: the arithmetic, without a network or a clock.
 
 All blocks come from one count, so the sum is kept however many processes there are: in `w` seconds a client is
-admitted at most its burst and what its rate gives in `w + KEPT`. The proof is one sentence: what is lent is gone from
+admitted at most its burst and what its rate gives in `w + KEPT`; what is admitted without a question, because no answer
+came in time, is made up for by as much, up to KEPT of it. The proof is one sentence: what is lent is gone from
 the count, may be spent for `LIFE`, and what comes back is worth `KEPT` seconds less, more than the count regained while
 it was out. A block holds what its process spends in `AHEAD`, so nobody hoards, and a client that calls rarely is lent
 one call when it makes one.
@@ -71,9 +72,14 @@ class Lease:
         self._now.calls += 1
         self._spent -= 1
 
+    def may_let_in(self, now: float) -> bool:
+        """Whether a call may be admitted that nobody lent, by what was last known of the shared count."""
+        return self._room(now)[0] > 0
+
     def let_in(self, now: float) -> None:
-        """A call was admitted that nobody lent; the count hears of it with the next question."""
+        """It was; the count hears of it with the next question."""
         self._alone = arrival(self._alone, now, self.limit.spacing)
+        self._tat = arrival(self._tat, now, self.limit.spacing)
 
     def is_used_up(self, now: float) -> bool:
         """Whether the shared count has nothing more now, so that asking is of no use."""
@@ -102,7 +108,7 @@ class Lease:
             self._next = lent_now
         else:
             self._now = lent_now
-        self._tat = now + lent.debt
+        self._tat = max(self._alone, now) + lent.debt
         if lent.calls < wish.calls:
             left, more_in = self._room(now)
             self._again = now + max(PAUSE, 0.0 if left else more_in)

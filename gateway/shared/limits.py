@@ -9,21 +9,21 @@ import asyncio
 from typing import Final
 
 from gateway.shared.link import Link, Script
-from policies.lease import LIFE, Lease, Lent, Wish
+from policies.lease import KEPT, LIFE, Lease, Lent, Wish
 from policies.throttle import Limit, Throttle, Verdict
 
 MICROS: Final = 1_000_000
 # An emptied count begins with what is owed; one from before a step of Redis's clock is brought back into reach.
 LEND: Final = Script(
     """
-local spacing, tolerance, calls = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
-local owed, back = tonumber(ARGV[4]), tonumber(ARGV[5])
+local spacing, tolerance, most = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
+local calls, owed, back = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
 local tat = tonumber(redis.call('GET', KEYS[1]) or now)
-tat = math.min(math.min(tat, now + tolerance) - back, now + tolerance)
+tat = math.min(math.min(tat, now + most) - back, now + most)
 tat = math.max(tat, now + math.min(owed, tolerance))
-local lent = math.min(calls, math.floor((now + tolerance - tat + 1) / spacing))
+local lent = math.max(0, math.min(calls, math.floor((now + tolerance - tat + 1) / spacing)))
 tat = tat + lent * spacing
 if tat > now then
   redis.call('SET', KEYS[1], string.format('%.0f', tat), 'PX', math.ceil((tat - now) / 1000))
@@ -35,6 +35,12 @@ return {lent, string.format('%.0f', tat - now)}
 )
 CLIENTS: Final = 100_000
 AGAIN: Final = 0.02
+
+
+def asked(limit: Limit, wish: Wish) -> list[int]:
+    """The arguments of the script, times in microseconds."""
+    rate, told = (limit.spacing, limit.tolerance, limit.tolerance + KEPT), (wish.owed, wish.back)
+    return [*(round(one * MICROS) for one in rate), wish.calls, *(round(one * MICROS) for one in told)]
 
 
 class Client:
@@ -81,7 +87,9 @@ class Shared(Throttle):
         return lease.verdict(own, now)
 
     def _alone(self, known: Client, now: float) -> Verdict:
-        """By this process's count; the others hear of it later."""
+        """By this process's count, and by what is known of the others'; they hear of it later."""
+        if not known.lease.may_let_in(now):
+            return known.lease.refused(now)
         verdict = self.admit(*known.name[1:], now)
         if verdict.allowed:
             known.lease.let_in(now)
@@ -106,7 +114,7 @@ class Shared(Throttle):
                     return False
                 asking = known.asking or self._ask(known, now)
                 done, _ = await asyncio.wait((asking,), timeout=until - loop.time())
-                if not done or not asking.result():
+                if not done or asking.cancelled() or not asking.result():
                     return None
             return True
         finally:
@@ -115,14 +123,13 @@ class Shared(Throttle):
     def _ask(self, known: Client, now: float) -> "asyncio.Task[bool]":
         """Ask for the next block, beside whatever else is done."""
         wish = known.lease.wish(now, self._owed(known, now), known.waiting)
-        known.asking = asyncio.get_running_loop().create_task(self._lend(known, wish, now))
+        known.asking = self._link.beside(self._lend(known, wish, now))
         return known.asking
 
     async def _lend(self, known: Client, wish: Wish, now: float) -> bool:
         """Have what a process wishes lent to it; whether there was an answer."""
         try:
-            given = [round(one * MICROS) for one in (self.limit.spacing, self.limit.tolerance, wish.owed, wish.back)]
-            found = await self._link.run(LEND, known.key, *given[:2], wish.calls, *given[2:])
+            found = await self._link.run(LEND, known.key, *asked(self.limit, wish))
             if found is None:
                 return False
             known.lease.receive(wish, Lent(int(found[0]), int(found[1]) / MICROS), now)
@@ -134,11 +141,10 @@ class Shared(Throttle):
 
     def _end(self, known: Client, now: float) -> None:
         """The time of a block is over: what is left of it goes back, as soon as no other question is under way."""
-        loop = asyncio.get_running_loop()
         if known.asking:
-            loop.call_later(AGAIN, self._end, known, now + AGAIN)
+            asyncio.get_running_loop().call_later(AGAIN, self._end, known, now + AGAIN)
         elif self._link.is_up and (wish := known.lease.give_back(now, self._owed(known, now))):
-            known.asking = loop.create_task(self._lend(known, wish, now))
+            known.asking = self._link.beside(self._lend(known, wish, now))
 
     def _owed(self, known: Client, now: float) -> float:
         """Seconds of calls that this process alone has admitted and not yet forgotten."""

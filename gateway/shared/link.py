@@ -14,7 +14,7 @@ from contextlib import suppress
 from typing import Any, Final, TypeVar
 
 from redis.asyncio import BlockingConnectionPool, Redis
-from redis.exceptions import NoScriptError, RedisError
+from redis.exceptions import NoScriptError
 from redis.exceptions import TimeoutError as RedisTimeout
 
 from policies.metrics import Metrics
@@ -28,7 +28,6 @@ LONGEST_REST: Final = 30.0
 STEADY_SECONDS: Final = 60.0
 CONNECTIONS: Final = 32
 CANCEL_SECONDS: Final = 0.2
-ERRORS: Final = (RedisError, OSError, TimeoutError)
 
 
 class Script:
@@ -66,13 +65,14 @@ class Link:
         self._tasks = [loop.create_task(self._watch()), loop.create_task(self._listen())]
 
     async def stop(self) -> None:
-        """Let go."""
+        """Let go; what was asked and not yet answered is nobody's concern any more."""
+        self.is_up, self._is_told = False, True
         left = {*self._tasks, *self._beside}
         while left:  # the driver may swallow a cancellation that comes while it connects
             for task in left:
                 task.cancel()
             _, left = await asyncio.wait(left, timeout=CANCEL_SECONDS)
-        with suppress(*ERRORS):
+        with suppress(Exception):
             await self._client.aclose()
 
     def key(self, kind: str, *parts: str) -> str:
@@ -95,11 +95,12 @@ class Link:
         """Say a word to all who listen; one that is lost is made up for by what they look up themselves."""
         await self.ask(lambda: self._client.publish(self._begin() + channel, f"{self.process} {word}"))
 
-    def beside(self, work: Coroutine[Any, Any, object]) -> None:
-        """Have something done that nobody waits for."""
+    def beside(self, work: Coroutine[Any, Any, Answer]) -> "asyncio.Task[Answer]":
+        """Have something done that nobody has to wait for."""
         task = asyncio.get_running_loop().create_task(work)
         self._beside.add(task)
         task.add_done_callback(self._beside.discard)
+        return task
 
     # -- questions
 
@@ -122,7 +123,7 @@ class Link:
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
                 return await work()
-        except ERRORS as error:
+        except Exception as error:  # whatever the client says: no request fails on account of Redis
             self._fell(error)
             return None
 
@@ -164,7 +165,7 @@ class Link:
             try:
                 async with asyncio.timeout(ANSWER_SECONDS):
                     await self._client.ping()
-            except ERRORS as error:
+            except Exception as error:  # as above
                 self._fell(error)
             else:
                 if not self.is_up:
@@ -174,7 +175,7 @@ class Link:
     async def _listen(self) -> None:
         """Listen on all channels, again and again."""
         while True:
-            with suppress(*ERRORS):
+            with suppress(Exception):  # the watch says that Redis is away
                 await self._listen_once()
             await asyncio.sleep(LOOK_SECONDS)
 

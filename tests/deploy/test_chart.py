@@ -7,6 +7,7 @@ from functools import cache
 from typing import Any
 
 import pytest
+from jsonschema_rs import Draft7Validator
 
 from gateway.site.settings import Server
 from tests.deploy.validators import CHART, SITE, SITE_FILES, documents, judged, tool
@@ -20,6 +21,7 @@ WITHIN = {
     "queue age by KEDA": ("worker.autoscaling.follows=queue-age-keda", "podMonitor.enabled=true"),
     "TLS": ("httpTls=true", "secretFolders[0].secret=east-tls", "secretFolders[0].path=/run/tls/east"),
     "files of one's own": ("site.existingConfigMap=mine", "site.existingPaths={isthmus.toml,peers/east.toml}"),
+    "Redis": ("secrets.redis-url.secret=isthmus", "networkPolicy.redis.port=6379"),
     "bare": ("networkPolicy.enabled=false", "podDisruptionBudget.enabled=false", "migrate.enabled=false"),
     "closed": ("networkPolicy.metricsFrom=null", "networkPolicy.mllpFrom=null", "networkPolicy.otlp.port=0"),
 }
@@ -85,11 +87,11 @@ def test_secrets_come_by_reference_alone(case: str) -> None:
         assert all("env" not in one and "envFrom" not in one for one in pod["containers"])
         (secrets,) = (one["projected"] for one in pod["volumes"] if one["name"] == "secrets")
         items = [item["path"] for source in secrets["sources"] for item in source["secret"]["items"]]
-        assert ["site-key", "store-url"] == items
+        assert (["redis-url"] if case == "Redis" else []) + ["site-key", "store-url"] == items
 
 
 def test_what_the_example_site_refers_to_is_mounted() -> None:
-    """Each file under /run/secrets that the site names is one that the chart mounts by default."""
+    """Each file under /run/secrets that the site names is one that the chart mounts, once its secret is named."""
     (values,) = documents(VALUES)
     named = set(re.findall(r"/run/secrets/([\w.-]+)", (SITE / "isthmus.toml").read_text(encoding="utf-8")))
     assert named == set(values["secrets"])
@@ -198,6 +200,16 @@ def test_what_is_not_listed_is_closed() -> None:
     assert [[]] == [one["spec"]["ingress"] for one in closed if one["metadata"]["name"] == "mine-isthmus"]
 
 
+@pytest.mark.parametrize("case", ["as it is", "Redis"])
+def test_redis_is_reached_where_there_is_one(case: str) -> None:
+    """By its port, and by nobody where none is named."""
+    (base,) = (
+        one for one in kinds(rendered(*WITHIN[case]), "NetworkPolicy") if one["metadata"]["name"] == "mine-isthmus"
+    )
+    ports = {port["port"] for rule in base["spec"]["egress"] for port in rule["ports"]}
+    assert {53, 5432, 4318} | ({6379} if case == "Redis" else set()) == ports
+
+
 @pytest.mark.parametrize(
     ("value", "said"),
     [
@@ -212,6 +224,13 @@ def test_a_value_that_means_nothing_is_refused(value: str, said: str) -> None:
     """A misspelt name, a word outside its list, a tag that moves, a secret in the values."""
     with pytest.raises(AssertionError, match=said):
         rendered(value)
+
+
+def test_the_values_of_the_chart_fit_its_schema() -> None:
+    """None that stands there is one that the chart refuses."""
+    (values,) = documents(VALUES)
+    schema = json.loads((CHART / "values.schema.json").read_text(encoding="utf-8"))
+    assert [] == [error.message for error in Draft7Validator(schema).iter_errors(values)]
 
 
 def test_a_chart_without_a_site_is_refused() -> None:

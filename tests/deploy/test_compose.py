@@ -6,10 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from redis import Redis
+from redis.exceptions import AuthenticationError
 
 from gateway.cli import parser
 from gateway.site.settings import Server
 from tests.deploy.validators import DEPLOY, judged, read, tool
+from tests.servers.redis import started
 
 COMPOSE = read("compose.yaml")
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
@@ -73,12 +76,12 @@ def test_no_service_holds_a_secret_itself(name: str) -> None:
 
 
 def test_only_the_balancer_is_reached_from_outside() -> None:
-    """All else that is published listens on this machine alone; the database is in a network without a way out."""
+    """All else that is published listens on this machine alone; no way leads out to the database and to Redis."""
     published = {name: one["ports"] for name, one in SERVICES.items() if "ports" in one}
     assert {"balancer", "prometheus", "grafana"} == set(published)
     assert all("127.0.0.1:" in port for ports in published.values() for port in ports)
     assert COMPOSE["networks"]["inside"]["internal"] is True
-    assert ["inside"] == SERVICES["postgres"]["networks"]
+    assert ["inside"] == SERVICES["postgres"]["networks"] == SERVICES["redis"]["networks"]
 
 
 def test_the_balancer_knows_every_process_that_it_serves() -> None:
@@ -118,3 +121,16 @@ def test_the_secrets_that_are_referred_to_are_those_that_are_made(tmp_path: Path
     assert 0o700 == (tmp_path / "secrets").stat().st_mode & 0o777
     assert 32 == len(made["site-key"])
     assert made["postgres-password"] in made["store-url"]
+
+
+def test_redis_takes_its_configuration_and_its_address(tmp_path: Path) -> None:
+    """The real program: to who has the password of the address it does what it must, to others nothing."""
+    judged("sh", shutil.copy(DEPLOY / "secrets.sh", tmp_path))
+    secrets = tmp_path / "secrets"
+    for server in started(str(secrets / "redis-conf")):
+        url = (secrets / "redis-url").read_text().replace("redis:6379", f"127.0.0.1:{server.port}")
+        with Redis.from_url(url) as client:
+            client.set("a", 1, px=1000)
+            assert {"maxmemory-policy": "allkeys-lru"} == client.config_get("maxmemory-policy")
+        with Redis(port=server.port) as stranger, pytest.raises(AuthenticationError):
+            stranger.get("a")

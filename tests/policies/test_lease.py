@@ -21,9 +21,10 @@ class Count:
 
     def lend(self, wish: Wish, now: float) -> Lent:
         spacing, tolerance = self.limit.spacing, self.limit.tolerance
-        tat = min(min(max(self.tat, now), now + tolerance) - wish.back, now + tolerance)
+        most = now + tolerance + KEPT
+        tat = min(min(max(self.tat, now), most) - wish.back, most)
         tat = max(tat, now + min(wish.owed, tolerance))
-        calls = min(wish.calls, int((now + tolerance - tat + CLOCK_GRAIN) / spacing))
+        calls = max(0, min(wish.calls, int((now + tolerance - tat + CLOCK_GRAIN) / spacing)))
         self.tat = tat + calls * spacing
         return Lent(calls, self.tat - now)
 
@@ -192,6 +193,29 @@ def test_what_was_let_in_without_asking_is_told_once() -> None:
     assert lease.give_back(1000.5, 1.5) is None
     lease.let_in(1001.0)
     assert Wish(0, 0.5, -0.5) == lease.give_back(1001.0, 0.5)
+
+
+def test_nobody_is_let_in_alone_where_the_count_was_used_up() -> None:
+    """By what was last known of it, and by what was let in since: one call when there is room for one."""
+    lease = Lease(LIMIT)
+    assert lease.may_let_in(1000.0)
+    lease.receive(Wish(1, 0.0, 0.0), Lent(0, LIMIT.tolerance), 1000.0)
+
+    assert [False, True] == [lease.may_let_in(1000.4), lease.may_let_in(1000.5)]
+    lease.let_in(1000.5)
+    assert not lease.may_let_in(1000.9)
+
+
+def test_an_answer_that_was_under_way_does_not_hide_what_was_let_in_meanwhile() -> None:
+    """The count knew nothing of it yet."""
+    lease = Lease(LIMIT)
+    wish = lease.wish(1000.0, 0.0, 1)
+    for _ in range(3):
+        lease.let_in(1000.0)
+    lease.receive(wish, Lent(0, LIMIT.tolerance - 2 * LIMIT.spacing), 1000.0)
+
+    assert not lease.may_let_in(1000.0)
+    assert lease.may_let_in(1001.0)
 
 
 def test_what_is_left_is_said_of_all_processes() -> None:

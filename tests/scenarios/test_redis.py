@@ -4,20 +4,24 @@ nothing is missed while Redis is emptied, away or silent.
 
 import http.client
 import json
+import time
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
 import pytest
 
-from tests.isthmus import SECRET, Isthmus, together, wait
+from policies.lease import KEPT
+from tests.isthmus import SECRET, Isthmus, Reply, together, wait
 from tests.mllp import Line, code
 from tests.scenarios.messages import booking
 from tests.servers.postgres import Postgres
 from tests.servers.redis import RedisServer
 
 BURST = 32
+RATE = 20
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -35,6 +39,7 @@ def gateways(
     monkeypatch.setenv("REDIS", redis_server.url)
     site = Isthmus(tmp_path, settings={"redis": {"url": "env:REDIS", "prefix": "scenario"}})
     site.client("desk", ["appointments.read"], requests_per_second=0.01, burst=BURST)
+    site.client("eager", ["appointments.read"], requests_per_second=RATE, burst=BURST)
     one, two = (site.beside(role) for role in ("api", "api"))
     feeds = site.beside("feeds")
     with together(one, two, feeds):
@@ -64,6 +69,30 @@ def test_a_limit_counts_over_both(gateways: tuple[Isthmus, Isthmus]) -> None:
 
     assert BURST - 4 <= answers[200] <= BURST
     assert {200, 429} == answers.keys()
+
+
+def test_the_sum_is_kept_of_calls_that_meet(gateways: tuple[Isthmus, Isthmus]) -> None:
+    """Eight callers at both processes for three seconds: the burst and what the rate gives, and a second's worth, and
+    another where this machine is too busy for answers to come in time."""
+    held = f"Bearer {gateways[0].token('eager')}"
+    began = time.monotonic()
+
+    def ask(number: int) -> list[Reply]:
+        replies = []
+        while time.monotonic() < began + 3:
+            replies.append(gateways[number % 2].ask("GET", "/v1/appointments", client=None, authorization=held))
+        return replies
+
+    with ThreadPoolExecutor(8) as callers:
+        replies = [reply for heard in callers.map(ask, range(8)) for reply in heard]
+    took = time.monotonic() - began
+    admitted = sum(reply.status == 200 for reply in replies)
+
+    assert BURST + RATE <= admitted <= BURST + RATE * (took + 2 * KEPT)
+    waits = {reply.headers.get("retry-after") for reply in replies if reply.status == 429}
+    assert {"1"} == waits  # the next call is a twentieth of a second away
+    left = [int(reply.headers["ratelimit"].partition(";r=")[2].partition(";")[0]) for reply in replies]
+    assert 0 <= min(left) <= max(left) < BURST
 
 
 def test_a_token_that_is_taken_back_is_good_nowhere(gateways: tuple[Isthmus, Isthmus]) -> None:

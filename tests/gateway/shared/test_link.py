@@ -1,9 +1,12 @@
 """The link to a real Redis that is stopped, silent, cut off or slow: said once, counted, and found again."""
 
 import asyncio
+import re
 from collections import Counter
+from pathlib import Path
 
 import pytest
+from redis.exceptions import NoPermissionError
 
 from gateway.shared import link as linked
 from tests.gateway.shared.conftest import SITE, Join, Process, until
@@ -143,3 +146,63 @@ async def test_a_process_that_is_told_to_leave_leaves(redis_server: RedisServer)
 
     for _ in range(2):
         await asyncio.gather(*(came_and_left(number / 60) for number in range(60)))
+
+
+async def test_a_redis_that_does_not_let_us_costs_no_request(join: Join, redis_server: RedisServer) -> None:
+    """One that answers, and refuses scripts: as good as away."""
+    one = await join()
+    assert redis_server.say("ACL SETUSER default -eval -evalsha").startswith(b"+OK")
+
+    assert 64 == await one.admits(80)
+    assert 1 <= one.falls("gone")
+
+
+async def test_a_process_that_leaves_says_nothing_of_redis(
+    join: Join, redis_server: RedisServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whatever was on its way: it is not Redis that went."""
+    caplog.set_level("INFO", logger="isthmus")
+    async with proxy(redis_server.port) as between:
+        one = await join(f"redis://127.0.0.1:{between.port}/0")
+        between.swallows = True
+        asking = asyncio.create_task(one.admits())
+        await asyncio.sleep(0)
+        await one.link.stop()
+        assert 1 == await asking
+        await asyncio.sleep(0)
+    assert Counter() == said(caplog)
+
+
+async def test_a_word_that_nobody_understands_stops_no_other(join: Join, caplog: pytest.LogCaptureFixture) -> None:
+    """Of a process of another release: it is said, and the next word is heard."""
+    heard: list[int] = []
+    await join(news=lambda word: heard.append(int(word)))
+    far = await join()
+    async with asyncio.timeout(20):
+        while "redis.not_understood" not in said(caplog):
+            await far.link.tell("news", "a number")
+            await asyncio.sleep(0.05)
+        while not heard:
+            await far.link.tell("news", "7")
+            await asyncio.sleep(0.05)
+
+    assert 7 == heard[0]
+
+
+async def test_a_user_with_the_rights_of_the_guide_may_do_all_that_is_needed(
+    join: Join, redis_server: RedisServer
+) -> None:
+    """Limits and words, and nothing of the keys of others."""
+    guide = (Path(__file__).parents[3] / "docs" / "guides" / "deployment.md").read_text(encoding="utf-8")
+    (rights,) = re.findall(r"`(~isthmus:\* [^`]+)`", guide)
+    assert redis_server.say(f"ACL SETUSER us on >ours {rights.replace('isthmus:', 'test:')}").startswith(b"+OK")
+    heard: list[str] = []
+    one = await join(f"redis://us:ours@127.0.0.1:{redis_server.port}/0", news=heard.append)
+    far = await join(f"redis://us:ours@127.0.0.1:{redis_server.port}/0")
+    await told(far, heard, "word")
+
+    assert 64 == await one.admits(80)
+    assert 0 == await far.admits()
+    assert (0, 0) == (one.falls("gone"), far.falls("gone"))
+    with pytest.raises(NoPermissionError):
+        await one.link._client.get("theirs:key")
