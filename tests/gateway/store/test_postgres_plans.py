@@ -44,7 +44,15 @@ ROOMS: dict[str, ModuleType] = {
     one.__name__.rpartition(".")[2]: one
     for one in (access, deliveries, feed, ledger, messages, partitions, records, retention)
 }
-WHOLE = {"switches", "subscriptions", "links", "known", "holds", "needed"}  # these are to read all there is
+WHOLE = {
+    "switches",
+    "subscriptions",
+    "links",
+    "known",
+    "followed",
+    "holds",
+    "anchors",
+}  # these are to read all there is
 READS = re.compile(r"\b(FROM|UPDATE) (?!unnest)[a-z]")
 NAMED = [
     (room, name)
