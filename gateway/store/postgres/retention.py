@@ -160,7 +160,7 @@ class Retention(Messages, Feed, Ledger, Deliveries):
         """The first event after the last month that may go."""
         first = await self.oldest_event()
         followed = (await self._all(SQL["followed"]))[0][0]
-        waiting = (await self._all(SQL["waiting"], first))[0][0]
+        waiting = (await self._all(SQL["awaited"], first))[0][0]
         bound = min(one for one in (await self.head() + 1, waiting, followed and followed + 1) if one is not None)
         lasts = [await self._last_of(name) for name in await self._ended_months("events", before)]
         return max((last + 1 for last in lasts if first <= last < bound), default=first)
@@ -199,8 +199,9 @@ class Retention(Messages, Feed, Ledger, Deliveries):
         for name in found:
             await self._do_slowly(SQL["anchor"].format(name=name))
         await self._drop("audit_rows", found)
-        while await self._do(SQL["delete_links"]):
-            pass
+        for one in await self.audit_anchors():  # also those that a round which was interrupted has left
+            while await self._do(SQL["delete_links"], one.chain, one.links):
+                pass
         return 0, len(found)
 
     async def audit_anchors(self) -> list[Anchor]:

@@ -41,8 +41,9 @@ SELECT n, id, tenant, feed, received_at, duplicates, body, raw FROM {name} WHERE
 
 -- name: tombstone
 -- What is left of a message that is kept no more.
-SELECT d.message AS id, d.tenant, d.feed, d.received_at, d.type, d.event, d.hash FROM dedup d
-WHERE d.message = $1 AND d.tenant = $2 AND NOT EXISTS (SELECT 1 FROM messages m WHERE m.n = d.n)
+SELECT d.message AS id, d.tenant, d.feed, d.received_at, d.type, d.event, d.hash
+FROM dedup d LEFT JOIN LATERAL (SELECT n FROM messages WHERE n = d.n OFFSET 0) AS m ON TRUE
+WHERE d.message = $1 AND d.tenant = $2 AND m.n IS NULL
 
 -- name: forget
 -- Some of what is known of messages of before a month: they would be new if they came again.
@@ -50,7 +51,7 @@ DELETE FROM dedup WHERE n = ANY (ARRAY (SELECT n FROM dedup WHERE n < $1 ORDER B
 
 -- name: oldest_message
 -- When the oldest message was received.
-SELECT received_at FROM messages ORDER BY n LIMIT 1
+SELECT received_at FROM messages WHERE n > 0 ORDER BY n LIMIT 1
 
 -- name: aside
 -- What was put aside, from a place on.
@@ -71,7 +72,7 @@ ON CONFLICT (id) DO UPDATE SET released_at = excluded.released_at, body = exclud
 
 -- name: oldest_event
 -- The oldest event there is, else the next one.
-SELECT coalesce((SELECT seq FROM events ORDER BY seq LIMIT 1), (SELECT value + 1 FROM heads WHERE name = 'events'))
+SELECT coalesce((SELECT seq FROM events WHERE seq > 0 ORDER BY seq LIMIT 1), (SELECT value + 1 FROM heads WHERE name = 'events'))
 
 -- name: last_of_month
 -- The newest event of a month.
@@ -81,20 +82,21 @@ SELECT coalesce(max(seq), 0) FROM {name}
 -- Up to where every active subscription has followed the feed.
 SELECT min(cursor) FROM subscriptions WHERE state = 'active'
 
--- name: waiting
+-- name: awaited
 -- The oldest event from a seq on that an active subscription is still to receive. Nothing waits that is older than the head
 -- of its lane.
-SELECT min(d.seq) FROM subscriptions s JOIN deliveries d ON d.subscription = s.id AND d.head
-WHERE s.state = 'active' AND d.seq >= $1
+SELECT min(d.seq) FROM subscriptions s
+CROSS JOIN LATERAL (SELECT seq FROM deliveries WHERE subscription = s.id AND head AND seq >= $1 OFFSET 0) AS d
+WHERE s.state = 'active'
 
 -- name: behind
 -- Subscriptions that will not receive some of what is below a seq.
 SELECT s.id, s.cursor, s.failing_since, s.body FROM subscriptions s
-WHERE s.cursor < $1 - 1
-   OR EXISTS (SELECT 1 FROM deliveries d WHERE d.subscription = s.id AND d.head AND d.seq < $1)
-   OR EXISTS (SELECT 1 FROM deliveries d
-              WHERE d.tenant = s.tenant AND d.state = 'parked' AND d.seq < $1 AND d.subscription = s.id)
-ORDER BY s.id
+LEFT JOIN LATERAL (SELECT seq FROM deliveries WHERE subscription = s.id AND head AND seq < $1 LIMIT 1) AS w ON TRUE
+LEFT JOIN LATERAL (
+    SELECT seq FROM deliveries WHERE tenant = s.tenant AND state = 'parked' AND seq < $1 AND subscription = s.id LIMIT 1
+) AS p ON TRUE
+WHERE s.cursor < $1 - 1 OR w.seq IS NOT NULL OR p.seq IS NOT NULL ORDER BY s.id
 
 -- name: ended
 -- Some of a tenant's deliveries of events below a seq.
@@ -120,10 +122,9 @@ ON CONFLICT (chain) DO UPDATE SET links = excluded.links, rows = audit_anchors.r
 WHERE audit_anchors.links < excluded.links
 
 -- name: delete_links
--- Some of the links before the anchors.
-DELETE FROM audit_links l USING (
-    SELECT o.chain, o.n FROM audit_anchors a JOIN audit_links o ON o.chain = a.chain AND o.n <= a.links LIMIT 1000
-) AS gone WHERE l.chain = gone.chain AND l.n = gone.n
+-- Some of the links of a chain before its anchor.
+DELETE FROM audit_links WHERE chain = $1 AND n = ANY (ARRAY (
+    SELECT n FROM audit_links WHERE chain = $1 AND n <= $2 ORDER BY n LIMIT 1000))
 
 -- name: anchors
 -- Where each chain begins.

@@ -158,7 +158,7 @@ class Retention(Messages, Feed, Ledger, Deliveries):
                 break
             upto = seq + 1
         followed = self._all(SQL["followed"])[0][0]
-        waiting = self._all(SQL["waiting"], (first,))[0][0]
+        waiting = self._all(SQL["awaited"], (first,))[0][0]
         bounds = (upto, waiting, followed if followed is None else followed + 1)
         return int(min(one for one in bounds if one is not None))
 

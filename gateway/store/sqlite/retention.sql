@@ -76,7 +76,7 @@ SELECT seq, at FROM events ORDER BY seq LIMIT ?
 -- Up to where every active subscription has followed the feed.
 SELECT min(cursor) FROM subscriptions WHERE state = 'active'
 
--- name: waiting
+-- name: awaited
 -- The oldest event from a seq on that an active subscription is still to receive. Nothing waits that is older than the head
 -- of its lane.
 SELECT min(d.seq) FROM subscriptions s JOIN deliveries d ON d.subscription = s.id AND d.head = 1

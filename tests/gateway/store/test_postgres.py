@@ -45,6 +45,13 @@ async def test_nothing_sealed_stands_in_clear(another: Opened, tmp_path: Path) -
     audit = [replace(made.audit_row(1), body=CANARY.encode())]
     batch = Batch(messages=[kept], records=[made.new(person), again], tasks=[made.task(1, note=CANARY)], audit=audit)
     await keep(store, batch)
+    await store.put_hold(Hold(id="h", tenant="main", name=CANARY, reason=CANARY, by="b", created_at=1, message=kept.id))
+    aside = made.message(2, raw=CANARY.encode())
+    await keep(store, Batch(messages=[aside]))
+    await store.put_hold(
+        Hold(id="i", tenant="main", name=CANARY, reason=CANARY, by="b", created_at=1, message=aside.id)
+    )
+    await store.purge_messages("main", [one for one in await store.old_messages("main", (0, 0), 1 << 60, 9)][1:])
     await store.secret("one", CANARY.encode())
     await store.keep_site("abc", CANARY.encode())
     rows = await postgres.kept(tmp_path)

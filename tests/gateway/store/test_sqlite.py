@@ -10,6 +10,7 @@ import pytest_asyncio
 from msgspec.structs import replace
 
 from canonical.datatypes import Address
+from gateway.store.holding import Hold
 from gateway.store.protocol import Batch, Unavailable
 from gateway.store.sqlite import SqliteStore
 from gateway.store.sqlite.database import DirectoryInUse, NewerSchema
@@ -47,6 +48,13 @@ async def test_nothing_sealed_stands_in_clear(tmp_path: Path) -> None:
     await keep(store, Batch(messages=[kept], records=[made.new(person), again], tasks=[made.task(1)]))
     done = made.task(1, version=2, status="completed", resolution=CANARY, note=CANARY)
     await keep(store, Batch(changed_tasks=[done]))
+    await store.put_hold(Hold(id="h", tenant="main", name=CANARY, reason=CANARY, by="b", created_at=1, message=kept.id))
+    aside = made.message(2, raw=CANARY.encode())
+    await keep(store, Batch(messages=[aside]))
+    await store.put_hold(
+        Hold(id="i", tenant="main", name=CANARY, reason=CANARY, by="b", created_at=1, message=aside.id)
+    )
+    await store.purge_messages("main", [one for one in await store.old_messages("main", (0, 0), 1 << 60, 9)][1:])
     await store.secret("one", CANARY.encode())
     await store.keep_site("abc", CANARY.encode())
     files = [path for path in tmp_path.iterdir() if path.name != "lock"]
