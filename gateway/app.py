@@ -30,7 +30,7 @@ from gateway.doors import Doors
 from gateway.neighbours import Neighbours
 from gateway.pipeline import Pipeline
 from gateway.replays import Replays
-from gateway.retention import Keeper
+from gateway.retention.keeper import Keeper
 from gateway.services import Services
 from gateway.shared.choice import link_of, throttles, words
 from gateway.site.folder import BadSite
@@ -78,11 +78,12 @@ class Gateway:
             words(self.link, self.neighbours, self.worker.circuits, main.webhooks.timeout_seconds + 1)
         self.doors = Doors(site.feeds if "feeds" in self.roles else (), self.pipeline, main.store.is_shared)
         self.watch = Watch(site.feeds, self.doors.open, self.pipeline, self.store, self.metrics, main.store.is_shared)
-        self.keeper = Keeper(self.store, main.retention, main.tenants, micros, self.metrics)
         self.leaving = asyncio.Event()
         self.replays = Replays(self.store, self.pipeline, site.feeds, micros, self.leaving)
         self.standing.hear(lambda now: self.clients.become(now.clients))
         self.standing.hear(lambda now: self.replays.become(now.feeds))
+        self.keeper = Keeper(self.store, main, micros, self.metrics, self.leaving)
+        self.keeper.on_events = self.pipeline.on_events
         self.on_failure: list[Callable[[], object]] = []
         self.has_failed = False
         self._reloading = asyncio.Lock()
@@ -105,7 +106,6 @@ class Gateway:
         self.pipeline.on_events.append(lambda events: self.worker.wake())
         if "worker" in self.roles:
             self._keep(self.worker.run())
-        if self.keeper.has_work and "worker" in self.roles:
             self._keep(self.keeper.run())
         if self.site.main.store.is_shared:
             self._looking = asyncio.create_task(self.neighbours.run())

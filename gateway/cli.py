@@ -1,4 +1,4 @@
-"""The command `isthmus`: serve, check, test, migrate, secret, demo, send, translate, explain.
+"""The command `isthmus`: serve, check, test, migrate, hold, secret, demo, send, translate, explain.
 
 Commands say what they did on standard output and what went wrong on standard error; 0 is success, 1 a finding, 2 a
 command line that cannot be read.
@@ -102,6 +102,20 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("what", choices=("verify",), help="verify: was a link changed, dropped or put in?")
     one.add_argument("site", type=Path, help="folder with isthmus.toml")
 
+    one = _command(
+        commands, "hold", hold, "keep what is under legal hold whatever its days; without options, list holds"
+    )
+    one.add_argument("site", type=Path, help="folder with isthmus.toml; no gateway may run on its embedded store")
+    one.add_argument("--record", metavar="ID", help="keep all messages about this patient or other record")
+    one.add_argument("--message", metavar="ID", help="keep this message")
+    one.add_argument("--feed", metavar="NAME", help="keep the messages of this feed")
+    one.add_argument("--from", dest="since", metavar="WHEN", help="of a feed: received at or after this instant or day")
+    one.add_argument("--to", dest="until", metavar="WHEN", help="of a feed: received until this instant or day")
+    one.add_argument("--name", metavar="TEXT", help="what the hold is called, as a matter or a letter")
+    one.add_argument("--reason", metavar="TEXT", help="why it is made")
+    one.add_argument("--release", metavar="ID", help="let go what this hold has kept")
+    one.add_argument("--tenant", metavar="NAME", help="whose data it is about; else the site's first tenant's")
+
     one = _command(commands, "secret", secret, "make a client's secret, and the hash that goes into its file")
 
     one = _command(commands, "demo", demo, "run Isthmus with a simulated EHR and partner around it")
@@ -191,6 +205,14 @@ def test(arguments: argparse.Namespace) -> int:
             print(f"{case.name}: {one}")
     print(f"{len(found)} cases: {len(found) - failed} good, {failed} not")
     return 1 if failed else 0
+
+
+def hold(arguments: argparse.Namespace) -> int:
+    """Make, list and release legal holds."""
+    from gateway.cli_holds import hold as held
+
+    with _said_of(load(arguments.site)):
+        return held(arguments)
 
 
 def migrate(arguments: argparse.Namespace) -> int:

@@ -4,7 +4,7 @@ import asyncio
 import os
 import sqlite3
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import IO
@@ -12,7 +12,7 @@ from typing import IO
 from gateway.clock import micros
 from gateway.site.settings import StoreSettings
 from gateway.stop import Stop
-from policies.audit import GENESIS, ChainRow, verify
+from policies.audit import GENESIS, Anchor, ChainRow, purged, verify_all
 
 LIVE = """\
 isthmus: a gateway may be running. What it acknowledges from now on is not in the export: it is lost if the source is
@@ -108,36 +108,28 @@ def verify_audit(settings: StoreSettings) -> int:
 
     store = store_of(settings, os.environ)
 
-    async def links() -> list[tuple[bytes, bytes, list[bytes]]]:
+    async def read() -> tuple[list[ChainRow], list[Anchor]]:
         await store.open()
         try:
-            return await store.audit_links()
+            links = await store.audit_links()
+            return [ChainRow(previous=one, digests=tuple(two), head=head) for one, head, two in links], (
+                await store.audit_anchors()
+            )
         finally:
             await store.close()
 
-    rows = [ChainRow(previous=one, digests=tuple(digests), head=head) for one, head, digests in asyncio.run(links())]
-    chains = begin = gone = 0
-    for end in [*(at for at, row in enumerate(rows) if at and row.previous == GENESIS), len(rows)]:
-        bare = _without_rows(rows[begin:end])
-        wrong = verify(rows[begin + bare : end], rows[begin + bare - 1].head if bare else GENESIS)
-        if wrong is not None:
-            print(f"link {begin + bare + wrong + 1} of {len(rows)} was changed, or one before it dropped")
-            return 1
-        chains, begin, gone = chains + (end > begin), end, gone + bare
-    print(f"{len(rows)} links in {chains} chains: none was changed, dropped or put in. Heads:")
-    for row, following in zip(rows, [*rows[1:], None], strict=True):
-        if following is None or following.previous == GENESIS:
-            print(f"  {row.head.hex()}")
-    if gone:
-        print(f"Of {gone} links, the oldest, the records are gone by retention: only their order can be verified.")
+    rows, anchors = asyncio.run(read())
+    wrong = verify_all(rows, anchors)
+    if wrong is not None:
+        print(f"link {wrong + 1} of {len(rows)} was changed, or one before it dropped")
+        return 1
+    begins = {GENESIS, *(one.head for one in anchors)}
+    begun = [
+        at for at, row in enumerate(rows) if row.previous in begins and (not at or row.previous != rows[at - 1].head)
+    ]
+    print(f"{len(rows)} links in {len(begun)} chains: none was changed, dropped or put in. Heads:")
+    for end in [*begun[1:], len(rows)] if rows else ():
+        print(f"  {rows[end - 1].head.hex()}")
+    if gone := purged(anchors):
+        print(gone)
     return 0
-
-
-def _without_rows(chain: Sequence[ChainRow]) -> int:
-    """How many links at the beginning of a chain have lost their rows and still follow one on the other."""
-    previous = GENESIS
-    for number, row in enumerate(chain):
-        if row.digests or row.previous != previous:
-            return number
-        previous = row.head
-    return len(chain)

@@ -113,7 +113,7 @@ async def _once(pipeline: Pipeline, order: Order, at: int) -> Done:
 def _again(order: Order, known: list[Seen]) -> Done:
     """The answer that the same request had; another request under the key is a mistake."""
     for one in known:
-        if one.hash == order.hash:
+        if one.hash == order.hash and one.ack is not None:
             return replace(msgspec.json.decode(one.ack, type=Done), repeated=True)
     raise stop(422, "idempotency_key_reused", "This Idempotency-Key was sent before with another request.")
 

@@ -58,7 +58,7 @@ TASK = "tsk_01M88RY605C9ZG1EZGC5XRQQXT"
 SUBSCRIPTION = "sub_01M88S0B7Q4V1N6Z0J3T9K8W2M"
 DELIVERY = "dlv_01M88S0CNE5W3H8Y1K4V0M9X3P"
 EVENT = "evt_01M88RY600M1P4CYXAAF9SWJ6V"
-HOLD = "hld_01M88S4V2KZ8E3D6C9B2G5F7H0"
+HOLD = "hld_01M88Z4KAG0S8T1B5N7C3D9F2H"
 JOB = "job_01M88S3Q1RZ7D2C5B8A1F4E6G9"
 ADMITTED, BOOKED, MOVED, UNUSABLE = (
     "msg_01M88RY5ZQBJNMGNAJAVZNXCF6",
@@ -329,14 +329,15 @@ OF_TYPES: dict[Any, Struct] = {
         silent=False,
         counts={"applied": 5, "parked": 1},
     ),
-    feeds.Switch: feeds.Switch(name="feed:east", since="2026-11-25T07:20:00Z", by="operator"),
     holds.Hold: holds.Hold(
         id=HOLD,
-        reason="Inquiry 12/2026 of the district court",
-        by="operator",
-        created_at="2026-11-25T07:20:00Z",
+        name="Archer v. North Clinic",
+        reason="Letter of 20 November 2026 from counsel",
+        created_at="2026-11-25T09:00:00Z",
+        created_by="operator",
         record=PATIENT,
     ),
+    feeds.Switch: feeds.Switch(name="feed:east", since="2026-11-25T07:20:00Z", by="operator"),
     oauth.Token: oauth.Token(access_token="eyJ0eXAi...", expires_in=300, scope="appointments.read"),  # noqa: S106
     oauth.Introspection: oauth.Introspection(
         active=True,
@@ -364,6 +365,11 @@ OF_BODIES: dict[type[Struct], dict[str, object]] = {
     messages.MessageSearch: {"identifier": ["N0001"], "state": "parked", "limit": 20},
     messages.Replay: {"emit": True},
     messages.ReplayAll: {"type": "SIU", "state": "parked", "limit": 100, "dryRun": True},
+    holds.NewHold: {
+        "name": "Archer v. North Clinic",
+        "reason": "Letter of 20 November 2026 from counsel",
+        "record": PATIENT,
+    },
     work.TaskChange: {"status": "completed", "resolution": "mended at the source"},
     subscriptions.NewSubscription: {
         "url": "https://partner.example/isthmus",
@@ -373,7 +379,6 @@ OF_BODIES: dict[type[Struct], dict[str, object]] = {
     subscriptions.SubscriptionChange: {"types": ["appointment.*", "patient.merged"]},
     subscriptions.Rotation: {"overlap": False},
     deliveries.ResendAll: {"subscription": SUBSCRIPTION, "state": "parked", "dryRun": True},
-    holds.NewHold: {"reason": "Inquiry 12/2026 of the district court", "record": PATIENT},
     oauth.TokenForm: {"grant_type": "client_credentials", "scope": "appointments.read events.read"},
     oauth.TokenInForm: {"token": "eyJ0eXAi..."},
 }
@@ -424,8 +429,8 @@ OF_PATHS = {
     "task": TASK,
     "subscription": SUBSCRIPTION,
     "delivery": DELIVERY,
-    "hold": HOLD,
     "job": JOB,
+    "hold": HOLD,
     "feed": "east",
 }
 _WRONG = {

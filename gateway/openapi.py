@@ -72,7 +72,7 @@ TAGS = {
     "deliveries": "Events on their way to a subscription, each try, and sending them again.",
     "jobs": "How far a bulk resend or replay has come.",
     "feeds": "The doors in, and holding them.",
-    "holds": "What is kept whatever the site's retention says.",
+    "holds": "Legal holds: what is kept whatever its days.",
     "oauth": "Tokens, and what a client must know to have one.",
     "system": "For probes, scrapers and tools.",
 }

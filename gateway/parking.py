@@ -20,6 +20,7 @@ TITLES = {
     "DLV-PARKED": "Deliveries to a subscription are parked",
     "DLV-GONE": "A receiver says that it is gone; its subscription is disabled",
     "DLV-FAILING": "A receiver has failed for days; its subscription is disabled",
+    "DLV-EXPIRED": "Events that a subscription has not received are no longer kept; it goes on with those that are",
     LACKING: "The client of a subscription is unknown or lacks a scope; until it has it, the subscription is disabled",
 }
 

@@ -33,9 +33,9 @@ CODES: dict[int, dict[str, str]] = {
         "too_many": "The client has as many subscriptions as it may.",
     },
     410: {
-        "cursor_expired": "The cursor is too old; begin the search again.",
-        "cursor_gone": "No event follows the place: the feed was restored from a backup, or begins later by now.",
-        "message_purged": "What stood in the message is gone by the site's retention; that it came is still known.",
+        "cursor_expired": "The cursor is too old, or events after the place were purged; begin again.",
+        "cursor_gone": "The place is beyond the newest event: the feed was restored from a backup. Begin again.",
+        "purged": "The message was kept for as long as the site says, and is no more.",
     },
     412: {"precondition_failed": "It was changed since you read it; read it again."},
     413: {"content_too_large": "The body is larger than this server takes."},

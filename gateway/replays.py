@@ -214,7 +214,7 @@ class Replays:
         try:
             kept = await self.store.message(tenant, identity)
             feed = self.feeds.get((tenant, kept.feed)) if kept else None
-            if kept is None or feed is None or kept.purged_at is not None:
+            if kept is None or feed is None:
                 return False
             await replay(self.pipeline, kept, feed, wanted.emit, wanted.traceparent)
         except Unavailable:

@@ -45,7 +45,7 @@ def settled_into(
     for known in before:
         if known.hash == intent.hash:
             batch.repeats.append(known.id)
-            return known.ack, "duplicate"
+            return _first_answer(known, intent), "duplicate"
     problems = [*intent.mapped.problems, REUSED] if before else list(intent.mapped.problems)
     cause = intent.cause
     verdict, settled = applied(batch, intent, working, problems, cause.received_at)
@@ -54,6 +54,14 @@ def settled_into(
     batch.messages.append(kept_of(intent, verdict, settled, problems, payload, code))
     before.append(Seen(id=cause.message, hash=intent.hash, received_at=cause.received_at, ack=payload))
     return payload, STATES[verdict]
+
+
+def _first_answer(known: Seen, intent: Intent) -> bytes:
+    """What the sender heard before; of a message that was purged, what it would hear now."""
+    if known.ack is not None:
+        return known.ack
+    problems = intent.mapped.problems
+    return reply(intent, code_for(intent.verdict, intent.feed.settings, problems), problems)
 
 
 def applied(

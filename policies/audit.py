@@ -51,6 +51,16 @@ class ChainRow(msgspec.Struct, frozen=True, kw_only=True):
     head: bytes
 
 
+class Anchor(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a chain begins whose first links were purged: the head of the last of those, and how much they covered."""
+
+    chain: str
+    links: int
+    rows: int
+    head: bytes
+    until: int
+
+
 _encode = msgspec.json.Encoder(order="sorted").encode
 _decode = msgspec.json.Decoder(AuditRecord).decode
 
@@ -86,6 +96,30 @@ def verify(rows: Iterable[ChainRow], previous: bytes = GENESIS) -> int | None:
             return index
         previous = row.head
     return None
+
+
+def verify_all(rows: Iterable[ChainRow], anchors: Iterable[Anchor] = ()) -> int | None:
+    """As `verify`, for several chains one after another: each begins at GENESIS or, where its first links were purged,
+    at its anchor."""
+    begins = {one.head for one in anchors}
+    head = GENESIS
+    for index, row in enumerate(rows):
+        if row.previous != head and row.previous in begins:
+            begins.discard(row.previous)
+            head = row.previous
+        if verify([row], GENESIS if row.previous == GENESIS else head) is not None:
+            return index
+        head = row.head
+    return None
+
+
+def purged(anchors: Iterable[Anchor]) -> str | None:
+    """What a verification says of links that it cannot see any more; None where there are none."""
+    found = list(anchors)
+    if not found:
+        return None
+    links, rows = sum(one.links for one in found), sum(one.rows for one in found)
+    return f"Before them {links} links over {rows} records were purged, as [retention] says; chains go on from anchors."
 
 
 def covers(row: ChainRow, kept: Sequence[bytes]) -> bool:

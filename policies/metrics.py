@@ -156,12 +156,6 @@ class Metrics:
         self.commit_group = self._histogram("commit_group_size", "Messages in one commit.", GROUP_SIZES).child()
         self.commit_seconds = self._histogram("commit_seconds", "Time of one commit.", COMMIT_SECONDS).child()
         self.throttled = counter("throttled", "Requests refused by a limit.", limit=CODE)
-        self.retired = counter(
-            "retired",
-            "What went because its time was over: `contents` of messages, `messages`, `events`, `deliveries`, `audit` "
-            "records; on PostgreSQL months of the second, third and last.",
-            kind=CODE,
-        )
         self.redis_up = gauge(
             "redis_up",
             "1 while Redis answers, 0 while processes go by what each knows itself; absent where there is none.",
@@ -173,6 +167,23 @@ class Metrics:
             "request.",
             reason=CODE,
         )
+        self.purged = counter(
+            "purged",
+            "Rows that retention took away, by what they were: `messages` by the number of their [[retention.class]] "
+            "(`class-0` is of none), those `aside` for a legal hold among them, `deliveries`, `events`, `audit`, "
+            "`tombstones` of messages.",
+            kind=CODE,
+            life=CODE,
+        )
+        self.dropped = counter("dropped_months", "Months that retention dropped whole (PostgreSQL).", kind=CODE)
+        self.oldest_message = gauge(
+            "oldest_message_timestamp_seconds",
+            "When the oldest message was received that is kept, as Unix time; 0 where this process did not look.",
+        ).child()
+        self.retention_round = gauge(
+            "retention_last_round_timestamp_seconds",
+            "When this process last ended a round of retention, as Unix time; 0 where another does it.",
+        ).child()
         self.audit_backlog = gauge("audit_backlog", "Audit records not yet kept.").child()
         # The name and labels of OpenTelemetry's semantic conventions.
         self.http = self._histogram(

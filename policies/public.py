@@ -87,6 +87,7 @@ SHAPES: Final[dict[str, Shape]] = {
     "place": PLACE,
     "version": VERSION,
     **_all("count size depth attempt attempts problems status port seq group connections backlog dropped", _number),
+    **_all("messages aside months events deliveries audit tombstones", _number),
     **_all("seconds after age rate", _number),
     **_all("tls replay duplicate dry_run", _flag),
 }

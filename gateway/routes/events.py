@@ -80,7 +80,7 @@ class Events(Struct, frozen=True, kw_only=True):
     audit="R",
     gives=Events,
     also=STREAM,
-    fails=("cursor_gone",),
+    fails=("cursor_gone", "cursor_expired"),
     tag="events",
 )
 async def list_events(call: Call, query: EventSearch) -> Answer:
@@ -114,7 +114,7 @@ async def list_events(call: Call, query: EventSearch) -> Answer:
     audit="R",
     gives=str,
     media=STREAM,
-    fails=("cursor_gone",),
+    fails=("cursor_gone", "cursor_expired"),
     tag="events",
 )
 async def stream_events(call: Call, query: StreamSearch) -> Answer:
@@ -204,7 +204,8 @@ async def _place(call: Call, after: str | None, last: str | None = None) -> int 
     """Where to go on: after the Last-Event-ID, else after the parameter.
 
     A place beyond the newest event is of a feed that a restored backup does not know: to wait there would skip, in
-    silence, all that happens until the feed has come so far again.
+    silence, all that happens until the feed has come so far again. Nor may anybody pass in silence over what was
+    purged; `0` is the beginning, wherever that is now.
     """
     given = last or after
     if given is None:
@@ -214,10 +215,13 @@ async def _place(call: Call, after: str | None, last: str | None = None) -> int 
         if last:
             wrong = Wrong(code="invalid_cursor", header="Last-Event-ID", detail="Send the `id` of an event, its `seq`.")
         raise unreadable([wrong])
-    if int(given) > await call.api.services.store.head():
+    store = call.api.services.store
+    if 0 < int(given) < (oldest := await store.oldest_event()) - 1:
+        raise stop(
+            410, "cursor_expired", f"Events after this place are kept no more. The oldest is {oldest}: `after=0`."
+        )
+    if int(given) > await store.head():
         raise stop(410, "cursor_gone", "The feed ends before this place: it was restored. Begin again, by `after=0`.")
-    if 0 < int(given) < await call.api.services.store.tail():
-        raise stop(410, "cursor_gone", "The feed begins after this place: what came before is no longer kept.")
     return int(given)
 
 

@@ -1,109 +1,166 @@
-"""/v1/holds: what must be kept whatever the site's retention says, for a court or an inquiry."""
+"""/v1/holds: legal holds, by which messages are kept whatever their days."""
 
-import secrets
 from typing import Annotated
 
 from msgspec import Meta
 
-from canonical.ids import new_id
 from canonical.meaning import identity, means, pattern_of, when
 from canonical.records import RECORDS
 from gateway.problems import Wrong, invalid, not_found
+from gateway.retention.holds import hold_of, new_hold, patients_of, released, unknown_of
 from gateway.routes.paging import Page
 from gateway.routes.reading import Body, Moment
-from gateway.routes.serving import Answer, Call, Empty, answer, serves
-from gateway.store import protocol
+from gateway.routes.serving import Answer, Call, answer, serves
+from gateway.store import holding
 from policies.auth import ADMIN
 from transforms.api import v1
 from transforms.api.cloudevent import instant
 
-ANY_RECORD = pattern_of(*RECORDS)
-REASON = Annotated[
-    str, Meta(min_length=1, max_length=500, description="Why, and for whom: it is seen by all who may see holds.")
-]
+COVERING = ("record", "message", "feed")
 
 
 class Hold(v1.Wire, frozen=True):
-    """What must be kept: the messages about a record, one message, or those of a feed, in a time where one is said."""
+    """A legal hold, on a record, a message, or what a feed brought in a time. While it stands nothing that it covers
+    is purged: past its days a message is still found by its id, though in no list."""
 
-    id: Annotated[str, identity("Opaque.", "hold")]
-    reason: Annotated[str, means("Why.")]
-    by: Annotated[str, means("The client that asked for it.")]
-    created_at: Annotated[str, when("Since when.")]
+    id: Annotated[str, identity("Opaque, and good for ever.", "hold")]
+    name: Annotated[str, means("What it is called, as a matter or a letter.")]
+    reason: Annotated[str, means("Why it was made.")]
+    created_at: Annotated[str, when("When it was made.")]
+    created_by: Annotated[str, means("The client that made it.")]
     record: Annotated[str | None, identity("The record whose messages are kept.", *RECORDS)] = None
     message: Annotated[str | None, identity("The message that is kept.", "message")] = None
     feed: Annotated[str | None, means("The feed whose messages are kept.")] = None
-    received_from: Annotated[str | None, when("Of messages that came at this instant or later.")] = None
-    received_before: Annotated[str | None, when("Of messages that came before this instant.")] = None
+    received_from: Annotated[str | None, when("Of those, the ones received at or after this instant.")] = None
+    received_before: Annotated[str | None, when("Of those, the ones received before this instant.")] = None
+    released_at: Annotated[str | None, when("When it was released.")] = None
+    released_by: Annotated[str | None, means("The client that released it.")] = None
 
 
 class NewHold(Body, frozen=True):
-    """What to keep: exactly one of `record`, `message` and `feed`."""
+    """What is to be kept, and why: a record, a message, or a feed with a time."""
 
-    reason: REASON
-    record: Annotated[str, Meta(pattern=ANY_RECORD, description="The messages about this record.")] | None = None
+    name: Annotated[str, Meta(min_length=1, max_length=200, description="What it is called, as a matter or a letter.")]
+    reason: Annotated[str, Meta(min_length=1, max_length=4000, description="Why it is made.")]
+    record: (
+        Annotated[
+            str,
+            Meta(
+                pattern=pattern_of(*RECORDS),
+                description="All messages about this record; of a patient, also about whoever is merged with it.",
+            ),
+        ]
+        | None
+    ) = None
     message: Annotated[str, Meta(pattern=pattern_of("message"), description="This message.")] | None = None
-    feed: Annotated[str, Meta(min_length=1, description="The messages of this feed.")] | None = None
-    received_from: Annotated[Moment | None, Meta(description="Only those that came at this instant or later.")] = None
-    received_before: Annotated[Moment | None, Meta(description="Only those that came before this instant.")] = None
+    feed: Annotated[str, Meta(max_length=200, description="The messages that this feed brings.")] | None = None
+    received_from: Annotated[Moment | None, Meta(description="Of a feed: at or after this instant or day.")] = None
+    received_to: Annotated[
+        Moment | None, Meta(description="Of a feed: at or before this instant, or on or before this day.")
+    ] = None
 
 
 @serves("GET", "/v1/holds", guard=ADMIN, audit="R", gives=Page[Hold], tag="holds")
 async def list_holds(call: Call) -> Answer:
-    """What is kept whatever the site's retention says."""
-    found = [one for one in await call.api.services.store.holds() if one.tenant == call.tenant]
+    """All legal holds, in the order of their making, the released ones too."""
+    found = await call.api.services.store.holds(call.tenant)
     call.saw(*(one.id for one in found), count=len(found))
+    call.seen.patients = tuple(patient for one in found for patient in patients_of(one))
     return answer({"items": [shown(one) for one in found], "next": None})
+
+
+@serves("GET", "/v1/holds/{id:str}", guard=ADMIN, audit="R", gives=Hold, fails=("not_found",), tag="holds")
+async def read_hold(call: Call) -> Answer:
+    """One legal hold."""
+    return answer(shown(await _hold(call)))
 
 
 @serves("POST", "/v1/holds", guard=ADMIN, audit="C", gives=Hold, status=201, fails=("invalid_value",), tag="holds")
 async def create_hold(call: Call, body: NewHold) -> Answer:
-    """Keep messages until the hold is released.
+    """Keep what is covered from now on, whatever its days.
 
-    What would go by the site's retention is copied aside first, byte by byte, and is read by its id as before. What is
-    gone already does not come back.
+    Name one: a record, a message, or a feed. What was purged before cannot be brought back. While any hold stands the
+    audit is not purged at all.
     """
-    if sum(one is not None for one in (body.record, body.message, body.feed)) != 1:
-        raise invalid([Wrong(code="invalid_value", pointer="", detail="Say one of record, message and feed.")])
-    hold = protocol.Hold(
-        id=new_id("hold", call.now, secrets.token_hex(16)),
-        tenant=call.tenant,
+    _require_one(body)
+    made = new_hold(
+        call.tenant,
+        call.principal.client_id,
+        call.now,
+        name=body.name,
         reason=body.reason,
-        by=call.principal.client_id,
-        created_at=call.now,
         record=body.record,
         message=body.message,
         feed=body.feed,
         received_from=body.received_from.first if body.received_from else None,
-        received_before=body.received_before.first if body.received_before else None,
+        received_before=body.received_to.last + 1 if body.received_to else None,
     )
-    await call.api.services.store.put_hold(hold)
-    call.saw(hold.id)
-    return answer(shown(hold), 201)
+    services = call.api.services
+    if unknown := await unknown_of(services.store, services.site, made):
+        detail = f"There is no such {unknown}, or what it was is purged."
+        raise invalid([Wrong(code="invalid_value", pointer=f"/{unknown}", detail=detail)])
+    await services.store.put_hold(made)
+    _saw(call, made)
+    return answer(shown(made), 201)
 
 
-@serves("POST", "/v1/holds/{id:str}/release", guard=ADMIN, audit="D", status=204, fails=("not_found",), tag="holds")
+@serves("POST", "/v1/holds/{id:str}/release", guard=ADMIN, audit="U", gives=Hold, fails=("not_found",), tag="holds")
 async def release_hold(call: Call) -> Answer:
-    """Keep it no longer: what it kept aside goes now, and all else when its time is over."""
-    if not await call.api.services.store.release(call.tenant, call.id):
+    """Let go what the hold has kept: what no other covers, and is past its days, goes within the hour.
+
+    A hold has no version: If-Match with a tag is refused. One that is released already stays as it is.
+    """
+    hold = released(await _hold(call), call.principal.client_id, call.now)
+    await call.api.services.store.put_hold(hold)
+    return answer(shown(hold))
+
+
+def _require_one(body: NewHold) -> None:
+    named = [name for name in COVERING if getattr(body, name)]
+    wrong = [] if len(named) == 1 else [_wrong("", "Name one: a record, a message, or a feed.", "required")]
+    for name in ("received_from", "received_to"):
+        if getattr(body, name) and not body.feed:
+            wrong.append(_wrong(f"/received{name[9:].capitalize()}", "A time is asked for with a feed alone."))
+    first, last = body.received_from, body.received_to
+    if first and last and last.last < first.first:
+        wrong.append(_wrong("/receivedTo", "This is before receivedFrom."))
+    if wrong:
+        raise invalid(wrong)
+
+
+def _wrong(pointer: str, detail: str, code: str = "invalid_value") -> Wrong:
+    return Wrong(code=code, pointer=pointer, detail=detail)
+
+
+async def _hold(call: Call) -> holding.Hold:
+    found = await hold_of(call.api.services.store, call.tenant, call.id)
+    if found is None:
         raise not_found()
-    call.saw(call.id)
-    return Empty()
+    _saw(call, found)
+    return found
 
 
-def shown(hold: protocol.Hold) -> Hold:
+def _saw(call: Call, hold: holding.Hold) -> None:
+    call.saw(hold.id)
+    call.seen.patients = patients_of(hold)
+
+
+def shown(hold: holding.Hold) -> Hold:
     """A hold as the API shows it."""
     return Hold(
         id=hold.id,
+        name=hold.name,
         reason=hold.reason,
-        by=hold.by,
         created_at=instant(hold.created_at),
+        created_by=hold.by,
         record=hold.record,
         message=hold.message,
         feed=hold.feed,
-        received_from=instant(hold.received_from) if hold.received_from else None,
-        received_before=instant(hold.received_before) if hold.received_before else None,
+        received_from=None if hold.received_from is None else instant(hold.received_from),
+        received_before=None if hold.received_before is None else instant(hold.received_before),
+        released_at=None if hold.released_at is None else instant(hold.released_at),
+        released_by=hold.released_by,
     )
 
 
-ROUTES = (list_holds, create_hold, release_hold)
+ROUTES = (list_holds, create_hold, read_hold, release_hold)

@@ -1,7 +1,8 @@
 """Where a field came from, worked out when someone asks: its clock names the message, the kept bytes name the place.
 
 The message is mapped once more with a trace, by the site files it was mapped with. Where the bytes are gone, or those
-files, the line still names the message, and says that it is not `exact`.
+files, the line still names the message, and says that it is not `exact`; its path is then where the mapping of today
+has the field, if that is one place.
 """
 
 from collections.abc import AsyncIterator, Iterator
@@ -16,6 +17,7 @@ from canonical.meaning import identity, means
 from canonical.patches import Mapped
 from canonical.records import Appointment, Location, Record, Stamp
 from canonical.status import fold
+from gateway.declared import place_of
 from gateway.routes.serving import Call
 from gateway.site.settings import Feed
 from gateway.store.protocol import Kept
@@ -252,7 +254,8 @@ def _lines(
             value=value,
         )
     if not found:
-        yield LineageLine(field=called, message=stamp.message, value=value)
+        usual = None if reread else place_of(type(record), name)
+        yield LineageLine(field=called, message=stamp.message, path=usual, value=value)
 
 
 def _value(record: Record, field: str, key: str) -> object:

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from canonical.meaning import codes, identity, means, pattern_of, when
 from canonical.problems import Problem
 from canonical.records import RECORDS
-from gateway.problems import not_found, stop
+from gateway.problems import Stop, not_found, stop
 from gateway.replaying import replay
 from gateway.replays import Wanted
 from gateway.routes.jobs import Job, accepted
@@ -18,7 +18,7 @@ from gateway.routes.paging import Page, after, page
 from gateway.routes.reading import All, AtMost, Body, Cursor, Limit, Moment, Query, require_filter
 from gateway.routes.rules import A_KEY, A_NUMBER, KINDS
 from gateway.routes.serving import Answer, Call, answer, encode, serves
-from gateway.store.protocol import Kept, Key, MessageQuery, MessageState
+from gateway.store.protocol import Kept, Key, MessageQuery, MessageState, Tombstone
 from transforms.api import v1
 from transforms.api.cloudevent import instant
 from transforms.hl7v2.er7 import Unparseable, parse
@@ -112,7 +112,6 @@ class Message(v1.Wire, frozen=True):
         means("The ids of the records that it was about.", items={"type": "string", "pattern": pattern_of(*RECORDS)}),
     ] = ()
     site: Annotated[str | None, means("The site files that it was mapped with, by their hash.")] = None
-    purged_at: Annotated[str | None, when("When its bytes and keys went, by the site's retention.")] = None
     trace: Annotated[str | None, means("The id of its trace.", pattern="^[0-9a-f]{32}$")] = None
 
 
@@ -198,7 +197,9 @@ async def _page(call: Call, query: MessageSearch, in_url: MessageSearch | None) 
     return page(call, [shown(kept) for kept in found.items], found.next, asked, in_url)
 
 
-@serves("GET", "/v1/messages/{id:str}", guard=READ, audit="R", gives=Message, fails=("not_found",), tag="messages")
+@serves(
+    "GET", "/v1/messages/{id:str}", guard=READ, audit="R", gives=Message, fails=("not_found", "purged"), tag="messages"
+)
 async def read_message(call: Call) -> Answer:
     """What became of one message."""
     return answer(shown(await _kept(call)))
@@ -212,12 +213,12 @@ async def read_message(call: Call) -> Answer:
     gives=bytes,
     media=HL7,
     also=OCTETS,
-    fails=("not_found", "message_purged"),
+    fails=("not_found", "purged"),
     tag="messages",
 )
 async def read_raw_message(call: Call) -> Answer:
     """The bytes of one message as they were received."""
-    kept = _whole(await _kept(call))
+    kept = await _kept(call)
     media = HL7 if kept.protocol == "hl7v2" and kept.state != "refused" else OCTETS
     return Answer(kept.raw, media=media.encode())
 
@@ -228,7 +229,7 @@ async def read_raw_message(call: Call) -> Answer:
     guard=READ,
     audit="R",
     gives=Tree,
-    fails=("not_found", "message_purged", "not_decodable", "cursor_expired"),
+    fails=("not_found", "not_decodable", "cursor_expired", "purged"),
     headers=("Link",),
     tag="messages",
 )
@@ -237,7 +238,7 @@ async def read_message_tree(call: Call, query: TreePages) -> Answer:
 
     A long message is several pages of segments; a page may hold fewer than `limit` where they are large.
     """
-    kept = _whole(await _kept(call))
+    kept = await _kept(call)
     feed = call.api.services.site.feed(kept.feed, kept.tenant)
     charset, asked = feed.profile.charset if feed else None, ("tree", kept.id)
     skipped, _ = after(call, query, asked) or (0, "")
@@ -273,7 +274,7 @@ def _segments(raw: bytes, charset: str | None, skipped: int, limit: int) -> tupl
     guard=REPLAY,
     audit="E",
     gives=Message,
-    fails=("not_found", "message_purged", "conflict", "feed_unknown"),
+    fails=("not_found", "conflict", "feed_unknown", "purged"),
     tag="messages",
 )
 async def replay_message(call: Call, body: Replay) -> Answer:
@@ -282,7 +283,7 @@ async def replay_message(call: Call, body: Replay) -> Answer:
     The ids stay the same, nothing newer is undone, and the sender hears nothing. Where a message that was refused or
     parked is taken now, its tasks are completed, and its sender hears AA or CA when it sends the same again.
     """
-    kept = _whole(await _kept(call))
+    kept = await _kept(call)
     feed = call.api.services.site.feed(kept.feed, kept.tenant)
     if feed is None:
         raise stop(409, "feed_unknown", "The feed that it came by is not among this site's feeds.")
@@ -339,12 +340,20 @@ def asked_for(tenant: str, query: MessageFilter) -> MessageQuery:
 
 
 async def _kept(call: Call) -> Kept:
-    kept = await call.api.services.store.message(call.tenant, call.id)
+    store = call.api.services.store
+    kept = await store.message(call.tenant, call.id)
     if kept is None:
-        raise not_found()
+        raise _purged(call, left) if (left := await store.tombstone(call.tenant, call.id)) else not_found()
     call.saw(kept.id, *(identity for identity in kept.records if identity))
     call.seen.patients = tuple(identity for identity in kept.records if identity.startswith("pat_"))
     return kept
+
+
+def _purged(call: Call, left: Tombstone) -> Stop:
+    call.saw(left.id)
+    return stop(
+        410, "purged", f"It came by the feed {left.feed} at {instant(left.received_at)}; its content is no more."
+    )
 
 
 def shown(kept: Kept) -> Message:
@@ -367,16 +376,8 @@ def shown(kept: Kept) -> Message:
         problems=tuple(replace(one, field=CALLED.get(one.field or "", one.field)) for one in kept.problems),
         records=tuple(identity for identity in kept.records if identity),
         site=kept.site,
-        purged_at=instant(kept.purged_at) if kept.purged_at else None,
         trace=kept.traceparent.split("-")[1] if kept.traceparent else None,
     )
-
-
-def _whole(kept: Kept) -> Kept:
-    """A message that still has its bytes."""
-    if kept.purged_at is not None:
-        raise stop(410, "message_purged", "What stood in this message is gone, by the site's retention.")
-    return kept
 
 
 ROUTES = (

@@ -3,20 +3,20 @@
 What each setting must be by itself its form says (`forms`).
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from math import ceil
 from pathlib import Path
 
 from gateway.addresses import overlap
+from gateway.retention.lives import lives_of, longest, speaks_of
 from gateway.site.papers import Wrong, wrong_with_key, wrong_with_pair
 from gateway.site.references import POSTGRES, REDIS, wrong_with
-from gateway.site.settings import ClientSettings, Feed, FeedSettings, Main, Peer, RetentionSettings
+from gateway.site.settings import ClientSettings, Feed, FeedSettings, Main, MessageClass, Peer
 from gateway.site.tables import meant
 from policies.retry import DEFAULT
 
+DAY = 86_400  # seconds
 Complain = Callable[[Path, str, str], None]
-DAY = 86_400
-YEARS = 3650  # as good as for ever
 SHARED = (
     *("certificate", "private_key", "client_ca", "strict_framing", "commit_blocks"),
     *("max_connections", "max_in_flight", "frame_seconds", "idle_seconds"),
@@ -31,8 +31,6 @@ def main_alone(main: Main, path: Path, complain: Complain) -> None:
         complain(path, "store.database", wrong)
     if main.redis.url and (wrong := wrong_with(main.redis.url, REDIS)):
         complain(path, "redis.url", wrong)
-    for place, detail in _wrong_with(main.retention, main.store.dedup_days, main.webhooks.retry_seconds):
-        complain(path, f"retention.{place}", detail)
     if main.store.path.exists() and not main.store.path.is_dir():
         complain(path, "store.path", "is a file, not a folder")
     server = main.server
@@ -43,20 +41,52 @@ def main_alone(main: Main, path: Path, complain: Complain) -> None:
         complain(path, "webhooks.retry-seconds", f"together more than {hours}, after which nothing is tried")
     if len(set(main.tenants)) < len(main.tenants):
         complain(path, "tenants", "names a tenant twice")
+    _retention(main, path, complain)
 
 
-def _wrong_with(said: RetentionSettings, dedup: int, waits: Sequence[float]) -> Iterator[Wrong]:
-    """What would go before it has done its work."""
-    tries = ceil(sum(waits) / DAY)
-    if said.messages_days and said.messages_days < dedup:
-        yield "messages-days", f"is less than store.dedup-days ({dedup}): control ids are compared for that long"
-    if said.events_days and said.events_days <= tries:
-        yield "events-days", f"is no longer than the tries of a delivery take ({tries} days)"
-    if said.audit_days and said.audit_days < (said.messages_days or YEARS):
-        yield "audit-days", "the record of who saw a message must stay as long as the message does"
-    for place, one in enumerate(said.classes, 1):
-        if said.messages_days and one.days > said.messages_days:
-            yield f"class[{place}].days", "is more than messages-days, after which the whole message goes"
+def _retention(main: Main, path: Path, complain: Complain) -> None:
+    """What has to outlive what: the audit all messages, an event the tries to deliver it, a message its repeats."""
+    kept, lives = main.retention, lives_of(main.retention)
+    last = longest(lives)
+    if kept.audit is not None and last is None:
+        complain(path, "retention.audit", "messages are kept for ever, so the audit of them has to be")
+    elif kept.audit is not None and last is not None and kept.audit < last:
+        complain(path, "retention.audit", f"shorter than messages are kept ({last} days)")
+    tries = ceil(sum(main.webhooks.retry_seconds) / DAY)
+    if kept.events is not None and kept.events < tries:
+        complain(
+            path, "retention.events", f"shorter than a webhook is tried ({tries} days); see webhooks.retry-seconds"
+        )
+    for life in lives:
+        if life.days is not None and life.days < main.store.dedup_days:
+            place = f"retention.class[{life.number}].days" if life.number else "retention.messages"
+            complain(path, place, f"shorter than store.dedup-days ({main.store.dedup_days})")
+    _classes(kept.classes, path, complain)
+
+
+def _classes(classes: Sequence[MessageClass], path: Path, complain: Complain) -> None:
+    """Each must speak of some messages, not all, and be reached."""
+    for number, one in enumerate(classes, 1):
+        if not (one.tenant or one.feed or one.type or one.event):
+            complain(
+                path,
+                f"retention.class[{number}]",
+                "names no tenant, feed, type or event: that is retention.messages",
+            )
+        for before, other in enumerate(classes[: number - 1], 1):
+            if speaks_of(other, one.tenant, one.feed, one.type, one.event):
+                complain(path, f"retention.class[{number}]", f"class {before} comes before it and speaks of all of it")
+
+
+def classes_of(main: Main, feeds: Sequence[Feed], path: Path, complain: Complain) -> None:
+    """A class of a feed that is none would keep nothing and purge nothing."""
+    names = [feed.name for feed in feeds]
+    for number, one in enumerate(main.retention.classes, 1):
+        if one.tenant and one.tenant not in main.tenants:
+            place = f"retention.class[{number}].tenant"
+            complain(path, place, f"is not one of the tenants{meant(one.tenant, main.tenants)}")
+        if one.feed and one.feed not in names:
+            complain(path, f"retention.class[{number}].feed", f"there is no such feed{meant(one.feed, names)}")
 
 
 def peer_alone(peer: Peer, path: Path, tenants: Collection[str] | None, complain: Complain) -> None:

@@ -29,6 +29,7 @@ from gateway.site.settings import ClientSettings, Codes, Feed, Main, Peer, Setti
 from gateway.site.tables import TableReader, line_of, lines, meant
 
 Table = TypeVar("Table", bound=Setting)
+SIX_YEARS = 2192  # days
 COLUMNS = ["local", "code", "system", "display"]
 PARTS = ("peers", "clients", "codes")
 CODE_FILE = re.compile(r"HL7\d{4}|[A-Z][A-Z0-9]{2}-\d{1,3}", re.ASCII)
@@ -191,6 +192,8 @@ def remarks(folder: Path, site: Site) -> Iterator[str]:
     for key in dict.fromkeys(keys):
         if key and key.stat().st_mode & stat.S_IROTH:
             yield f"{key}: everyone on this machine can read this key; chmod o-r takes that away"
+    if main.retention.audit is not None and main.retention.audit < SIX_YEARS:
+        yield "retention.audit: HIPAA has such records kept for six years (45 CFR 164.316(b)(2)(i)): 2192 days"
     for part, suffix in (("peers", ".toml"), ("clients", ".toml")):
         for path in sorted((folder / part).glob("*/")):
             if any(path.rglob(f"*{suffix}")):
@@ -214,6 +217,7 @@ def _read(reader: _Reader) -> Site:
     redis = replace(main.redis, url=beside(reader.folder, main.redis.url))
     main = replace(main, store=store, redis=redis)
     checks.main_alone(main, path, reader.complain)
+    checks.classes_of(main, feeds, path, reader.complain)
     for _, at, peer in peers:
         checks.peer_alone(peer, at, tenants, reader.complain)
     checks.clients(clients, tenants, reader.complain)

@@ -118,6 +118,7 @@ def _matches(pattern: str) -> Callable[[str], bool]:
 Count = Annotated[int, Meta(ge=1, le=1_000_000)]
 Bytes = Annotated[int, Meta(ge=1024, le=1_073_741_824)]
 Days = Annotated[int, Meta(ge=1, le=3650)]
+Lifetime = Annotated[int, Meta(ge=1, le=36_500)]  # days
 Rank = Annotated[int, Meta(ge=0, le=1000)]
 Seconds = Annotated[float, Meta(ge=0.1, le=YEAR)]
 Rate = Annotated[float, Meta(ge=0.001, le=1_000_000)]
@@ -144,6 +145,7 @@ SecretHash = Annotated[str, Form("a hash that `isthmus secret` prints", is_secre
 Sender = Annotated[str, Form("MSH-3|MSH-4", lambda text: text.count("|") == 1)]
 Name = Annotated[str, Form("a name without blanks", is_name)]
 Tenant = Name
+TriggerEvent = Annotated[str, Form("a trigger event, such as S12", _matches(r"[A-Z][A-Z0-9]{2}"))]
 Uri = Annotated[str, Form("a URI", _matches(r"[A-Za-z][A-Za-z0-9+.-]*:[!-~]+"))]
 Url = Annotated[str, Form("an http or https URL", is_url)]
 Zone = Annotated[str, Form("an IANA time zone", is_zone, available_timezones)]

@@ -19,6 +19,7 @@ from gateway.site.forms import (
     ClientId,
     Count,
     Days,
+    Lifetime,
     MessageType,
     Name,
     Place,
@@ -32,6 +33,7 @@ from gateway.site.forms import (
     SecretHash,
     Sender,
     Tenant,
+    TriggerEvent,
     Uri,
     Url,
     Zone,
@@ -86,25 +88,6 @@ class RedisSettings(Setting, frozen=True):
 
     url: str | None = None
     prefix: Name = "isthmus"
-
-
-class RetentionClass(Setting, frozen=True):
-    """[[retention.class]] of isthmus.toml: messages whose contents go before the others'."""
-
-    days: Days
-    tenant: Tenant | None = None
-    feed: str | None = None
-    type: MessageType | None = None
-    event: str | None = None
-
-
-class RetentionSettings(Setting, frozen=True):
-    """[retention] of isthmus.toml: after how many days things go; without a number they never do."""
-
-    messages_days: Days | None = None
-    events_days: Days | None = None
-    audit_days: Days | None = None
-    classes: tuple[RetentionClass, ...] = field(default=(), name="class")
 
 
 class Tracing(Setting, frozen=True):
@@ -217,6 +200,25 @@ class ClientSettings(Setting, frozen=True):
         return f"ClientSettings({self.client_id!r})"
 
 
+class MessageClass(Setting, frozen=True):
+    """[[retention.class]] of isthmus.toml: messages that are kept for longer or shorter than others."""
+
+    days: Lifetime
+    tenant: Tenant | None = None
+    feed: str | None = None
+    type: MessageType | None = None
+    event: TriggerEvent | None = None
+
+
+class RetentionSettings(Setting, frozen=True):
+    """[retention] of isthmus.toml: for how long what is kept. What nothing is said of is kept for ever."""
+
+    messages: Lifetime | None = None
+    events: Lifetime | None = None
+    audit: Lifetime | None = None
+    classes: tuple[MessageClass, ...] = field(default=(), name="class")
+
+
 class Main(Setting, frozen=True):
     """isthmus.toml."""
 
@@ -224,9 +226,9 @@ class Main(Setting, frozen=True):
     store: StoreSettings = StoreSettings()
     intake: Intake = Intake()
     redis: RedisSettings = RedisSettings()
-    retention: RetentionSettings = RetentionSettings()
     tracing: Tracing = Tracing()
     webhooks: Webhooks = Webhooks()
+    retention: RetentionSettings = RetentionSettings()
     tenants: Annotated[tuple[Tenant, ...], Meta(min_length=1)] = ("main",)
 
 
@@ -304,23 +306,11 @@ SENTENCES: dict[type[Setting], dict[str, str]] = {
         "path": "The folder of the data, from the site folder where it is not absolute.",
         "database": "PostgreSQL instead of the folder: env:NAME or file:PATH that hold a postgresql:// address.",
         "key_file": "32 random bytes that encrypt message bodies and records at rest; without them nothing is.",
-        "dedup_days": "For how long a control id that comes again is remarked on; a repeat is recognised for ever.",
+        "dedup_days": "For how long a control id that comes again is remarked on; a repeat is known as long as the audit.",
     },
     Intake: {
         "queue": "How many messages may wait for a commit; further ones are declined, and their senders keep them.",
         "group": "The most messages in one commit.",
-    },
-    RetentionSettings: {
-        "messages_days": "After how many days a message goes whole: it is found no more, and new if it comes again.",
-        "events_days": "After how many days an event goes, once everybody has it who is to get it.",
-        "audit_days": "After how many days an audit record goes; its link stays. HIPAA asks for six years.",
-    },
-    RetentionClass: {
-        "days": "After how many days the contents go; the message stays as one that came, and is recognised.",
-        "tenant": "Only messages of this tenant.",
-        "feed": "Only messages of this feed.",
-        "type": "Only messages of this type, such as ORU.",
-        "event": "Only messages of this event, such as R01.",
     },
     RedisSettings: {
         "url": "Redis or Valkey, for limits over all processes: env:NAME or file:PATH that hold a redis:// address.",
@@ -336,6 +326,18 @@ SENTENCES: dict[type[Setting], dict[str, str]] = {
         "concurrency": "How many webhooks are under way at once in all.",
         "per_subscription": "How many are under way at once to one subscription.",
         "retry_seconds": "The waits before each try; after the last one the delivery is parked and a task raised.",
+    },
+    RetentionSettings: {
+        "messages": "For how many days messages are kept, at the least; none is for ever.",
+        "events": "For how many days events and their deliveries are kept, at the least; none is for ever.",
+        "audit": "For how many days the audit is kept, and what is left of purged messages; none is for ever.",
+    },
+    MessageClass: {
+        "days": "For how many days messages of this class are kept, instead; the first class that fits counts.",
+        "tenant": "Whose they are; without it anybody's.",
+        "feed": "The feed that they came by; without it any.",
+        "type": "Their type (MSH-9.1); without it any.",
+        "event": "Their trigger event (MSH-9.2); without it any.",
     },
     Peer: {
         "tenant": "Whose data this system sends.",

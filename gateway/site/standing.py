@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from gateway.site.settings import Site
 
-AT_START_ALONE: Final = ("server", "store", "intake", "redis", "retention", "tracing", "webhooks", "tenants")
+AT_START_ALONE: Final = ("server", "store", "intake", "redis", "tracing", "webhooks", "retention", "tenants")
 
 
 class Standing:

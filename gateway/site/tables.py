@@ -20,6 +20,7 @@ Table = TypeVar("Table", bound=Setting)
 Complain = Callable[[str, str], None]  # the place, what to do
 
 MISSING = msgspec.UNSET
+ONE_OF = re.compile(r"\s*\[\[\s*([^\[\]]+?)\s*\]\]")
 HEADER = re.compile(r"\s*\[\s*([^\[\]]+?)\s*\]")
 KEY = re.compile(r"""\s*([\w.-]+|"[^"]*"|'[^']*')\s*=""")
 
@@ -111,7 +112,11 @@ def lines(text: str) -> dict[str, int]:
     found: dict[str, int] = {}
     table = ""
     for number, line in enumerate(text.splitlines(), 1):
-        if header := HEADER.match(line):
+        if one := ONE_OF.match(line):
+            name = _unquoted(one[1])
+            table = f"{name}[{sum(place.startswith(f'{name}[') and place.endswith(']') for place in found) + 1}]"
+            found[table] = number
+        elif header := HEADER.match(line):
             table = _unquoted(header[1])
             found.setdefault(table, number)
         elif key := KEY.match(line):

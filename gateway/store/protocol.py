@@ -17,6 +17,8 @@ from canonical.problems import Problem
 from canonical.records import Record
 from canonical.settle import Working
 from canonical.tasks import Task
+from gateway.store.holding import Hold
+from policies.audit import Anchor
 
 MessageState = Literal["applied", "duplicate", "unmapped", "parked", "refused"]
 DeliveryState = Literal["pending", "claimed", "delivered", "parked", "cancelled"]
@@ -61,34 +63,6 @@ class Kept(Struct, frozen=True, kw_only=True, gc=False):
     traceparent: str | None = None
     site: str | None = None  # the hash of the site files it was mapped with
     duplicates: int = 0
-    purged_at: int | None = None  # its bytes, keys and problems went then, when their time was over
-
-
-class Contents(Struct, frozen=True, kw_only=True):
-    """Messages of a kind; what is not said is any."""
-
-    tenant: str | None = None
-    feed: str | None = None
-    type: str | None = None
-    event: str | None = None
-
-
-class Hold(Struct, frozen=True, kw_only=True):
-    """What must be kept whatever the site's retention says: a record's messages, one message, or those of a feed.
-
-    Of these the ones that came within a time, where that is said.
-    """
-
-    id: str
-    tenant: str
-    reason: str
-    by: str
-    created_at: int
-    record: str | None = None
-    message: str | None = None
-    feed: str | None = None
-    received_from: int | None = None
-    received_before: int | None = None
 
 
 class Written(Struct, frozen=True, kw_only=True, gc=False):
@@ -101,12 +75,35 @@ class Written(Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Seen(Struct, frozen=True, kw_only=True, gc=False):
-    """A message already kept under a dedup key."""
+    """A message already kept under a dedup key. Of one that was purged nobody knows any more how it was answered."""
 
     id: str
     hash: bytes
     received_at: int
-    ack: bytes
+    ack: bytes | None
+
+
+class Old(Struct, frozen=True, gc=False):
+    """A message that may have to go, as far as that depends on it. `n` is its place in the store."""
+
+    n: int
+    id: str
+    feed: str
+    type: str
+    event: str
+    received_at: int
+
+
+class Tombstone(Struct, frozen=True, gc=False):
+    """What is left of a message that was purged: who brought it when, of what type, and the hash of what it said."""
+
+    id: str
+    tenant: str
+    feed: str
+    received_at: int
+    type: str
+    event: str
+    hash: bytes
 
 
 class AuditRow(Struct, frozen=True, kw_only=True):
@@ -362,6 +359,10 @@ class StoredClient(Struct, frozen=True, kw_only=True):
 class Store(Protocol):
     """What a backend does; see the module for what it promises."""
 
+    @property
+    def keeps_months(self) -> bool:
+        """Whether `drop_messages` drops what is old."""
+
     async def open(self) -> None:
         """Connect, migrate, verify."""
 
@@ -475,51 +476,69 @@ class Store(Protocol):
         """Hold what one process does for all (`watch`, `job:ID`) until then, or go on holding it; False while another
         holds it. With `until` in the past it is let go."""
 
-    # -- what goes when its time is over (gateway/retention.py), and what does not
-    async def purge(self, what: Contents, after: int, before: int, now: int, limit: int) -> tuple[int, int]:
-        """Of the next messages after a place in the order of keeping, so many at most, empty those of the kind, as long
-        as they came before an instant: no bytes, keys and problems are left of them. The place that was reached, and
-        how many were emptied."""
-
-    async def drop_messages(self, before: int, limit: int) -> int:
-        """Drop messages that came before an instant with all that they were recognised and found by: so many at most,
-        or months that are over. 0 where there are no more."""
-
-    async def drop_events(self, before: int, limit: int) -> int:
-        """Drop events of before an instant, the oldest first, so many at most or months that are over, up to the first
-        that a delivery or a subscription is still to get. 0 where there are no more."""
-
-    async def tail(self) -> int:
-        """The place before the oldest event."""
-
-    async def drop_deliveries(self, tenant: str, limit: int) -> int:
-        """Drop some deliveries that have ended and whose events are gone, with their attempts; 0 where there are no
-        more."""
-
-    async def drop_audit(self, before: int, limit: int) -> int:
-        """Drop audit rows of before an instant, the oldest first, so many at most or months that are over; their links
-        stay. 0 where there are no more."""
-
-    async def put_hold(self, hold: Hold) -> None: ...
-    async def holds(self) -> list[Hold]:
-        """All holds of all tenants."""
-
-    async def release(self, tenant: str, identity: str) -> bool:
-        """End a hold and let its copies go; False where there is none."""
-
-    async def put_aside(self, hold: str, kept: Kept) -> bool:
-        """Copy a whole message under a hold: `message` finds it after it was taken away. False where it is there."""
-
     # -- audit and site
     async def audit(self, rows: Sequence[AuditRow]) -> None:
         """Append rows under one link of the chain."""
 
     async def audit_rows(self, tenant: str, after: int, limit: int) -> list[tuple[int, AuditRow]]: ...
     async def audit_links(self) -> list[tuple[bytes, bytes, list[bytes]]]:
-        """(previous, link, digests) of the whole chain, for verification; of several chains, one after another.
+        """(previous, link, digests) of the whole chain, for verification; of several chains, one after another."""
 
-        Of a link whose rows were dropped there are no digests.
-        """
+    async def audit_anchors(self) -> list[Anchor]:
+        """Where each chain begins whose first links were purged."""
 
     async def keep_site(self, digest: str, files: bytes) -> None: ...
     async def site(self, digest: str) -> bytes | None: ...
+
+    # -- what goes in the end (docs/guides/retention.md)
+    async def old_messages(self, tenant: str, after: tuple[int, int], before: int, limit: int) -> list[Old]:
+        """Messages received before a moment, oldest first, after a place (receipt, `n`)."""
+
+    async def purge_messages(self, tenant: str, old: Sequence[Old]) -> int:
+        """Take these messages away, with all that they are found by; a tombstone of each stays.
+
+        What is on hold is put aside whole, where only its id finds it; how many that were.
+        """
+
+    async def drop_messages(self, before: int) -> int:
+        """The same for all that was received in the months before a moment, month by month; how many months. A store
+        that does not keep months has none to drop."""
+
+    async def purge_aside(self, after: int, limit: int) -> int | None:
+        """Take away what was put aside and no hold covers any more, of so many after a place; the place to go on from,
+        None at the end."""
+
+    async def tombstone(self, tenant: str, identity: str) -> Tombstone | None: ...
+    async def forget_messages(self, before: int, limit: int) -> int:
+        """Take tombstones away that are of before a moment: what they were of would be new if it came again. How many.
+        All messages of that time must have been purged."""
+
+    async def oldest_message(self) -> int | None:
+        """When the oldest message was received that is kept and not put aside."""
+
+    async def oldest_event(self) -> int:
+        """The seq of the oldest event that is kept, or the one that the next will have."""
+
+    async def purgeable_events(self, before: int, now: int) -> int:
+        """The seq of the first event that has to stay: it is of a later day, or an active subscription has not had it
+        yet. One call looks at a bounded number of events, or at whole months."""
+
+    async def losing(self, upto: int) -> list[Subscription]:
+        """The subscriptions that will not receive events below a seq: they have not followed the feed so far, or what
+        is for them waits or is parked."""
+
+    async def purge_deliveries(self, tenant: str, upto: int, limit: int) -> int:
+        """Take deliveries of events below a seq away, with their attempts; how many."""
+
+    async def purge_events(self, upto: int) -> tuple[int, int]:
+        """Take events below a seq away: how many, and how many months that were dropped whole."""
+
+    async def purge_audit(self, before: int, now: int) -> tuple[int, int]:
+        """Take the oldest links of the audit away, as far as all they cover is of before a moment, with the same two
+        numbers; an anchor of each chain stays. One call does a bounded part of it."""
+
+    async def holds(self, tenant: str | None = None) -> list[Hold]:
+        """The legal holds of a tenant, or of every one, released ones too, in the order of their making."""
+
+    async def put_hold(self, hold: Hold) -> None:
+        """Keep a hold, new or released. From its return on nothing is purged that a new one covers."""

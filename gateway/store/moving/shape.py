@@ -17,6 +17,7 @@ Lot = list[Row]
 TABLES: dict[str, tuple[str, ...]] = {
     "meta": ("name", "value"),
     "heads": ("name", "value"),
+    "purged": ("id", "tenant", "feed", "received_at", "type", "event", "dedup", "hash"),
     "messages": (
         *("id", "tenant", "feed", "received_at", "state", "type", "event", "duplicates", "dedup", "hash"),
         *("keys", "body", "raw"),
@@ -50,8 +51,9 @@ TABLES: dict[str, tuple[str, ...]] = {
         *("since", "due_at", "created_at", "updated_at", "outcome", "traceparent"),
     ),
     "attempts": ("delivery", "number", "at", "took", "outcome", "status", "answer"),
-    "holds": ("id", "tenant", "body"),
-    "held_messages": ("message", "hold", "tenant", "body"),
+    "holds": ("id", "tenant", "released_at", "body"),
+    "aside_messages": ("id", "tenant", "feed", "received_at", "duplicates", "body", "raw"),
+    "audit_anchors": ("chain", "links", "rows", "head", "until"),
     "jobs": ("id", "tenant", "client", "kind", "created_at", "total", "done", "failed", "state", "body"),
 }
 

@@ -50,15 +50,20 @@ CREATE INDEX messages_type ON messages (tenant, type, received_at, n);
 CREATE INDEX messages_state ON messages (tenant, state, received_at, n) WHERE state <> 'applied';
 
 -- A message is kept once per (dedup key, hash), in whichever month: the answer to a repeat is found here. Ids are unique too.
+-- When a message is purged this stays, and is its tombstone.
 CREATE TABLE dedup (
     digest BIGINT NOT NULL,
     hash BYTEA NOT NULL,
     received_at BIGINT NOT NULL,
     message TEXT COLLATE "C" NOT NULL UNIQUE,
     n BIGINT NOT NULL,
+    tenant TEXT COLLATE "C" NOT NULL,
+    feed TEXT COLLATE "C" NOT NULL,
+    type TEXT COLLATE "C" NOT NULL,
+    event TEXT COLLATE "C" NOT NULL,
     PRIMARY KEY (digest, hash)
 );
--- What a month that is dropped takes with it.
+-- What is forgotten first.
 CREATE INDEX dedup_n ON dedup (n);
 
 -- One row per key that a message can be searched by. Digests are random, so that in one tree each would be written to a

@@ -1,18 +1,32 @@
--- What is kept aside from all that a site's retention takes away.
+-- What is kept in spite of its days, and what is left of the audit that was purged. What is left of a message that was
+-- purged stands in dedup.
 
--- What must be kept for a court or an inquiry, until somebody releases it. `body` says what, why and by whom, sealed.
+-- A message that was purged while a hold covered it, whole.
+CREATE TABLE aside_messages (
+    n BIGINT PRIMARY KEY,
+    id TEXT COLLATE "C" NOT NULL UNIQUE,
+    tenant TEXT COLLATE "C" NOT NULL,
+    feed TEXT COLLATE "C" NOT NULL,
+    received_at BIGINT NOT NULL,
+    duplicates BIGINT NOT NULL,
+    body BYTEA NOT NULL,
+    raw BYTEA NOT NULL
+);
+ALTER TABLE aside_messages ALTER body SET STORAGE EXTERNAL, ALTER raw SET STORAGE EXTERNAL;
+
+-- Legal holds; `body` is all else, sealed.
 CREATE TABLE holds (
     id TEXT COLLATE "C" PRIMARY KEY,
     tenant TEXT COLLATE "C" NOT NULL,
+    released_at BIGINT,
     body BYTEA NOT NULL
 );
 
--- Whole messages under a hold, copied before they were taken away.
-CREATE TABLE held_messages (
-    message TEXT COLLATE "C" NOT NULL,
-    hold TEXT COLLATE "C" NOT NULL,
-    tenant TEXT COLLATE "C" NOT NULL,
-    body BYTEA NOT NULL,
-    PRIMARY KEY (message, hold)
+-- Where each chain of the audit begins since its first links were purged: how many those were is the number of the last.
+CREATE TABLE audit_anchors (
+    chain TEXT COLLATE "C" PRIMARY KEY,
+    links BIGINT NOT NULL,
+    rows BIGINT NOT NULL,
+    head BYTEA NOT NULL,
+    until BIGINT NOT NULL
 );
-CREATE INDEX held_messages_hold ON held_messages (hold);

@@ -12,16 +12,14 @@ from canonical.settle import Working
 from canonical.tasks import Task
 from gateway.store.postgres.access import Access
 from gateway.store.postgres.database import Connection, Transaction, told
-from gateway.store.postgres.deliveries import Deliveries
 from gateway.store.postgres.keeping import Keeping
-from gateway.store.postgres.ledger import Ledger
 from gateway.store.postgres.partitions import month_of_id, this_month
 from gateway.store.postgres.records import Claim
 from gateway.store.postgres.retention import Retention
 from gateway.store.protocol import Batch, Conflict, Seen, Written
 
 
-class PostgresStore(Keeping, Retention, Access, Ledger, Deliveries):
+class PostgresStore(Keeping, Retention, Access):
     """The whole seam of gateway/store/protocol.py on one shared database."""
 
     @asynccontextmanager

@@ -18,6 +18,7 @@ from gateway.store.unusable import Unusable
 
 SQL = named("arriving.sql")
 MESSAGES = ("n", *TABLES["messages"][:8], "body", "raw")
+RECOGNISED = ("digest", "hash", "received_at", "message", "n", "tenant", "feed", "type", "event")
 LOT = 1024
 
 
@@ -63,6 +64,10 @@ class PostgresTarget:
             await self._connection.executemany(SQL["head"], rows)
         elif table == "messages":
             await self._put_messages(rows)
+        elif table == "purged":
+            await self._put_purged(rows)
+        elif table == "aside_messages":
+            await self._connection.executemany(SQL[table], rows)
         elif table in ("events", "audit_rows"):
             await self._put_dated(table, rows)
         elif table == "records":
@@ -78,16 +83,25 @@ class PostgresTarget:
 
     async def _put_messages(self, rows: Lot) -> None:
         """Messages in their order within their months, what they are recognised by, and what they are found by."""
-        months = [month_of_id(row[0]) or 0 for row in rows]
-        await self._make(set(months))
-        places = [(month << SHIFT) + self._order + at for at, month in enumerate(months, 1)]
-        self._order += len(rows)
-        numbered = list(zip(places, rows, strict=True))
+        await self._make({month_of_id(row[0]) or 0 for row in rows})
+        numbered = self._numbered(rows)
         await self._copy("messages", [(n, *row[:8], *row[11:]) for n, row in numbered], MESSAGES)
-        recognised = [(row[8], row[9], row[3], row[0], n) for n, row in numbered]
-        await self._copy("dedup", recognised, ("digest", "hash", "received_at", "message", "n"))
+        recognised = [(row[8], row[9], row[3], row[0], n, row[1], row[2], row[5], row[6]) for n, row in numbered]
+        await self._copy("dedup", recognised, RECOGNISED)
         keys: Lot = [(n // LOT, digest, n) for n, row in numbered for digest in array("q", row[10])]
         await self._copy("message_keys", keys, ("lot", "digest", "message"))
+
+    async def _put_purged(self, rows: Lot) -> None:
+        """What messages that are no more are recognised by."""
+        made = [(row[6], row[7], row[3], row[0], n, row[1], row[2], row[4], row[5]) for n, row in self._numbered(rows)]
+        await self._copy("dedup", made, RECOGNISED)
+
+    def _numbered(self, rows: Lot) -> list[tuple[int, Row]]:
+        """Rows of messages with their places: in their order within their months."""
+        months = [month_of_id(row[0]) or 0 for row in rows]
+        places = [(month << SHIFT) + self._order + at for at, month in enumerate(months, 1)]
+        self._order += len(rows)
+        return list(zip(places, rows, strict=True))
 
     async def _put_dated(self, table: str, rows: Lot) -> None:
         """What is kept by months."""

@@ -20,6 +20,11 @@ SELECT setval('messages_order', $1::bigint + 1, FALSE)
 -- name: record_order
 SELECT setval(pg_get_serial_sequence('records', 'n'), (SELECT coalesce(max(n), 0) + 1 FROM records), FALSE)
 
+-- name: aside_messages
+-- In the place of its tombstone.
+INSERT INTO aside_messages (n, id, tenant, feed, received_at, duplicates, body, raw)
+SELECT d.n, d.message, $2, $3, $4, $5, $6, $7 FROM dedup d WHERE d.message = $1
+
 -- name: is_used
 -- Whether anything was ever kept here; a store that was only made has the secret of its digests.
 SELECT EXISTS (SELECT 1 FROM meta WHERE name NOT IN ('digests', 'importing')) OR EXISTS (SELECT 1 FROM messages)

@@ -98,9 +98,7 @@ class Deliveries(Database):
             if tried := [self._attempt_row(attempt) for _, attempt in results if attempt is not None]:
                 await connection.execute(SQL["add_attempts"], *columns(tried))
             rows = await connection.fetch(SQL["conclude"], *columns([_stand(one) for one in stands.values()]))
-            await _promote(
-                connection, {(row["subscription"], row["lane"]) for row in rows if row["state"] != "pending"}
-            )
+            await promote(connection, {(row["subscription"], row["lane"]) for row in rows if row["state"] != "pending"})
             await _mark_health(connection, results)
 
     def _attempt_row(self, one: Attempt) -> tuple[object, ...]:
@@ -140,7 +138,7 @@ class Deliveries(Database):
             lanes = {(row["subscription"], row["lane"]) for row in rows}
             if lanes:
                 await connection.execute(SQL["step_back"], *columns(sorted(lanes)))
-            await _promote(connection, lanes)
+            await promote(connection, lanes)
         return len(rows)
 
     async def revivable(self, query: DeliveryQuery, now: int) -> int:
@@ -189,10 +187,10 @@ async def _insert(connection: Connection, deliveries: Sequence[Delivery]) -> Non
         lanes.add((one.subscription, one.lane))
         rows.append((*head, one.since, one.due_at, one.created_at, one.traceparent, is_first))
     if await count(connection, SQL["insert"], *columns(rows)) != len(rows):
-        await _promote(connection, lanes)  # one that was there before was to be a head
+        await promote(connection, lanes)  # one that was there before was to be a head
 
 
-async def _promote(connection: Connection, lanes: Iterable[Lane]) -> None:
+async def promote(connection: Connection, lanes: Iterable[Lane]) -> None:
     """Make the oldest that waits the head of each lane that has none."""
     if found := sorted(lanes):
         await connection.execute(SQL["promote"], *columns(found))

@@ -7,6 +7,11 @@ SELECT name, value FROM meta ORDER BY name
 -- The last number of the feed, also when its event was deleted since, and of the audit.
 SELECT name, value FROM heads ORDER BY name
 
+-- name: purged
+-- What is left of messages that were purged.
+SELECT d.message, d.tenant, d.feed, d.received_at, d.type, d.event, d.digest, d.hash FROM dedup d
+WHERE NOT EXISTS (SELECT 1 FROM messages m WHERE m.n = d.n) ORDER BY d.n
+
 -- name: messages
 -- With their places, by which their keys are found.
 SELECT m.id, m.tenant, m.feed, m.received_at, m.state, m.type, m.event, m.duplicates, d.digest, d.hash, m.n, m.body, m.raw
@@ -41,7 +46,7 @@ SELECT client_id, tenant, secret_hash, scopes, name, created_at, revoked_at FROM
 SELECT digest, until FROM nonces ORDER BY digest
 
 -- name: switches
--- Without the places in the order of keeping that retention has reached: the target has an order of its own.
+-- Without how far retention has come: the target has an order of its own.
 SELECT name, value FROM switches WHERE name NOT LIKE 'retention:%' ORDER BY name
 
 -- name: sites
@@ -67,10 +72,13 @@ FROM deliveries ORDER BY seq, id
 SELECT delivery, number, at, took, outcome, status, answer FROM attempts ORDER BY delivery, number
 
 -- name: holds
-SELECT id, tenant, body FROM holds ORDER BY id
+SELECT id, tenant, released_at, body FROM holds ORDER BY id
 
--- name: held_messages
-SELECT message, hold, tenant, body FROM held_messages ORDER BY message, hold
+-- name: aside_messages
+SELECT id, tenant, feed, received_at, duplicates, body, raw FROM aside_messages ORDER BY n
+
+-- name: audit_anchors
+SELECT chain, links, rows, head, until FROM audit_anchors ORDER BY chain
 
 -- name: jobs
 SELECT id, tenant, client, kind, created_at, total, done, failed, state, body FROM jobs ORDER BY id

@@ -21,9 +21,12 @@ SELECT n, chain, link, place, at, tenant, actor, action, what, digest, body FROM
 WHERE tenant = $1 AND n > $2 ORDER BY n LIMIT $3
 
 -- name: links
--- Every link with the digests it covers, chain by chain, in order; also one that has lost its rows.
+-- Every link with the digests it covers, chain by chain, in order; also one that has lost its rows, but not those that an
+-- anchor stands for.
 SELECT l.chain, l.n, l.previous, l.link, r.digest
-FROM audit_links l LEFT JOIN audit_rows r ON r.chain = l.chain AND r.link = l.n ORDER BY l.chain, l.n, r.place
+FROM audit_links l LEFT JOIN audit_rows r ON r.chain = l.chain AND r.link = l.n
+WHERE NOT EXISTS (SELECT 1 FROM audit_anchors a WHERE a.chain = l.chain AND a.links >= l.n)
+ORDER BY l.chain, l.n, r.place
 
 -- name: keep_site
 -- The files of a site; the same files are the same row.

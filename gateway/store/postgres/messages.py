@@ -30,11 +30,12 @@ class Messages(Records):
     async def message(self, tenant: str, identity: str) -> Kept | None:
         """A message with its bytes."""
         row = await self._one(SQL["message"], identity, tenant, *span_of_id(identity))
+        row = row or await self._one(SQL["aside"], identity, tenant)
         return replace(self._message(row), raw=self.vault.unseal(row["raw"], f"{identity}/raw")) if row else None
 
     async def messages(self, query: MessageQuery) -> Page[Kept]:
         """A search, newest first; see MessageQuery."""
-        place = await self._number(SQL["place"], query.after[1], *span_of_id(query.after[1])) if query.after else None
+        place = await self._number(SQL["place"], query.after[1]) if query.after else None
         if query.keys or query.record:
             found = await self._by_key(query, place)
         else:
@@ -145,7 +146,7 @@ class Messages(Records):
         return seen
 
     def _known(self, row: Row) -> Seen:
-        ack = self._body(row["id"], row["body"]).ack
+        ack = self._body(row["id"], row["body"]).ack if row["body"] else None
         return Seen(id=row["id"], hash=row["hash"], received_at=row["received_at"], ack=ack)
 
     async def _keep_messages(

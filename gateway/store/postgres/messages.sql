@@ -4,9 +4,13 @@
 -- A message by its id, whole; the row numbers that its month has lead to one partition.
 SELECT n, id, duplicates, body, raw FROM messages WHERE id = $1 AND tenant = $2 AND n >= $3 AND n < $4
 
+-- name: aside
+-- A message that was put aside, whole.
+SELECT n, id, duplicates, body, raw FROM aside_messages WHERE id = $1 AND tenant = $2
+
 -- name: place
--- Where a message stands in the order of keeping.
-SELECT n FROM messages WHERE id = $1 AND n >= $2 AND n < $3
+-- Where a message stands in the order of keeping, or stood.
+SELECT n FROM dedup WHERE message = $1
 
 -- name: top
 -- The newest message below a row number.
@@ -37,7 +41,8 @@ SELECT pg_advisory_xact_lock_shared($1); SELECT count(pg_advisory_xact_lock(key)
 SELECT pg_advisory_xact_lock($1)
 
 -- name: seen
--- For each (dedup key, hash): the message that has both, then the newest other one with the key since a moment.
+-- For each (dedup key, hash): the message that has both, then the newest other one with the key since a moment. One that
+-- was purged has no body.
 SELECT sent.place, d.message AS id, d.hash, d.received_at, m.body
 FROM unnest($1::bigint[], $2::bytea[]) WITH ORDINALITY AS sent (digest, hash, place)
 CROSS JOIN LATERAL (
@@ -46,7 +51,7 @@ CROSS JOIN LATERAL (
     (SELECT 1 AS rank, one.* FROM dedup one
      WHERE one.digest = sent.digest AND one.hash <> sent.hash AND one.received_at >= $3
      ORDER BY one.received_at DESC LIMIT 1)
-) AS d CROSS JOIN LATERAL (SELECT body FROM messages WHERE n = d.n OFFSET 0) AS m
+) AS d LEFT JOIN LATERAL (SELECT body FROM messages WHERE n = d.n OFFSET 0) AS m ON TRUE
 ORDER BY sent.place, d.rank
 
 -- name: add
@@ -62,8 +67,8 @@ kept AS (
     SELECT n, id, tenant, feed, received_at, state, type, event, duplicates, body, raw FROM placed ORDER BY n
 ),
 recognised AS (
-    INSERT INTO dedup (digest, hash, received_at, message, n)
-    SELECT dedup, hash, received_at, id, n FROM placed ORDER BY dedup, hash
+    INSERT INTO dedup (digest, hash, received_at, message, n, tenant, feed, type, event)
+    SELECT dedup, hash, received_at, id, n, tenant, feed, type, event FROM placed ORDER BY dedup, hash
 )
 INSERT INTO message_keys (lot, digest, message)
 SELECT numbers.n[one.place] / 1024, one.digest, numbers.n[one.place]

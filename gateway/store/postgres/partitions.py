@@ -8,10 +8,8 @@ import time
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
-import asyncpg
-
 from canonical.ids import CROCKFORD
-from gateway.store.postgres.database import CONNECT_SECONDS, SCHEMA, Connection, Database
+from gateway.store.postgres.database import SCHEMA, Connection, Database
 from gateway.store.postgres.database import SQL as DATABASE
 from gateway.store.postgres.named import named
 
@@ -104,28 +102,3 @@ class Partitions(Database):
         async with self._write() as connection:
             await make(connection, missing)
         self._months.update(missing)
-
-    # -- retention
-
-    async def _drop_months_of_messages(self, before: int) -> int:
-        """Drop the months of messages that ended before an instant; how many."""
-        bound = month_of(before) << SHIFT
-        while await self._do(SQL["forget_dedup"], bound):
-            pass
-        await self._drop("message_keys", name_of("message_keys", month_of(before)))
-        return await self._drop("messages", name_of("messages", month_of(before)))
-
-    async def _drop(self, table: str, first: str) -> int:
-        """Drop the months of a table before the one of this name; how many."""
-        found = [row for row in await self._all(SQL["known"], table) if row["name"] < first]
-        connection = await asyncpg.connect(self.url, timeout=CONNECT_SECONDS)
-        try:
-            for name, is_attached, is_leaving in found:
-                if is_attached:
-                    leave = SQL["finalize"] if is_leaving else SQL["detach"]
-                    await connection.execute(leave.format(table=table, name=name))
-                await connection.execute(SQL["drop"].format(name=name))
-        finally:
-            await connection.close()
-        self._months.clear()  # to be made again where something old comes after all
-        return len(found)

@@ -25,7 +25,3 @@ ALTER TABLE {table} DETACH PARTITION {name} FINALIZE
 -- name: drop
 -- A month that is nobody's any more.
 DROP TABLE {name}
-
--- name: forget_dedup
--- Some of what is known of messages of dropped months: they would be new if they came again.
-DELETE FROM dedup WHERE n = ANY (ARRAY (SELECT n FROM dedup WHERE n < $1 ORDER BY n LIMIT 1000))

@@ -1,18 +1,45 @@
--- What is kept aside from all that a site's retention takes away.
+-- What is left of what was purged, and what is kept in spite of its days.
 
--- What must be kept for a court or an inquiry, until somebody releases it. `body` says what, why and by whom, sealed.
+-- A message that was purged, in its place: `n` is never given to another. Its dedup key still recognises it.
+CREATE TABLE purged (
+    n INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
+    tenant TEXT NOT NULL,
+    feed TEXT NOT NULL,
+    received_at INTEGER NOT NULL,
+    type TEXT NOT NULL,
+    event TEXT NOT NULL,
+    dedup INTEGER NOT NULL,
+    hash BLOB NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX purged_dedup ON purged (dedup, hash);
+CREATE INDEX purged_received ON purged (received_at);
+
+-- A message that was purged while a hold covered it, whole.
+CREATE TABLE aside_messages (
+    n INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
+    tenant TEXT NOT NULL,
+    feed TEXT NOT NULL,
+    received_at INTEGER NOT NULL,
+    duplicates INTEGER NOT NULL,
+    body BLOB NOT NULL,
+    raw BLOB NOT NULL
+) STRICT;
+
+-- Legal holds; `body` is all else, sealed.
 CREATE TABLE holds (
     id TEXT PRIMARY KEY,
     tenant TEXT NOT NULL,
+    released_at INTEGER,
     body BLOB NOT NULL
 ) STRICT, WITHOUT ROWID;
 
--- Whole messages under a hold, copied before they were taken away.
-CREATE TABLE held_messages (
-    message TEXT NOT NULL,
-    hold TEXT NOT NULL,
-    tenant TEXT NOT NULL,
-    body BLOB NOT NULL,
-    PRIMARY KEY (message, hold)
+-- Where the chain of the audit begins since its first links were purged.
+CREATE TABLE audit_anchors (
+    chain TEXT PRIMARY KEY,
+    links INTEGER NOT NULL,
+    rows INTEGER NOT NULL,
+    head BLOB NOT NULL,
+    until INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX held_messages_hold ON held_messages (hold);

@@ -10,13 +10,11 @@ from canonical.tasks import Task
 from gateway.store.courses import Course
 from gateway.store.protocol import Batch, Seen
 from gateway.store.sqlite.access import Access
-from gateway.store.sqlite.deliveries import Deliveries
 from gateway.store.sqlite.keeping import Keeping
-from gateway.store.sqlite.ledger import Ledger
 from gateway.store.sqlite.retention import Retention
 
 
-class SqliteStore(Keeping, Retention, Access, Ledger, Deliveries):
+class SqliteStore(Keeping, Retention, Access):
     """The whole seam of gateway/store/protocol.py on one embedded database."""
 
     @asynccontextmanager

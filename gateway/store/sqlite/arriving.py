@@ -75,6 +75,9 @@ class SqliteTarget:
             self._head = dict(map(tuple, rows))["events"]
         elif table == "messages":
             self._put_messages(rows)
+        elif table == "purged":
+            self._writer.executemany(SQL[table], [(n, *row) for n, row in enumerate(rows, self._last + 1)])
+            self._last += len(rows)
         else:
             made = {"audit_links": self._link, "audit_rows": self._audit_row}.get(table)
             self._writer.executemany(SQL[table], [made(row) for row in rows] if made else rows)

@@ -59,10 +59,18 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)
 INSERT INTO attempts (delivery, number, at, took, outcome, status, answer) VALUES (?, ?, ?, ?, ?, ?, ?)
 
 -- name: holds
-INSERT INTO holds (id, tenant, body) VALUES (?, ?, ?)
+INSERT INTO holds (id, tenant, released_at, body) VALUES (?, ?, ?, ?)
 
--- name: held_messages
-INSERT INTO held_messages (message, hold, tenant, body) VALUES (?, ?, ?, ?)
+-- name: purged
+INSERT INTO purged (n, id, tenant, feed, received_at, type, event, dedup, hash) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+
+-- name: aside_messages
+-- In the place of its tombstone.
+INSERT INTO aside_messages (n, id, tenant, feed, received_at, duplicates, body, raw)
+VALUES ((SELECT n FROM purged WHERE id = ?1), ?1, ?2, ?3, ?4, ?5, ?6, ?7)
+
+-- name: audit_anchors
+INSERT INTO audit_anchors (chain, links, rows, head, until) VALUES (?, ?, ?, ?, ?)
 
 -- name: jobs
 INSERT INTO jobs (id, tenant, client, kind, created_at, total, done, failed, state, body)

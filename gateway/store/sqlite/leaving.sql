@@ -8,6 +8,10 @@ SELECT name, value FROM meta ORDER BY name
 SELECT 'events', coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'events'), 0)
 UNION ALL SELECT 'audit', coalesce(max(n), 0) FROM audit_rows
 
+-- name: purged
+-- What is left of messages that were purged.
+SELECT id, tenant, feed, received_at, type, event, dedup, hash FROM purged ORDER BY n
+
 -- name: messages
 SELECT id, tenant, feed, received_at, state, type, event, duplicates, dedup, hash, digests, body, raw
 FROM messages ORDER BY n
@@ -37,7 +41,7 @@ SELECT client_id, tenant, secret_hash, scopes, name, created_at, revoked_at FROM
 SELECT digest, until FROM nonces ORDER BY digest
 
 -- name: switches
--- Without the places in the order of keeping that retention has reached: the target has an order of its own.
+-- Without how far retention has come: the target has an order of its own.
 SELECT name, value FROM switches WHERE name NOT LIKE 'retention:%' ORDER BY name
 
 -- name: sites
@@ -65,10 +69,13 @@ FROM deliveries ORDER BY n
 SELECT delivery, number, at, took, outcome, status, answer FROM attempts ORDER BY delivery, number
 
 -- name: holds
-SELECT id, tenant, body FROM holds ORDER BY id
+SELECT id, tenant, released_at, body FROM holds ORDER BY id
 
--- name: held_messages
-SELECT message, hold, tenant, body FROM held_messages ORDER BY message, hold
+-- name: aside_messages
+SELECT id, tenant, feed, received_at, duplicates, body, raw FROM aside_messages ORDER BY n
+
+-- name: audit_anchors
+SELECT chain, links, rows, head, until FROM audit_anchors ORDER BY chain
 
 -- name: jobs
 SELECT id, tenant, client, kind, created_at, total, done, failed, state, body FROM jobs ORDER BY id

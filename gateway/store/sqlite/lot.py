@@ -37,6 +37,11 @@ class OpenLot:
             self.number = last
             self._keys = self._open(self._keys)
 
+    def forget(self, numbers: Iterable[int]) -> None:
+        """Messages that are no more."""
+        for n in numbers:
+            self._keys.pop(n, None)
+
     def _open(self, kept: Mapping[int, frozenset[int]]) -> dict[int, frozenset[int]]:
         return {n: digests for n, digests in kept.items() if n // LOT >= self.number}
 

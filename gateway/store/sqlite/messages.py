@@ -39,7 +39,7 @@ class Messages(Records):
 
     async def message(self, tenant: str, identity: str) -> Kept | None:
         """A message with its bytes."""
-        row = self._one(SQL["message"], (identity, tenant))
+        row = self._one(SQL["message"], (identity, tenant)) or self._one(SQL["aside"], (identity, tenant))
         return replace(self._message(row), raw=self.vault.unseal(row[-1], f"{identity}/raw")) if row else None
 
     async def messages(self, query: MessageQuery) -> Page[Kept]:
@@ -139,7 +139,8 @@ class Messages(Records):
 
     def _known(self, row: Row) -> Seen:
         identity, content, received_at, body = row
-        return Seen(id=identity, hash=content, received_at=received_at, ack=self._body(identity, body).ack)
+        ack = self._body(identity, body).ack if body else None
+        return Seen(id=identity, hash=content, received_at=received_at, ack=ack)
 
     def _keep_messages(
         self, writer: sqlite3.Connection, messages: Sequence[Kept], records: Sequence[Written]

@@ -5,12 +5,16 @@
 SELECT n, id, received_at, duplicates, body, raw FROM messages WHERE id = ? AND tenant = ?
 
 -- name: place
--- Where a message stands in the order of receipt.
-SELECT n FROM messages WHERE id = ?
+-- Where a message stands in the order of receipt, or stood.
+SELECT n FROM messages WHERE id = ?1 UNION ALL SELECT n FROM purged WHERE id = ?1
+
+-- name: aside
+-- A message that was put aside, whole.
+SELECT n, id, received_at, duplicates, body, raw FROM aside_messages WHERE id = ? AND tenant = ?
 
 -- name: last
--- The newest row number.
-SELECT coalesce(max(n), 0) FROM messages
+-- The newest row number that was ever given.
+SELECT max(coalesce((SELECT max(n) FROM messages), 0), coalesce((SELECT max(n) FROM purged), 0))
 
 -- name: newest
 -- What the messages from a row number on are found by.
@@ -36,14 +40,17 @@ SELECT r.id FROM record_keys k JOIN records r ON r.n = k.record WHERE k.digest I
 -- Which of many dedup keys were used before.
 WITH sent (dedup) AS (VALUES :rows)
 SELECT dedup FROM sent WHERE EXISTS (SELECT 1 FROM messages m WHERE m.dedup = sent.dedup)
+    OR EXISTS (SELECT 1 FROM purged p WHERE p.dedup = sent.dedup)
 
 -- name: same
 -- The message that has this dedup key and this hash.
-SELECT id, hash, received_at, body FROM messages WHERE dedup = ? AND hash = ?
+SELECT id, hash, received_at, body FROM messages WHERE dedup = ?1 AND hash = ?2
+UNION ALL SELECT id, hash, received_at, NULL FROM purged WHERE dedup = ?1 AND hash = ?2
 
 -- name: other
 -- Another message that has this dedup key, since a moment.
-SELECT id, hash, received_at, body FROM messages WHERE dedup = ? AND hash <> ? AND received_at >= ? LIMIT 1
+SELECT id, hash, received_at, body FROM messages WHERE dedup = ?1 AND hash <> ?2 AND received_at >= ?3
+UNION ALL SELECT id, hash, received_at, NULL FROM purged WHERE dedup = ?1 AND hash <> ?2 AND received_at >= ?3 LIMIT 1
 
 -- name: add
 -- A message.

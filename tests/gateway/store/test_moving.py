@@ -7,17 +7,18 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
+from gateway.store.holding import Hold
 from gateway.store.moving.move import carry_in, carry_out
 from gateway.store.moving.shape import Damaged, NotEmpty, Source, Target, Unfinished
 from gateway.store.postgres import PostgresStore
 from gateway.store.postgres.arriving import PostgresTarget
 from gateway.store.postgres.leaving import PostgresSource
-from gateway.store.protocol import Batch, Delivery, DeliveryQuery, Hold, MessageQuery, Move, Store, Subscription
+from gateway.store.protocol import Batch, Delivery, DeliveryQuery, MessageQuery, Move, Store, Subscription
 from gateway.store.sqlite import SqliteStore
 from gateway.store.sqlite.arriving import SqliteTarget
 from gateway.store.sqlite.leaving import SqliteSource
 from gateway.store.vault import WrongKey
-from policies.audit import ChainRow, verify
+from policies.audit import ChainRow, verify, verify_all
 from tests.servers import postgres
 from tests.servers.postgres import Postgres
 from tests.store_contract.conftest import BACKENDS, KEY, keep
@@ -65,8 +66,10 @@ async def filled(store: Store) -> None:
     await store.set_switch("feed:ehr", "held")
     await store.secret("token-key", b"the key")
     await store.keep_site("d", b"files")
-    await store.put_hold(Hold(id="hld_1", tenant="main", reason="a court", by="admin", created_at=T0, feed="ehr"))
-    await store.put_aside("hld_1", message(3000))
+    await store.put_hold(Hold(id="hld_1", tenant="main", name="n", reason="r", by="admin", created_at=T0, feed="lab"))
+    await keep(store, Batch(messages=[message(3000, feed="lab"), message(3001)]))
+    old = await store.old_messages("main", (T0 + 2999, 1 << 62), T0 * 2, 2)
+    await store.purge_messages("main", old)
     await store.set_switch("retention:x", "7")
 
 
@@ -106,7 +109,7 @@ async def test_everything_is_carried(one: str, other: str, postgres_server: Post
     assert 3 == told.seq
     assert [1, 2] == [version.version for version in history]
     assert [patient(1).id] == await store.find("main", "patient", ("identifier", "P1"))
-    assert None is verify([ChainRow(previous=p, digests=tuple(d), head=h) for p, h, d in links][:2])
+    assert None is verify_all([ChainRow(previous=p, digests=tuple(d), head=h) for p, h, d in links])
     assert [audit_row(n).body for n in (1, 2, 3, 4)] == [row.body for _, row in await store.audit_rows("main", 0, 9)]
     assert {"pending"} == {item.state for item in deliveries.items}
     assert [delivery(1).id] == [item.id for item, _ in claimed][:1]
@@ -115,7 +118,10 @@ async def test_everything_is_carried(one: str, other: str, postgres_server: Post
     assert {"feed:ehr": "held"} == await store.switches()
     assert b"the key" == await store.secret("token-key", b"other")
     assert b"files" == await store.site("d")
-    assert message(3000) == await store.message("main", message(3000).id)
+    assert message(3000, feed="lab") == await store.message("main", message(3000).id)
+    assert await store.tombstone("main", message(3001).id)
+    async with store.unit() as unit:
+        assert await unit.seen("main", [(message(3001).dedup, message(3001).hash)], 0)
     assert ["hld_1"] == [hold.id for hold in await store.holds()]
     await store.close()
 

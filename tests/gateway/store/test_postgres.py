@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -14,12 +15,14 @@ from msgspec.structs import replace
 from canonical.datatypes import Address
 from canonical.ids import new_id
 from canonical.settle import Working
-from gateway.store.postgres import PostgresStore
+from gateway.store.holding import Hold
+from gateway.store.postgres import PostgresStore, retention
 from gateway.store.postgres.database import Fault
 from gateway.store.postgres.partitions import month_of, month_of_id, span_of_id
 from gateway.store.protocol import Batch, Conflict, DeliveryQuery, MessageQuery, RecordQuery, Store, Unavailable
 from gateway.store.unusable import Unusable
 from gateway.store.vault import WrongKey
+from policies.audit import ChainRow, purged, verify_all
 from tests.gateway.store.conftest import Opened
 from tests.servers import postgres
 from tests.servers.postgres import Postgres, create, name_of
@@ -42,6 +45,13 @@ async def test_nothing_sealed_stands_in_clear(another: Opened, tmp_path: Path) -
     audit = [replace(made.audit_row(1), body=CANARY.encode())]
     batch = Batch(messages=[kept], records=[made.new(person), again], tasks=[made.task(1, note=CANARY)], audit=audit)
     await keep(store, batch)
+    await store.put_hold(Hold(id="h", tenant="main", name=CANARY, reason=CANARY, by="b", created_at=1, message=kept.id))
+    aside = made.message(2, raw=CANARY.encode())
+    await keep(store, Batch(messages=[aside]))
+    await store.put_hold(
+        Hold(id="i", tenant="main", name=CANARY, reason=CANARY, by="b", created_at=1, message=aside.id)
+    )
+    await store.purge_messages("main", [one for one in await store.old_messages("main", (0, 0), 1 << 60, 9)][1:])
     await store.secret("one", CANARY.encode())
     await store.keep_site("abc", CANARY.encode())
     rows = await postgres.kept(tmp_path)
@@ -224,19 +234,19 @@ async def test_a_drop_that_was_interrupted(another: Opened) -> None:
         async with store._write() as connection:
             await connection.execute("DELETE FROM dedup; ALTER TABLE messages DETACH PARTITION messages_2025_01")
         store._months.clear()
-    assert 2 == await store.drop_messages(made.T0 - YEAR, 1)
+    assert 2 == await store.drop_messages(made.T0 - YEAR)
 
     assert [] == await made.found(store)
 
 
 async def test_old_months_are_dropped_while_others_write(another: Opened) -> None:
-    """Nobody who writes waits for it; what was dropped is gone, and is new when it comes again."""
+    """Nobody who writes waits for it; what was dropped is gone, and is not new when it comes again."""
     store, other = await another(), await another()
     old = made.message(1, id=new_id("message", made.T0 - YEAR, 1), received_at=made.T0 - YEAR, records=("pat_1",))
     await keep(store, Batch(messages=[old, made.message(2)], events=[made.event(1)], audit=[made.audit_row(1)]))
     async with store.unit() as slow:
         await slow.seen("main", [(old.dedup, old.hash)], 0)  # a transaction that has the table in use
-        dropping = asyncio.create_task(other.drop_messages(made.T0 - YEAR // 2, 1))
+        dropping = asyncio.create_task(other.drop_messages(made.T0 - YEAR // 2))
         await asyncio.sleep(0.3)
         for number in range(3, 6):
             await asyncio.wait_for(keep(other, Batch(messages=[made.message(number)])), SOON)
@@ -245,14 +255,94 @@ async def test_old_months_are_dropped_while_others_write(another: Opened) -> Non
 
     assert None is await store.message("main", old.id)
     assert [made.message(n).id for n in (5, 4, 3, 2)] == await made.found(store)
+    later = made.message(6, id=new_id("message", made.T0 - YEAR, 6), received_at=made.T0 - YEAR)
     with pytest.raises(Conflict):  # this process has not heard that the month is gone
+        await keep(store, Batch(messages=[later]))
+    await keep(store, Batch(messages=[later]))
+    assert later == await store.message("main", later.id)
+    with pytest.raises(Conflict):
         await keep(store, Batch(messages=[old]))
+
+
+async def test_months_of_events_and_audit_are_dropped(another: Opened) -> None:
+    """Those that ended; the feed goes on with the next number, and what was dropped is counted."""
+    store = await another()
+    await keep(store, Batch(events=[made.event(1)], audit=[made.audit_row(1)]))
+    await store._make([400])
+    async with store._write() as connection:
+        await connection.execute("UPDATE events SET month = 400; UPDATE audit_rows SET month = 400")
+    later = await keep(store, Batch(events=[made.event(2)], audit=[made.audit_row(2)]))
+    now = time.time_ns() // 1000
+
+    assert 1 == await store.purgeable_events(now - 60 * YEAR, now)
+    assert 2 == await store.purgeable_events(now, now)
+    assert (1, 1) == await store.purge_events(2)
+    assert later == await store.events("main", 0, 10)
+    assert 2 == await store.oldest_event()
+    assert (0, 1) == await store.purge_audit(now, now)
+    assert (0, 0) == await store.purge_audit(now, now)
+
+
+async def test_a_chain_goes_on_from_its_anchor(another: Opened) -> None:
+    """The months that stay are verified from where the first ended; a link that is changed, dropped or put in shows."""
+    store, other = await another(), await another()
+    for number in range(1, 4):
+        await store.audit([made.audit_row(number), made.audit_row(number + 10)])
+        await other.audit([made.audit_row(number + 20)])
+    await store._make([400])
+    async with store._write() as connection:
+        await connection.execute("UPDATE audit_rows SET month = 400 WHERE link < 3 OR chain = $1", other._chain)
+    await store.audit([made.audit_row(4)])
+    now = time.time_ns() // 1000
+    assert (0, 1) == await store.purge_audit(now, now)
+    links = [ChainRow(previous=one, digests=tuple(two), head=head) for one, head, two in await store.audit_links()]
+    anchors = await store.audit_anchors()
+
+    assert sorted([(store._chain, 2, 4), (other._chain, 3, 3)]) == [(one.chain, one.links, one.rows) for one in anchors]
+    assert 2 == len(links)
+    assert None is verify_all(links, anchors)
+    assert 0 == verify_all(links)
+    assert 0 == verify_all(links[1:], anchors)
+    assert 1 == verify_all([links[0], replace(links[1], digests=())], anchors)
+    assert "5 links over 7 records" in str(purged(anchors))
+    async with store._write() as connection:
+        assert 2 == len(await connection.fetch("SELECT * FROM audit_links"))
+
+
+async def test_a_hold_that_is_made_while_a_month_goes(another: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It counts from the moment it is kept: the month is looked at once more before it is dropped."""
+    store = await another()
+    old = made.message(1, id=new_id("message", made.T0 - YEAR, 1), received_at=made.T0 - YEAR, raw=b"evidence")
     await keep(store, Batch(messages=[old]))
+    leave, hold = store._leave, Hold(id="h", tenant="main", name="", reason="", by="", created_at=1, message=old.id)
+
+    async def leave_late(connection: Any, table: str, name: str) -> bool:
+        left = await leave(connection, table, name)
+        await store.put_hold(hold)
+        return left
+
+    monkeypatch.setattr(store, "_leave", leave_late)
+    assert 1 == await store.drop_messages(made.T0 - YEAR // 2)
+
     assert old == await store.message("main", old.id)
-    assert (0, 0) == (await store.drop_events(made.T0 - YEAR, 1), await store.drop_audit(made.T0 - YEAR, 1))
-    assert 3 <= await store.drop_events(made.T0 + YEAR, 1) == await store.drop_audit(made.T0 + YEAR, 1)
-    assert [] == await store.events("main", 0, 10)
-    assert [2] == [one.seq for one in await keep(other, Batch(events=[made.event(2)]))]
+    assert [] == await made.found(store)
+
+
+async def test_a_month_that_somebody_has_in_use_is_left_for_later(
+    another: Opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody is made to wait for it, and the next round ends what this one began."""
+    store, other = await another(), await another()
+    old = made.message(1, id=new_id("message", made.T0 - YEAR, 1), received_at=made.T0 - YEAR)
+    await keep(store, Batch(messages=[old]))
+    monkeypatch.setattr(retention, "PATIENCE", "SET lock_timeout = '100ms'")
+    async with store.unit() as slow:
+        await slow.seen("main", [(old.dedup, old.hash)], 0)
+        with pytest.raises(Unavailable):
+            await other.drop_messages(made.T0 - YEAR // 2)
+        await asyncio.wait_for(keep(other, Batch(messages=[made.message(2)])), SOON)
+    assert 1 == await other.drop_messages(made.T0 - YEAR // 2)
+    assert [made.message(2).id] == await made.found(store)
 
 
 # -- when the database is away

@@ -44,7 +44,17 @@ ROOMS: dict[str, ModuleType] = {
     one.__name__.rpartition(".")[2]: one
     for one in (access, deliveries, feed, ledger, messages, partitions, records, retention)
 }
-WHOLE = {"switches", "subscriptions", "links", "known", "holds", "needed"}  # these are to read all there is
+WHOLE = {
+    "switches",
+    "subscriptions",
+    "links",
+    "known",
+    "awaited",
+    "behind",
+    "followed",
+    "holds",
+    "anchors",
+}  # these are to read all there is
 READS = re.compile(r"\b(FROM|UPDATE) (?!unnest)[a-z]")
 NAMED = [
     (room, name)
@@ -121,6 +131,17 @@ async def test_plans_made_while_there_was_little_are_as_good(another: Opened, me
     for name in ("insert", "promote"):
         assert [step for step in plans["deliveries", name] if "deliveries_head " in step]
     assert [step for step in plans["deliveries", "claim"] if "deliveries_due " in step]
+
+
+@pytest.mark.parametrize("name", ["awaited", "behind"])
+async def test_what_subscriptions_lose_is_found_by_index(another: Opened, name: str) -> None:
+    """All subscriptions are looked at, and of each the deliveries that decide."""
+    store = await another()
+    steps = await plan(store, retention.SQL[name])
+    found = [n for n, step in enumerate(steps) if "Scan" in step and "deliveries" in step]
+
+    assert found
+    assert all("Index Cond" in steps[n + 1] for n in found)
 
 
 WHO = (("patient", "pat_1"),)

@@ -7,12 +7,15 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from msgspec.structs import replace
 
 from canonical.datatypes import Address
+from gateway.store.holding import Hold
 from gateway.store.protocol import Batch, Unavailable
 from gateway.store.sqlite import SqliteStore
 from gateway.store.sqlite.database import DirectoryInUse, NewerSchema
 from gateway.store.vault import WrongKey
+from policies.audit import ChainRow, purged, verify_all
 from tests.store_contract import made
 from tests.store_contract.conftest import KEY, keep
 
@@ -45,6 +48,13 @@ async def test_nothing_sealed_stands_in_clear(tmp_path: Path) -> None:
     await keep(store, Batch(messages=[kept], records=[made.new(person), again], tasks=[made.task(1)]))
     done = made.task(1, version=2, status="completed", resolution=CANARY, note=CANARY)
     await keep(store, Batch(changed_tasks=[done]))
+    await store.put_hold(Hold(id="h", tenant="main", name=CANARY, reason=CANARY, by="b", created_at=1, message=kept.id))
+    aside = made.message(2, raw=CANARY.encode())
+    await keep(store, Batch(messages=[aside]))
+    await store.put_hold(
+        Hold(id="i", tenant="main", name=CANARY, reason=CANARY, by="b", created_at=1, message=aside.id)
+    )
+    await store.purge_messages("main", [one for one in await store.old_messages("main", (0, 0), 1 << 60, 9)][1:])
     await store.secret("one", CANARY.encode())
     await store.keep_site("abc", CANARY.encode())
     files = [path for path in tmp_path.iterdir() if path.name != "lock"]
@@ -182,3 +192,61 @@ async def test_a_long_search_does_not_hold_the_loop(store: SqliteStore) -> None:
 
     assert [(2_000_000,)] == await search
     assert beside > 10
+
+
+async def test_a_chain_goes_on_from_its_anchor(store: SqliteStore) -> None:
+    """Whole links go, never the newest; what stays is verified from there, and a change in it shows as before."""
+    for number in range(1, 6):
+        await store.audit([made.audit_row(number), made.audit_row(number + 100)])
+    now = made.T0 + 1_000
+    steps = [await store.purge_audit(before, now) for before in (made.T0 + 102, made.T0 + 102, now, now)]
+    assert [(2, 0), (0, 0), (6, 0), (0, 0)] == steps  # of the second link a part was younger at first
+    await store.audit([made.audit_row(6)])
+    links = [ChainRow(previous=one, digests=tuple(two), head=head) for one, head, two in await store.audit_links()]
+    anchors = await store.audit_anchors()
+
+    assert [(4, 8, made.T0 + 104)] == [(one.links, one.rows, one.until) for one in anchors]
+    assert 2 == len(links)
+    assert None is verify_all(links, anchors)
+    assert [0, 0, 1] == [
+        verify_all(links),
+        verify_all(links[1:], anchors),
+        verify_all([links[0], replace(links[1], digests=())], anchors),
+    ]
+    assert "4 links over 8 records" in str(purged(anchors))
+
+
+async def test_a_clock_that_was_wrong_keeps_nothing_for_ever(store: SqliteStore) -> None:
+    """What is of the future stands in nobody's way: it goes with what came after it."""
+    ahead = made.T0 + 10**15
+    await keep(store, Batch(events=[made.event(1), made.event(2, at=ahead), made.event(3), made.event(500)]))
+
+    assert 4 == await store.purgeable_events(made.T0 + 100, made.T0 + 1000)
+
+
+async def test_what_is_purged_is_overwritten(tmp_path: Path) -> None:
+    """Also where there is no site key, no file of the store has it any more."""
+    store = SqliteStore(tmp_path)
+    await store.open()
+    many = [made.message(n, raw=(CANARY * 300).encode(), ack=CANARY.encode()) for n in range(50)]
+    await keep(store, Batch(messages=many))
+    await store.purge_messages("main", await store.old_messages("main", (0, 0), 1 << 60, 50))
+    await keep(store, Batch(messages=[made.message(99)]))
+    await store.close()
+
+    assert [] == [path.name for path in tmp_path.iterdir() if CANARY.encode() in path.read_bytes()]
+
+
+async def test_room_that_is_free_is_used_again(tmp_path: Path) -> None:
+    """The file does not shrink, and does not grow by what comes in the place of what was purged."""
+    store = SqliteStore(tmp_path, KEY)
+    await store.open()
+    sizes = []
+    for round_ in range(4):
+        fresh = [made.message(n + 1000 * round_, raw=bytes(5000)) for n in range(400)]
+        await keep(store, Batch(messages=fresh))
+        sizes.append(store._all("PRAGMA page_count")[0][0])
+        await store.purge_messages("main", await store.old_messages("main", (0, 0), 1 << 60, 400))
+    await store.close()
+
+    assert sizes[3] < sizes[0] * 1.2
