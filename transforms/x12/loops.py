@@ -1,0 +1,370 @@
+"""A transaction as the tree of its loops, by a table that says which segment opens a loop and what stands in it.
+
+The reader never refuses: a segment that the table has no place for stays, with a fault, where it was met, and nothing
+reads it. Loops of an HL segment hang under the parent that HL02 names, whatever order they come in.
+"""
+
+import re
+from collections.abc import Iterator
+from functools import cached_property, lru_cache
+
+from msgspec import Struct
+
+from .dictionary import SEGMENTS
+from .envelope import Transaction
+from .faults import Fault
+
+UNNAMED = "???"
+
+
+@lru_cache(maxsize=1024)
+def is_name(text: str) -> bool:
+    """Whether a text can be the name of a segment."""
+    return re.fullmatch("[A-Z][A-Z0-9]{1,2}", text) is not None
+
+
+class Use(Struct, frozen=True):
+    """A segment of a loop. `codes` are what its first element may be here; `repeat` 0 is without end."""
+
+    name: str
+    codes: frozenset[str] = frozenset()
+    required: bool = False
+    repeat: int = 1
+
+
+class Loop(Struct, frozen=True, dict=True):
+    """A loop: the segment that opens it, those that follow, and the loops within. `level` is HL03 where HL opens it."""
+
+    id: str
+    opens: Use
+    uses: tuple[Use, ...] = ()
+    loops: tuple["Loop", ...] = ()
+    required: bool = False
+    repeat: int = 1
+    level: str = ""
+
+    @cached_property
+    def places(self) -> dict[str, list[tuple[int, Use]]]:
+        """The uses of a segment in this loop, each with its place."""
+        found: dict[str, list[tuple[int, Use]]] = {}
+        for index, use in enumerate(self.uses, 1):
+            found.setdefault(use.name, []).append((index, use))
+        return found
+
+    @cached_property
+    def children(self) -> dict[str, list["Loop"]]:
+        """The loops within that a segment may open."""
+        found: dict[str, list[Loop]] = {}
+        for loop in self.loops:
+            found.setdefault(loop.opens.name, []).append(loop)
+        return found
+
+
+class Found(Struct):
+    """One segment in its loop. `position` counts from ST, which is 1; `occurrence` within the loop."""
+
+    elements: list[str]
+    position: int
+    node: "Node"
+    occurrence: int = 1
+
+    @property
+    def name(self) -> str:
+        """The segment's name; what cannot be one may be anything, and is never repeated."""
+        name = self.elements[0]
+        return name if is_name(name) else UNNAMED
+
+    @property
+    def path(self) -> str:
+        """`2110C[2]/EB`, `2110C/MSG[3]`."""
+        number = f"[{self.occurrence}]" if self.occurrence > 1 else ""
+        return f"{self.node.path}/{self.name}{number}"
+
+    def get(self, n: int) -> str:
+        """Element n as sent, empty when it was not."""
+        return self.elements[n] if n < len(self.elements) else ""
+
+
+class Node(Struct):
+    """One loop that was found: its segments in order, and the loops within. `number` is which of its kind it is."""
+
+    loop: Loop
+    parent: "Node | None" = None
+    number: int = 1
+    segments: list[Found] = []
+    nodes: list["Node"] = []
+    strays: list[Found] = []
+    last: int = 0
+    counts: dict[int, int] = {}
+
+    @property
+    def path(self) -> str:
+        """`2110C[2]`; the first one has no number."""
+        return f"{self.loop.id}[{self.number}]" if self.number > 1 else self.loop.id
+
+    @property
+    def opening(self) -> Found:
+        return self.segments[0]
+
+    def first(self, name: str) -> Found | None:
+        """The first segment of this name in the loop itself."""
+        return next((one for one in self.segments if one.elements[0] == name), None)
+
+    def all(self, name: str) -> list[Found]:
+        return [one for one in self.segments if one.elements[0] == name]
+
+    def within(self, *ids: str) -> Iterator["Node"]:
+        """The loops right within that have one of these ids."""
+        return (node for node in self.nodes if node.loop.id in ids)
+
+    def walk(self) -> Iterator["Node"]:
+        """This loop and all within, in their order."""
+        yield self
+        for node in self.nodes:
+            yield from node.walk()
+
+    def up(self) -> Iterator["Node"]:
+        """This loop and those around it, outwards."""
+        node: Node | None = self
+        while node is not None:
+            yield node
+            node = node.parent
+
+
+class Tree(Struct):
+    """A transaction by its loops. `every` holds all its segments in order, also those without a place."""
+
+    root: Node
+    every: list[Found]
+    faults: list[Fault]
+
+    def all(self, *ids: str) -> list[Node]:
+        """Every loop with one of these ids."""
+        return [node for node in self.root.walk() if node.loop.id in ids]
+
+
+def read(transaction: Transaction, guide: Loop) -> Tree:
+    """The tree of a transaction; `guide` is the loop of ST."""
+    return _Reader(transaction, guide).read()
+
+
+class _Reader:
+    """One transaction being read."""
+
+    def __init__(self, transaction: Transaction, guide: Loop) -> None:
+        self.segments = transaction.segments
+        self.guide = guide
+        self.root = Node(loop=guide)
+        self.node = self.root
+        self.every: list[Found] = []
+        self.faults: list[Fault] = []
+        self.by_id: dict[str, Node] = {}
+        self.opened: list[Node] = []
+        self.numbers: dict[str, int] = {}
+        self.levels = {level for loop in _loops(guide) if (level := loop.level)}
+
+    def read(self) -> Tree:
+        for position, elements in enumerate(self.segments, 1):
+            if position == 1:
+                self._attach(self.root, elements, position)
+            elif elements[0] == "HL":
+                self._hierarchy(elements, position)
+            elif elements[0] == "SE" and position == len(self.segments):
+                self._attach(self.root, elements, position)
+            else:
+                self._place(elements, position)
+        self._close()
+        return Tree(self.root, self.every, self.faults)
+
+    def _attach(self, node: Node, elements: list[str], position: int) -> Found:
+        found = Found(elements, position, node)
+        if len(node.segments) > 1:
+            found.occurrence = 1 + sum(one.elements[0] == elements[0] for one in node.segments)
+        node.segments.append(found)
+        self.every.append(found)
+        return found
+
+    def _open(self, parent: Node, loop: Loop, elements: list[str], position: int) -> Found:
+        number = self.numbers[loop.id] = self.numbers.get(loop.id, 0) + 1
+        self.node = Node(loop, parent, number)
+        parent.nodes.append(self.node)
+        return self._attach(self.node, elements, position)
+
+    def _place(self, elements: list[str], position: int) -> None:
+        """Where the segment fits with its qualifier; else where it fits without; else it is a stray."""
+        for strict in (True, False):
+            for node in self._reachable():
+                found = self._into(node, elements, position, strict)
+                if found is None:
+                    continue
+                if not strict:
+                    self._wrong_code(found)
+                return
+        self._stray(elements, position)
+
+    def _reachable(self) -> Iterator[Node]:
+        """The open loops from the inside out, up to the one that an HL opened: what belongs elsewhere has its own."""
+        for node in self.node.up():
+            yield node
+            if node.loop.level:
+                return
+
+    def _into(self, node: Node, elements: list[str], position: int, strict: bool) -> Found | None:
+        name = elements[0]
+        code = elements[1] if len(elements) > 1 else ""
+        fitting = [pair for pair in node.loop.places.get(name, ()) if _fits(pair[1], code, strict)]
+        if fitting:
+            return self._use(node, fitting, elements, position)
+        for loop in node.loop.children.get(name, ()):
+            if _fits(loop.opens, code, strict):
+                return self._open(node, loop, elements, position)
+        return None
+
+    def _use(self, node: Node, fitting: list[tuple[int, Use]], elements: list[str], position: int) -> Found:
+        index, use = next((pair for pair in fitting if pair[0] >= node.last), fitting[-1])
+        found = self._attach(node, elements, position)
+        self.node = node
+        count = node.counts[index] = node.counts.get(index, 0) + 1
+        if use.repeat and count > use.repeat:
+            self._wrong(found, "5")
+        elif index < node.last:
+            self._wrong(found, "7")
+        node.last = max(node.last, index)
+        return found
+
+    def _hierarchy(self, elements: list[str], position: int) -> None:
+        """An HL opens its loop under the parent that it names; where there is none such, under the nearest that may."""
+        number, parent, level = (elements[n] if n < len(elements) else "" for n in (1, 2, 3))
+        named = self.by_id.get(parent) if parent else self.root
+        place = _accepts(named, level) if named else None
+        if place is None:
+            found = self._astray(elements, position, level)
+        else:
+            found = self._open(named or self.root, place, elements, position)
+        if number and number in self.by_id:
+            self._element(found, 1, "7", "628")
+        self.by_id[number] = self.node
+        self.opened.append(self.node)
+
+    def _astray(self, elements: list[str], position: int, level: str) -> Found:
+        """An HL without its parent: it is read where its level may stand, but the transaction is not to be trusted."""
+        node = next((one for one in (*reversed(self.opened), self.root) if _accepts(one, level)), None)
+        if node is None:
+            known = level in self.levels
+            found = self._open(self.root, Loop(id="HL", opens=Use("HL"), level=level or "?"), elements, position)
+            self._element(found, 2 if known else 3, "7", "734" if known else "735", fatal=known)
+            return found
+        place = _accepts(node, level)
+        assert place is not None
+        found = self._open(node, place, elements, position)
+        self._element(found, 2, "7", "734")
+        return found
+
+    def _stray(self, elements: list[str], position: int) -> None:
+        node = self.node
+        found = Found(elements, position, node, 1 + sum(one.elements[0] == elements[0] for one in node.strays))
+        node.strays.append(found)
+        self.every.append(found)
+        known = any(elements[0] == use.name for loop in _loops(self.guide) for use in (loop.opens, *loop.uses))
+        self._wrong(found, "2" if known else "6" if elements[0] in SEGMENTS else "1")
+
+    def _close(self) -> None:
+        """What should have been there and was not, and loops that came too often."""
+        for node in self.root.walk():
+            for index, use in enumerate(node.loop.uses, 1):
+                if use.required and index not in node.counts:
+                    self._missing(node, use, node.loop.id)
+            for loop in node.loop.loops:
+                there = [one for one in node.nodes if one.loop is loop]
+                if loop.required and not there:
+                    self._missing(node, loop.opens, loop.id)
+                if loop.repeat and len(there) > loop.repeat:
+                    self._wrong(there[loop.repeat].opening, "4")
+            self._children(node)
+
+    def _children(self, node: Node) -> None:
+        """HL04 says whether loops of other HL segments follow within this one."""
+        if not node.loop.level or node.loop.id == "HL":
+            return
+        said = node.opening.get(4)
+        if said in ("0", "1") and (said == "1") != any(one.loop.level for one in node.nodes):
+            self._element(node.opening, 4, "7", "736", fatal=False)
+
+    def _missing(self, node: Node, use: Use, loop: str) -> None:
+        """The place is the one behind the last segment of its loop."""
+        position = (node.segments[-1].position if node.segments else 0) + 1
+        path = f"{node.path}/{use.name}" if loop == node.loop.id else f"{loop}/{use.name}"
+        self.faults.append(
+            Fault(level="segment", code="3", path=path, segment=use.name, position=position, loop=loop_id(loop))
+        )
+
+    def _wrong(self, found: Found, code: str) -> None:
+        self.faults.append(segment_fault(found, code, fatal=False))
+
+    def _wrong_code(self, found: Found) -> None:
+        elements = SEGMENTS.get(found.name, ())
+        self._element(found, 1, "7", elements[0].number if elements else "", fatal=False)
+
+    def _element(self, found: Found, n: int, code: str, reference: str, fatal: bool = True) -> None:
+        self.faults.append(element_fault(found, n, code, reference=reference, fatal=fatal))
+
+
+def segment_fault(found: Found, code: str, fatal: bool = True) -> Fault:
+    """Something is wrong with a segment as such."""
+    loop = loop_id(found.node.loop.id)
+    return Fault(
+        level="segment",
+        code=code,
+        path=found.path,
+        segment=found.name,
+        position=found.position,
+        loop=loop,
+        fatal=fatal,
+    )
+
+
+def element_fault(
+    found: Found,
+    n: int,
+    code: str,
+    *,
+    component: int = 0,
+    repetition: int = 0,
+    reference: str = "",
+    fatal: bool = False,
+) -> Fault:
+    """Something is wrong with an element of a segment."""
+    at = f"[{repetition}]" if repetition else ""
+    part = f".{component}" if component else ""
+    return Fault(
+        level="element",
+        code=code,
+        path=f"{found.path}-{n:02d}{at}{part}",
+        segment=found.name,
+        position=found.position,
+        loop=loop_id(found.node.loop.id),
+        element=n,
+        component=component,
+        repetition=repetition,
+        reference=reference,
+        fatal=fatal,
+    )
+
+
+def loop_id(loop: str) -> str:
+    """A loop as acknowledgements call it; the transaction itself has no id there."""
+    return "" if loop in ("ST", "HL") else loop
+
+
+def _fits(use: Use, code: str, strict: bool) -> bool:
+    return not strict or not use.codes or code in use.codes
+
+
+def _accepts(node: Node, level: str) -> Loop | None:
+    return next((loop for loop in node.loop.children.get("HL", ()) if loop.level == level), None)
+
+
+def _loops(loop: Loop) -> Iterator[Loop]:
+    yield loop
+    for one in loop.loops:
+        yield from _loops(one)
