@@ -14,6 +14,7 @@ _WHOLE = re.compile("-?[0-9]+")
 _DECIMAL = re.compile(r"-?([0-9]+\.?[0-9]*|\.[0-9]+)")
 _TIME = re.compile("([01][0-9]|2[0-3])[0-5][0-9]([0-5][0-9]([0-9]{1,2})?)?")
 _PRINTABLE = re.compile("[ -~]*")  # the basic and the extended character set
+BEARING = frozenset(("BHT", "HL", "NM1", "UM"))  # without what must stand in these, the rest hangs in the air
 DATED = {"DTP": (2, 3), "DMG": (1, 2), "INS": (11, 12), "MPI": (6, 7)}  # a date, and the element that says its form
 
 
@@ -32,7 +33,8 @@ def _segment(found: Found, definition: tuple[Element, ...], d: Delimiters) -> It
         if text:
             yield from _element(found, n, one, text, d)
         elif one.required:
-            yield element_fault(found, n, "1", reference=one.number, fatal=found.name != "HL" or n != 1)
+            fatal = found.name in BEARING and (found.name, n) != ("HL", 1)
+            yield element_fault(found, n, "1", reference=one.number, fatal=fatal)
         elif one.with_element and found.get(one.with_element):
             yield element_fault(found, n, "2", reference=one.number)
     if len(parts) > len(definition) + 1:

@@ -170,7 +170,7 @@ def _review(answer: bool) -> Loop:
         "22",
     )
     requester = _level("2000B", "21", (), _named("2010B", "1P FA", *_CONTACT_278), subscriber, required=not answer)
-    reviewer = _named("2010A", "X3", *_CONTACT_278)
+    reviewer = _named("2010A", "X3", *([_use("PER", 3), _use("AAA", 9)] if answer else []))
     return _root(_must("BHT", "0007"), loops=(_level("2000A", "20", (_use("AAA", 9),), reviewer, requester),))
 
 

@@ -44,7 +44,8 @@ def written(draw: st.DrawFn) -> tuple[Delimiters, list[list[Element]]]:
         lambda name: name not in ("ISA", "IEA", "GS", "GE", "ST", "SE", "TA1")
     )
     elements = st.lists(st.just("") | one, max_size=5).flatmap(lambda some: one.map(lambda last: [*some, last]))
-    lines = draw(st.lists(st.tuples(name, elements).map(lambda pair: [pair[0], *pair[1]]), max_size=5))
+    line = st.tuples(name, elements).map(lambda pair: [pair[0], *pair[1]])
+    lines: list[list[Element]] = [list(one) for one in draw(st.lists(line, max_size=5))]
     return d, lines
 
 
