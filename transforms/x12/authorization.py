@@ -158,7 +158,8 @@ def _read(tree: Tree, asked: Authorization, received_at: str, reading: Reading) 
         found = _traces(node, reading)
         traces += found
         key = EVERY_ITEM if node.loop.id == "2000E" else _key(node, found, keys, asked, reading)
-        rejections += [_of_item(one, key) for inner in node.walk() if _own(node, inner) for one in _no(inner, reading)]
+        inner = [node, *(one for one in node.nodes if not one.loop.level)]  # the services within have their own
+        rejections += [_of_item(one, key) for loop in inner for one in read_rejections(loop, reading)]
         if key is None:
             continue
         if decision := _decision(node, key, received_at, reading):
@@ -180,15 +181,6 @@ def _read(tree: Tree, asked: Authorization, received_at: str, reading: Reading) 
         exceptions=tuple(_exceptions(decisions.values(), rejections, documents)),
         problems=tuple(reading.problems),
     )
-
-
-def _own(node: Node, inner: Node) -> bool:
-    """The loop itself and those of its providers, not the services within."""
-    return inner is node or (not inner.loop.level and inner.parent is node)
-
-
-def _no(node: Node, reading: Reading) -> list[Rejection]:
-    return read_rejections(node, reading)
 
 
 def _of_item(one: Rejection, key: str | None) -> Rejection:

@@ -82,6 +82,8 @@ def read_benefit(node: Node, reading: Reading, at: str) -> Benefit | None:
     fields = EB.read(node.opening, reading, at)
     if "information" not in fields:
         return None
+    if len(node.segments) == 1 and not node.nodes:
+        return Benefit(**fields)
     numbers = (REF.read(found, reading, at).get("identifier") for found in node.all("REF"))
     words = (MSG.read(found, reading, at).get("messages") for found in node.all("MSG"))
     places = (III.read(inner.opening, reading, at).get("place") for inner in node.within("2115C", "2115D"))

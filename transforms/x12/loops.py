@@ -117,12 +117,6 @@ class Node(Struct):
         """The loops right within that have one of these ids."""
         return (node for node in self.nodes if node.loop.id in ids)
 
-    def walk(self) -> Iterator["Node"]:
-        """This loop and all within, in their order."""
-        yield self
-        for node in self.nodes:
-            yield from node.walk()
-
     def up(self) -> Iterator["Node"]:
         """This loop and those around it, outwards."""
         node: Node | None = self
@@ -132,15 +126,17 @@ class Node(Struct):
 
 
 class Tree(Struct):
-    """A transaction by its loops. `every` holds all its segments in order, also those without a place."""
+    """A transaction by its loops. `every` holds all its segments in order, also those without a place; `nodes` all its
+    loops."""
 
     root: Node
+    nodes: list[Node]
     every: list[Found]
     faults: list[Fault]
 
     def all(self, *ids: str) -> list[Node]:
-        """Every loop with one of these ids."""
-        return [node for node in self.root.walk() if node.loop.id in ids]
+        """Every loop with one of these ids, in the order in which they were opened."""
+        return [node for node in self.nodes if node.loop.id in ids]
 
 
 def read(transaction: Transaction, guide: Loop) -> Tree:
@@ -155,13 +151,13 @@ class _Reader:
         self.segments = transaction.segments
         self.guide = guide
         self.root = Node(loop=guide)
+        self.nodes = [self.root]
         self.node = self.root
         self.every: list[Found] = []
         self.faults: list[Fault] = []
         self.by_id: dict[str, Node] = {}
         self.opened: list[Node] = []
         self.numbers: dict[str, int] = {}
-        self.levels = {level for loop in _loops(guide) if (level := loop.level)}
 
     def read(self) -> Tree:
         for position, elements in enumerate(self.segments, 1):
@@ -174,7 +170,7 @@ class _Reader:
             else:
                 self._place(elements, position)
         self._close()
-        return Tree(self.root, self.every, self.faults)
+        return Tree(self.root, self.nodes, self.every, self.faults)
 
     def _attach(self, node: Node, elements: list[str], position: int) -> Found:
         found = Found(elements, position, node)
@@ -188,6 +184,7 @@ class _Reader:
         number = self.numbers[loop.id] = self.numbers.get(loop.id, 0) + 1
         self.node = Node(loop, parent, number)
         parent.nodes.append(self.node)
+        self.nodes.append(self.node)
         return self._attach(self.node, elements, position)
 
     def _place(self, elements: list[str], position: int) -> None:
@@ -250,7 +247,7 @@ class _Reader:
         """An HL without its parent: it is read where its level may stand, but the transaction is not to be trusted."""
         node = next((one for one in (*reversed(self.opened), self.root) if _accepts(one, level)), None)
         if node is None:
-            known = level in self.levels
+            known = any(level == loop.level for loop in _loops(self.guide))
             found = self._open(self.root, Loop(id="HL", opens=Use("HL"), level=level or "?"), elements, position)
             self._element(found, 2 if known else 3, "7", "734" if known else "735", fatal=known)
             return found
@@ -270,7 +267,7 @@ class _Reader:
 
     def _close(self) -> None:
         """What should have been there and was not, and loops that came too often."""
-        for node in self.root.walk():
+        for node in self.nodes:
             for index, use in enumerate(node.loop.uses, 1):
                 if use.required and index not in node.counts:
                     self._missing(node, use, node.loop.id)
