@@ -114,7 +114,6 @@ def patches(found: Answer, asked: Authorization, received_at: str) -> list[Patch
             fields=fields,
             edits=tuple(Edit(field="decisions", key=one.key, value=one) for one in found.decisions),
             said=Said(status="error") if not found.decisions else None,
-            event="authorization.answered",
             problems=found.problems,
         )
     ]

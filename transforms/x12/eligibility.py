@@ -112,13 +112,12 @@ def patches(found: Answer, check: EligibilityCheck) -> list[Patch]:
             also=found.traces,
             fields=found.fields,
             said=said,
-            event="eligibility.answered",
             problems=found.problems,
         )
     ]
     if check.coverage and found.coverage:
         fields = found.coverage | {"last_check": check.id}
-        about.append(Patch(type="coverage", subject=check.coverage, fields=fields, event="coverage.verified"))
+        about.append(Patch(type="coverage", subject=check.coverage, fields=fields))
     return about
 
 
