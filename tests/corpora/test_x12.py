@@ -10,10 +10,12 @@ import pytest
 from canonical.records import Authorization, EligibilityCheck
 from transforms.x12 import authorization, eligibility
 from transforms.x12.ack import judge, read_ta1, read_verdict
+from transforms.x12.asked import Inquired, inquiries
 from transforms.x12.converters import concept, trace_number
 from transforms.x12.delimiters import Delimiters
 from transforms.x12.envelope import Interchange, parse
 from transforms.x12.profile import Payer
+from transforms.x12.rows import Reading
 from transforms.x12.writer import Ends, write
 
 CORPORA = Path(__file__).parents[3] / "shared" / "corpora"
@@ -174,6 +176,40 @@ def test_answered(path: Path) -> None:
     ]
 
     assert ANSWERED[name(path)] == (answer.matched, answer.state, told)
+
+
+def test_asked() -> None:
+    """What each 270 that is accepted asks about: the patient's given name, the trace, the service types, the day."""
+    told = {}
+    for path in [one for one in files() if name(one).startswith("270") or one.suffix == ".270"]:
+        found = parse(path.read_bytes())
+        for group in found.groups:
+            for transaction in group.transactions:
+                judged = judge(transaction, group, found.delimiters)
+                if judged.code != "R" and judged.tree:
+                    reading = Reading(payer(found.usage), found.delimiters)
+                    told[name(path)] = [_told(one) for one in inquiries(judged.tree, reading)]
+    jane = [("JANE", "ELIG20260601001", ["30", "35"], "2026-06-01")]
+
+    assert {
+        "270-canonical": jane,
+        "270-quirk-delimiters": jane,
+        "270-quirk-linebreaks": jane,
+        "270-minimal": [("JANE", None, ["30"], None)],
+        "270-two-transactions": [("JANE", "ELIG20260601012", ["30"], None)],
+        "dependent-health-benefit-check.270": [("MARY", "93175-012547", ["30"], "2006-05-01")],
+        "subscriber-health-benefit-check.270": [("ROBERT", "93175-012547", ["30"], "2006-05-01")],
+        "demo.270": [("ROBERT", "93175-012547", ["30"], "2006-05-01")],
+        "demo-single-line.270": [("ROBERT", "93175-012547", ["30"], "2006-05-01")],
+    } == told
+
+
+def _told(one: Inquired) -> tuple[str, str | None, list[str], str | None]:
+    patient = one.dependent or one.fields["subscriber"]
+    trace = next((number.value for number in one.fields.get("identifiers", ())), None)
+    types = [concept.codings[0].code for concept in one.fields["service_types"]]
+    assert patient.name
+    return patient.name.given[0], trace, types, one.fields.get("start")
 
 
 def test_decided() -> None:

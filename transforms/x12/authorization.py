@@ -65,6 +65,9 @@ class Answer(Struct, frozen=True, kw_only=True):
     exceptions: tuple[str, ...] = ()
     problems: tuple[Problem, ...] = ()
 
+    def __repr__(self) -> str:
+        return "Answer(...)"
+
 
 def answer(
     raw: bytes,

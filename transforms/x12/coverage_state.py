@@ -39,6 +39,11 @@ def service_types(benefit: Benefit) -> set[str]:
     return found or (set() if benefit.procedure else {PLAN})
 
 
+def procedure(benefit: Benefit) -> set[str]:
+    """EB13."""
+    return {coding.code for coding in benefit.procedure.code.codings} if benefit.procedure else set()
+
+
 def of(
     benefits: Sequence[Benefit],
     rejections: Iterable[Rejection],
@@ -87,11 +92,12 @@ def is_within(day: str, dates: Iterable[PlanDate]) -> bool:
     return True
 
 
-def of_services(benefits: Sequence[Benefit], asked: Iterable[str]) -> dict[str, str]:
-    """For each service type that was asked about: covered, not-covered, or unknown where nobody spoke of it."""
+def of_services(benefits: Sequence[Benefit], types: Iterable[str], procedures: Iterable[str] = ()) -> dict[str, str]:
+    """For each service type and procedure that was asked about: covered, not-covered, or unknown where nobody spoke of
+    it."""
     found: dict[str, str] = {}
-    for one in asked:
-        said = {information(benefit) for benefit in benefits if one in service_types(benefit)}
+    for one in (*types, *procedures):
+        said = {information(benefit) for benefit in benefits if one in service_types(benefit) | procedure(benefit)}
         yes, no = bool(said & (ACTIVE | {INVESTIGATED})), bool(said & (INACTIVE | PENDING | {NOT_COVERED}))
         found[one] = "not-covered" if no and not yes else "covered" if yes and not no else "unknown"
     return found
@@ -102,6 +108,5 @@ def needing_leave(benefits: Iterable[Benefit], asked: Iterable[str]) -> tuple[st
     wanted, found = set(asked), dict[str, None]()
     for benefit in benefits:
         if benefit.authorization_required == "Y":
-            procedures = {coding.code for coding in benefit.procedure.code.codings} if benefit.procedure else set()
-            found |= dict.fromkeys(sorted(wanted & (service_types(benefit) | procedures)))
+            found |= dict.fromkeys(sorted(wanted & (service_types(benefit) | procedure(benefit))))
     return tuple(found)

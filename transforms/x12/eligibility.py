@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final, Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from canonical.datatypes import Benefit, Concept, Entity, Identifier, PlanDate, Rejection, Subscriber
 from canonical.patches import Patch, Said
@@ -25,7 +26,7 @@ from .profile import Payer
 from .receipt import Receipt, receive
 from .rows import Reading, Used
 
-__all__ = ["Answer", "Inquiry", "Reply", "answer", "patches", "replies", "request"]
+__all__ = ["Answer", "Inquiry", "Reply", "answer", "next_search", "patches", "replies", "request"]
 
 Repeat = Literal["no", "same", "other-keys"]
 
@@ -49,9 +50,10 @@ class Reply(Struct, kw_only=True):
 class Answer(Struct, frozen=True, kw_only=True):
     """What came back for one question. `fields` are those of the check, `coverage` those of the coverage.
 
-    `services` says of each service type that was asked about: covered, not-covered or unknown. `exceptions` are the
-    stable codes of what a person or a flow has to look at (DOMAIN Annex B); `repeat` says whether the question may be
-    asked again, and how. Where `matched` is false it was the answer to nothing of ours, and says nothing.
+    `services` says of each service type and procedure that was asked about: covered, not-covered or unknown.
+    `exceptions` are the stable codes of what a person or a flow has to look at (DOMAIN Annex B); `repeat` says whether
+    the question may be asked again, and how. Where `matched` is false it was the answer to nothing of ours, and says
+    nothing.
     """
 
     matched: bool
@@ -64,6 +66,9 @@ class Answer(Struct, frozen=True, kw_only=True):
     exceptions: tuple[str, ...] = ()
     repeat: Repeat = "no"
     problems: tuple[Problem, ...] = ()
+
+    def __repr__(self) -> str:
+        return "Answer(...)"
 
     @property
     def state(self) -> str | None:
@@ -119,6 +124,13 @@ def patches(found: Answer, check: EligibilityCheck) -> list[Patch]:
         fields = found.coverage | {"last_check": check.id}
         about.append(Patch(type="coverage", subject=check.coverage, fields=fields))
     return about
+
+
+def next_search(found: Answer, asked: Inquiry, payer: Payer) -> Inquiry | None:
+    """The same question by the payer's other combination, once; None where there is none, or it would not help."""
+    if found.repeat != "other-keys" or asked.search or len(payer.searches) < 2:
+        return None
+    return replace(asked, search=1)
 
 
 def replies(tree: Tree, reading: Reading) -> list[Reply]:
@@ -182,7 +194,7 @@ def _judged(reply: Reply, asked: EligibilityCheck, payer: Payer, received_at: st
     procedures = [coding.code for one in asked.procedures for coding in one.code.codings]
     on = asked.start
     state = coverage_state.of(reply.benefits, reply.rejections, reply.dates, types, on)
-    services = coverage_state.of_services(reply.benefits, types)
+    services = coverage_state.of_services(reply.benefits, types, procedures)
     if state != "active":
         services = {one: "not-covered" if state == "inactive" else "unknown" for one in services}
     corrected = _corrected(reply.person, asked.subscriber, reading)

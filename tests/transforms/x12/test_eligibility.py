@@ -29,7 +29,7 @@ from tests.transforms.x12.story import (
 from transforms.x12.codes import CPT, PLACES
 from transforms.x12.converters import concept
 from transforms.x12.delimiters import Delimiters
-from transforms.x12.eligibility import Answer, Inquiry, answer, patches, request
+from transforms.x12.eligibility import Answer, Inquiry, answer, next_search, patches, request
 from transforms.x12.envelope import parse
 from transforms.x12.profile import Payer
 
@@ -283,6 +283,38 @@ def test_a_999_that_accepts() -> None:
     found = read(envelope("999", "FA", "005010X231A1", lines))
 
     assert (False, None, ()) == (found.matched, found.status, found.exceptions)
+
+
+def test_the_next_search_is_tried_once() -> None:
+    """After AAA 75, where the payer has another combination; never a third time, and never for another reason."""
+    payer = replace(PAYER, searches=(("member", "name", "birth_date"), ("member", "birth_date")))
+    nobody, busy = read(benefits("AAA*N**75*C")), read(benefits("AAA*Y**42*R"))
+    again = next_search(nobody, INQUIRY, payer)
+
+    assert again
+    assert 1 == again.search
+    assert [None, None, None] == [
+        next_search(nobody, again, payer),
+        next_search(busy, INQUIRY, payer),
+        next_search(nobody, INQUIRY, PAYER),
+    ]
+
+
+def test_a_procedure_that_is_not_covered() -> None:
+    """What is said of a procedure (EB13) is about that procedure."""
+    one = Procedure(code=coded("73721", CPT))
+    asked = replace(CHECK, service_types=(), procedures=(one,))
+    found = read(benefits("EB*1**30", "EB*I************HC:73721"), asked)
+
+    assert ("active", {"73721": "not-covered"}, ("ELG-SERVICE-NOTCOVERED",)) == (
+        found.state,
+        found.services,
+        found.exceptions,
+    )
+
+
+def test_an_answer_is_silent_in_a_log() -> None:
+    assert "SMITH" not in repr(read(ANSWER))
 
 
 def test_patches() -> None:
