@@ -13,7 +13,8 @@ from transforms.x12.ack import judge, read_ta1, read_verdict
 from transforms.x12.asked import Inquired, inquiries
 from transforms.x12.converters import concept, trace_number
 from transforms.x12.delimiters import Delimiters
-from transforms.x12.envelope import Interchange, parse
+from transforms.x12.envelope import parse
+from transforms.x12.interchange import Interchange
 from transforms.x12.profile import Payer
 from transforms.x12.rows import Reading
 from transforms.x12.writer import Ends, write

@@ -13,10 +13,11 @@ from msgspec import Struct
 
 from .checks import elements
 from .delimiters import STANDARD, Delimiters
-from .envelope import Group, Interchange, Segment, Transaction, element
 from .faults import Fault
 from .guides import GROUPS, VERSIONS, guide
-from .loops import Found, Node, Tree, read
+from .interchange import Group, Interchange, Segment, Transaction, element
+from .loops import Found, Node, Tree
+from .reader import read
 from .writer import Ends, Line, Numbers, bare, interchange
 
 MOST_FAULTS = 1000  # of one transaction: whoever sends more knows enough

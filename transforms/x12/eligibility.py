@@ -10,23 +10,22 @@ from typing import Any, Final, Literal
 from msgspec import Struct
 from msgspec.structs import replace
 
-from canonical.datatypes import Benefit, Concept, Entity, Identifier, PlanDate, Rejection, Subscriber
+from canonical.datatypes import Benefit, Concept, Entity, Identifier, Rejection, Subscriber
 from canonical.patches import Patch, Said
 from canonical.problems import Problem
 from canonical.records import EligibilityCheck
 
 from . import coverage_state
-from .benefits import TRN, read_benefit, read_dates, read_rejections
 from .codes import X12
 from .converters import code_of, trace_system
 from .inquiry import Inquiry, request, service_type_codes
-from .loops import Node, Tree
-from .parties import read_person
+from .loops import Tree
 from .profile import Payer
 from .receipt import Receipt, receive
+from .replies import Reply, replies
 from .rows import Reading, Used
 
-__all__ = ["Answer", "Inquiry", "Reply", "answer", "next_search", "patches", "replies", "request"]
+__all__ = ["Answer", "Inquiry", "answer", "next_search", "patches", "request"]
 
 Repeat = Literal["no", "same", "other-keys"]
 
@@ -34,17 +33,6 @@ REPEATABLE: Final = (frozenset(("42", "80")), frozenset("PR"))  # AAA03 and AAA0
 OTHER_KEYS: Final = "75"
 PAYER_DOWN: Final = frozenset(("42", "80"))
 GROUP_NUMBERS: Final = frozenset(("6P", "1L"))
-
-
-class Reply(Struct, kw_only=True):
-    """What a 271 says of one patient: a subscriber's loop, or a dependent's."""
-
-    loop: str
-    traces: list[Identifier] = []
-    person: Subscriber | None = None
-    benefits: list[Benefit] = []
-    rejections: list[Rejection] = []
-    dates: list[PlanDate] = []
 
 
 class Answer(Struct, frozen=True, kw_only=True):
@@ -131,40 +119,6 @@ def next_search(found: Answer, asked: Inquiry, payer: Payer) -> Inquiry | None:
     if found.repeat != "other-keys" or asked.search or len(payer.searches) < 2:
         return None
     return replace(asked, search=1)
-
-
-def replies(tree: Tree, reading: Reading) -> list[Reply]:
-    """One for each patient: dependents by themselves, subscribers where they have no dependents or are spoken of."""
-    before = read_rejections(tree.root, reading)
-    for node in tree.all("2000A", "2100A", "2000B", "2100B"):
-        before += read_rejections(node, reading)
-    found = []
-    for node in tree.all("2000C"):
-        dependents = list(node.within("2000D"))
-        whole = _reply(node, reading, before, [])
-        if not dependents or whole.benefits or whole.rejections[len(before) :]:
-            found.append(whole)
-        found += [_reply(one, reading, before + whole.rejections[len(before) :], whole.dates) for one in dependents]
-    if not found and before:
-        found.append(Reply(loop=before[0].loop or "", rejections=before))
-    return found
-
-
-def _reply(node: Node, reading: Reading, before: list[Rejection], dates: list[PlanDate]) -> Reply:
-    reply = Reply(loop=node.loop.id, rejections=[*before, *read_rejections(node, reading)])
-    for found in node.all("TRN"):
-        reply.traces += [one] if (one := TRN.read(found, reading).get("identifier")) else []
-    for inner in node.nodes:
-        if inner.loop.id in ("2100C", "2100D"):
-            reply.person = read_person(inner, reading, "corrected_subscriber/")
-            reply.dates += read_dates(inner, reading, "plan_")
-            reply.rejections += read_rejections(inner, reading)
-        elif inner.loop.id in ("2110C", "2110D"):
-            one = read_benefit(inner, reading, f"benefits/{len(reply.benefits)}/")
-            reply.benefits += [one] if one else []
-            reply.rejections += read_rejections(inner, reading)
-    reply.dates = reply.dates or dates  # a dependent without dates has those of the subscriber
-    return reply
 
 
 def _matching(

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from .envelope import Interchange, Segment, element
+from .interchange import Interchange, Segment, element
 
 Key = tuple[str, str]
 

@@ -11,11 +11,13 @@ from msgspec import Struct
 from canonical.problems import Problem
 
 from .ack import Verdict, read_ta1, read_verdict
-from .envelope import Interchange, Transaction, element, parse
+from .envelope import parse
 from .faults import Fault, Unparseable
 from .guides import VERSIONS, guide
-from .loops import Tree, read
+from .interchange import Interchange, Transaction, element
+from .loops import Tree
 from .profile import Payer
+from .reader import read
 
 Kind = Literal["answer", "acknowledgement", "refused"]
 

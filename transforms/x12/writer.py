@@ -12,8 +12,8 @@ from msgspec import Struct
 from canonical.problems import Problem
 
 from .delimiters import Delimiters, components, repetitions
-from .envelope import Interchange, Segment
 from .guides import GROUPS, VERSIONS
+from .interchange import Interchange, Segment
 
 Composite = tuple[str, ...]
 Element = str | Composite | Sequence[str | Composite]

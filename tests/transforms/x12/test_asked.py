@@ -30,7 +30,7 @@ from transforms.x12.envelope import parse
 from transforms.x12.guides import INQUIRY as TABLE_270
 from transforms.x12.guides import REVIEW_REQUEST
 from transforms.x12.keys import identity, keys
-from transforms.x12.loops import read
+from transforms.x12.reader import read
 from transforms.x12.rows import Reading
 
 LETTERS = st.text(st.sampled_from("ABCDEFGHIJKLMNOPQRSTUVWXYZ'- "), min_size=1, max_size=20).map(str.strip).filter(bool)

@@ -6,8 +6,9 @@ from hypothesis import strategies as st
 
 from tests.transforms.x12.story import golden
 from transforms.x12.delimiters import Delimiters
-from transforms.x12.envelope import Group, Interchange, Transaction, interchanges, parse
+from transforms.x12.envelope import interchanges, parse
 from transforms.x12.faults import Unparseable
+from transforms.x12.interchange import Group, Interchange, Transaction
 from transforms.x12.writer import Element, Unwritable, read_element, segment, write
 
 QUESTION = golden("270-asked")
