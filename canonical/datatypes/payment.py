@@ -84,6 +84,7 @@ class AuthorizationItem(Value, frozen=True):
     modifiers: Annotated[tuple[Concept, ...], means("What changes its meaning.")] = ()
     service_type: Annotated[Concept | None, means("The type of service (UM03).")] = None
     quantity: Annotated[Quantity | None, means("How many or how much.")] = None
+    charge: Annotated[Money | None, means("What is charged for it.")] = None
     start: Annotated[str | None, roughly("From when.")] = None
     end: Annotated[str | None, roughly("Until when.")] = None
     place_of_service: Annotated[Concept | None, means("In what kind of place (UM04).")] = None

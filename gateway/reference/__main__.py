@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
-from gateway.reference import api, commands, events, mapping, metrics, problems, settings
+from gateway.reference import api, commands, events, mapping, metrics, payers, problems, settings
 
 ROOT: Final = Path(__file__).parent.parent.parent
 PAGES: Final[Sequence[tuple[str, Callable[[], str]]]] = (
@@ -17,6 +17,7 @@ PAGES: Final[Sequence[tuple[str, Callable[[], str]]]] = (
     (events.PATH, events.render),
     (mapping.PATH, mapping.render),
     (metrics.PATH, metrics.render),
+    (payers.PATH, payers.render),
     (problems.PATH, problems.render),
     (settings.PATH, settings.render),
 )

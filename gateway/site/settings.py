@@ -306,7 +306,7 @@ SENTENCES: dict[type[Setting], dict[str, str]] = {
         "path": "The folder of the data, from the site folder where it is not absolute.",
         "database": "PostgreSQL instead of the folder: env:NAME or file:PATH that hold a postgresql:// address.",
         "key_file": "32 random bytes that encrypt message bodies and records at rest; without them nothing is.",
-        "dedup_days": "For how long a control id that comes again is remarked on; a repeat is known as long as the audit.",
+        "dedup_days": "For how long a control id that comes again is remarked on; a repeat is known for longer.",
     },
     Intake: {
         "queue": "How many messages may wait for a commit; further ones are declined, and their senders keep them.",

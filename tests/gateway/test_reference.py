@@ -14,9 +14,11 @@ from gateway.api import ROUTES
 from gateway.reference import __main__ as reference
 from gateway.reference import api as reference_api
 from gateway.reference import mapping as reference_mapping
+from gateway.reference import payers as reference_payers
 from gateway.routes.rules import KINDS
 from transforms.hl7v2.mapping import EVENTS
 from transforms.hl7v2.rows import Table
+from transforms.x12.rows import Table as X12Table
 
 ROOT = reference.ROOT
 HL7V2 = sorted((ROOT / "transforms" / "hl7v2").glob("*.py"))
@@ -56,6 +58,18 @@ def test_every_table_is_on_the_page() -> None:
     }
 
     assert declared == {id(table) for tables in reference_mapping.TABLES.values() for table in tables}
+
+
+def test_every_x12_table_is_on_the_page() -> None:
+    """Neither is any element."""
+    declared = {
+        id(value)
+        for path in (ROOT / "transforms" / "x12").glob("*.py")
+        for value in vars(import_module(f"transforms.x12.{path.stem}".removesuffix(".__init__"))).values()
+        if isinstance(value, X12Table)
+    }
+
+    assert declared == {id(part.table) for parts in reference_payers.SECTIONS.values() for part in parts}
 
 
 def test_every_line_has_a_place_and_a_sentence() -> None:

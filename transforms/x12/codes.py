@@ -1,0 +1,237 @@
+"""X12 codes in words of our own, and whose numbers and codes are whose (DOMAIN 1.1, 4.3, 4.4)."""
+
+from typing import Final
+
+X12: Final = "https://codesystem.x12.org/005010/"
+NPI: Final = "http://hl7.org/fhir/sid/us-npi"
+SSN: Final = "http://hl7.org/fhir/sid/us-ssn"
+TAX: Final = "urn:oid:2.16.840.1.113883.4.4"
+NAIC: Final = "urn:oid:2.16.840.1.113883.6.300"
+CPT: Final = "http://www.ama-assn.org/go/cpt"
+HCPCS: Final = "https://www.cms.gov/Medicare/Coding/HCPCSReleaseCodeSets"
+ICD10: Final = "http://hl7.org/fhir/sid/icd-10-cm"
+ICD9: Final = "http://hl7.org/fhir/sid/icd-9-cm"
+LOINC: Final = "http://loinc.org"
+PLACES: Final = "https://www.cms.gov/Medicare/Coding/place-of-service-codes/Place_of_Service_Code_Set"
+BILLS: Final = "https://www.nubc.org/CodeSystem/TypeOfBill"
+
+# Data elements 66 and 128: what kind of number it is -> the system and the type of table 0203.
+NUMBERS: Final[dict[str, tuple[str, str | None]]] = {
+    "XX": (NPI, "NPI"),
+    "FI": (TAX, "TAX"),
+    "24": (TAX, "TAX"),
+    "EI": (TAX, "TAX"),
+    "TJ": (TAX, "TAX"),
+    "34": (SSN, "SS"),
+    "SY": (SSN, "SS"),
+    "NI": (NAIC, "NIIP"),
+    "HPI": (NPI, "NPI"),
+}
+PAYERS_OWN: Final = {"MI": "MB", "1W": "MB"}  # member ids: the payer gives them out
+PROCEDURES: Final = {"HC": CPT, "AD": "http://www.ada.org/cdt", "N4": "http://hl7.org/fhir/sid/ndc", "ID": ICD9}
+DIAGNOSES: Final = {  # data element 1270 -> the list, and the use
+    "ABK": (ICD10, None),
+    "ABF": (ICD10, None),
+    "ABJ": (ICD10, "admitting"),
+    "APR": (ICD10, None),
+    "BK": (ICD9, None),
+    "BF": (ICD9, None),
+    "BJ": (ICD9, "admitting"),
+    "LOI": (LOINC, None),
+}
+
+INFORMATION: Final = {
+    "1": "Active",
+    "2": "Active, full risk capitation",
+    "3": "Active, services capitated",
+    "4": "Active, services capitated to the primary care provider",
+    "5": "Active, under investigation",
+    "6": "Inactive",
+    "7": "Inactive, update pending",
+    "8": "Inactive, under investigation",
+    "A": "Co-insurance",
+    "B": "Co-payment",
+    "C": "Deductible",
+    "CB": "Coverage basis",
+    "D": "Benefit description",
+    "E": "Exclusions",
+    "F": "Limitations",
+    "G": "Out of pocket",
+    "H": "Unlimited",
+    "I": "Not covered",
+    "J": "Cost containment",
+    "K": "Reserve",
+    "L": "Primary care provider",
+    "M": "Pre-existing condition",
+    "MC": "Managed care coordinator",
+    "N": "Services restricted to a provider",
+    "O": "Not medically necessary",
+    "P": "Benefit disclaimer",
+    "Q": "Second opinion required",
+    "R": "Other or additional payer",
+    "S": "Prior year history",
+    "T": "Card reported lost or stolen",
+    "U": "Contact the following entity",
+    "V": "Cannot process",
+    "W": "Other source of data",
+    "X": "Health care facility",
+    "Y": "Spend down",
+}
+LEVELS: Final = {
+    "CHD": "Children only",
+    "DEP": "Dependents only",
+    "ECH": "Employee and children",
+    "EMP": "Employee only",
+    "ESP": "Employee and spouse",
+    "FAM": "Family",
+    "IND": "Individual",
+    "SPC": "Spouse and children",
+    "SPO": "Spouse only",
+}
+PERIODS: Final = {
+    "6": "Hour",
+    "7": "Day",
+    "13": "24 hours",
+    "21": "Years",
+    "22": "Service year",
+    "23": "Calendar year",
+    "24": "Year to date",
+    "25": "Contract",
+    "26": "Episode",
+    "27": "Visit",
+    "28": "Outlier",
+    "29": "Remaining",
+    "30": "Exceeded",
+    "31": "Not exceeded",
+    "32": "Lifetime",
+    "33": "Lifetime remaining",
+    "34": "Month",
+    "35": "Week",
+    "36": "Admission",
+}
+REJECTIONS: Final = {
+    "04": "Authorized quantity exceeded",
+    "15": "Required application data missing",
+    "33": "Input errors",
+    "41": "Authorization or access restrictions",
+    "42": "Unable to respond at present",
+    "43": "Invalid or missing provider identification",
+    "44": "Invalid or missing provider name",
+    "45": "Invalid or missing provider specialty",
+    "46": "Invalid or missing provider phone number",
+    "47": "Invalid or missing provider state",
+    "48": "Invalid or missing referring provider number",
+    "49": "Provider is not primary care physician",
+    "50": "Provider ineligible for inquiries",
+    "51": "Provider not on file",
+    "52": "Service dates not within provider plan enrolment",
+    "53": "Inquired benefit inconsistent with provider type",
+    "54": "Inappropriate product or service id qualifier",
+    "55": "Inappropriate product or service id",
+    "56": "Inappropriate date",
+    "57": "Invalid or missing dates of service",
+    "58": "Invalid or missing date of birth",
+    "60": "Date of birth follows dates of service",
+    "61": "Date of death precedes dates of service",
+    "62": "Date of service not within allowable inquiry period",
+    "63": "Date of service in future",
+    "64": "Invalid or missing patient id",
+    "65": "Invalid or missing patient name",
+    "66": "Invalid or missing patient gender",
+    "67": "Patient not found",
+    "68": "Duplicate patient id number",
+    "69": "Inconsistent with patient's age",
+    "70": "Inconsistent with patient's gender",
+    "71": "Patient birth date does not match the database",
+    "72": "Invalid or missing subscriber id",
+    "73": "Invalid or missing subscriber name",
+    "74": "Invalid or missing subscriber gender",
+    "75": "Subscriber not found",
+    "76": "Duplicate subscriber id number",
+    "77": "Subscriber found, patient not found",
+    "78": "Subscriber not in the group or plan identified",
+    "79": "Invalid participant identification",
+    "80": "No response received, transaction terminated",
+    "97": "Invalid or missing provider address",
+    "98": "Experimental service or procedure",
+    "AA": "Authorization number not found",
+    "AE": "Requires primary care physician authorization",
+    "AF": "Invalid or missing diagnosis code",
+    "AG": "Invalid or missing procedure code",
+    "AO": "Additional patient condition information required",
+    "CI": "Certification information does not match the patient",
+    "E8": "Requires medical review",
+    "IA": "Invalid authorization number format",
+    "MA": "Missing authorization number",
+    "T4": "Payer name or identifier missing",
+}
+FOLLOW_UPS: Final = {
+    "C": "Please correct and resubmit",
+    "N": "Resubmission not allowed",
+    "P": "Please resubmit the original transaction",
+    "R": "Resubmission allowed",
+    "S": "Do not resubmit; the inquiry was sent to a third party",
+    "W": "Please wait 30 days and resubmit",
+    "X": "Please wait 10 days and resubmit",
+    "Y": "Do not resubmit; the answer will be held and follows",
+}
+DATES: Final = {
+    "007": "Effective",
+    "036": "Expiration",
+    "096": "Discharge",
+    "102": "Issue",
+    "193": "Period start",
+    "194": "Period end",
+    "291": "Plan",
+    "307": "Eligibility",
+    "346": "Plan begin",
+    "347": "Plan end",
+    "356": "Eligibility begin",
+    "357": "Eligibility end",
+    "435": "Admission",
+    "472": "Service",
+    "AAH": "Event",
+}
+ACTIONS: Final = {
+    "A1": "Certified in total",
+    "A2": "Certified in part",
+    "A3": "Not certified",
+    "A4": "Pended",
+    "A6": "Modified",
+    "C": "Cancelled",
+    "CT": "Contact payer",
+    "NA": "No action required",
+}
+SERVICES: Final = {
+    "1": "Medical care",
+    "2": "Surgical",
+    "4": "Diagnostic X-ray",
+    "5": "Diagnostic lab",
+    "30": "Health benefit plan coverage",
+    "33": "Chiropractic",
+    "35": "Dental care",
+    "47": "Hospital",
+    "48": "Hospital, inpatient",
+    "50": "Hospital, outpatient",
+    "62": "MRI/CAT scan",
+    "86": "Emergency services",
+    "88": "Pharmacy",
+    "98": "Professional (physician) visit, office",
+    "AL": "Vision",
+    "MH": "Mental health",
+    "PT": "Physical therapy",
+    "UC": "Urgent care",
+}
+WORDS: Final[dict[str, dict[str, str]]] = {  # by data element
+    "306": ACTIONS,
+    "374": DATES,
+    "615": PERIODS,
+    "889": FOLLOW_UPS,
+    "901": REJECTIONS,
+    "1207": LEVELS,
+    "1365": SERVICES,
+    "1390": INFORMATION,
+}
+CLOSED: Final = frozenset(
+    ("306", "889", "901", "1207", "1390")
+)  # lists that WORDS holds whole: what is not there is odd
