@@ -109,7 +109,7 @@ class Throttle:
         wait = ceil(verdict.more_in)
         fields = [
             self._policy_header,
-            (b"ratelimit", b'"%b";r=%d;t=%d' % (verdict.limit.encode(), verdict.remaining, wait)),
+            (b"ratelimit", b'"%b";r=%d;t=%d' % (verdict.limit.encode(), max(verdict.remaining, 0), wait)),
         ]
         if not verdict.allowed:
             fields.append((b"retry-after", b"%d" % max(wait, 1)))

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from policies.throttle import Limit, Throttle
+from policies.throttle import Limit, Throttle, Verdict
 
 TEN_A_MINUTE = Limit(name="burst", quota=10, window=60)
 THOUSAND_A_DAY = Limit(name="daily", quota=1000, window=86400)
@@ -169,3 +169,10 @@ async def test_concurrent_tasks_share_one_count() -> None:
         return throttle.admit("c", "t", 0).allowed
 
     assert sum(await asyncio.gather(*(knock() for _ in range(100)))) == 10
+
+
+def test_what_is_owed_is_shown_as_nothing_left() -> None:
+    """A limit that processes share may have admitted more than it had: the header has no number below 0."""
+    headers = dict(Throttle([Limit(name="client", quota=5, window=1)]).headers(Verdict(True, "client", -3, 0.5)))
+
+    assert b'"client";r=0;t=1' == headers[b"ratelimit"]

@@ -20,6 +20,12 @@ from tests.servers.postgres import Postgres, binaries, create, name_of
 ARCHIVED = "SELECT (last_archived_wal >= pg_walfile_name(pg_current_wal_lsn() - 1))::text FROM pg_stat_archiver"
 
 
+@pytest.fixture(scope="module", autouse=True)
+def backend() -> str:
+    """It is the embedded store that is moved; what is restored names its database itself."""
+    return "sqlite"
+
+
 def say(isthmus: Isthmus, *messages: bytes) -> list[bytes | None]:
     """Send messages one after the other, and have each accepted."""
     with Line(isthmus.mllp) as line:
