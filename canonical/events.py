@@ -138,6 +138,7 @@ PAYMENT_EVENTS = {
 OTHER_EVENTS = {
     "slot.blocked": "time of a schedule was blocked (S23)",
     "slot.opened": "blocked time of a schedule was opened again (S24)",
+    "message.received": "a message was kept that a route of the site sends on",
     "feed.silent": "a feed has been quiet for longer than its usual pace",
     "feed.resumed": "a silent feed is heard again",
     "task.created": "work waits for a person (again)",

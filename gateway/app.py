@@ -25,6 +25,7 @@ from gateway.addresses import free_port, numeric, split
 from gateway.api import build
 from gateway.clients import Clients
 from gateway.clock import micros
+from gateway.deliveries.declared import declare
 from gateway.deliveries.worker import Worker
 from gateway.doors import Doors
 from gateway.neighbours import Neighbours
@@ -66,11 +67,13 @@ class Gateway:
         self.tracer = Tracer(self._export, main.tracing.ratio, time.time_ns, dice.getrandbits)
         self.store = store_of(main.store, os.environ, self.roles)
         self.link = link_of(main.redis, os.environ, self.metrics)
-        self.pipeline = Pipeline(self.store, main.intake, micros, self.tracer, self.metrics, main.store.dedup_days)
+        self.pipeline = Pipeline(
+            self.store, main.intake, micros, self.tracer, self.metrics, main.store.dedup_days, site.routes
+        )
         self.trail = Trail(self.store, micros, self.metrics)
         self.clients = Clients(site.clients, self.store)
         self.worker = Worker.of(
-            self.store, main.webhooks, micros, self.tracer, self.metrics, self.pipeline, clients=self.clients
+            self.store, main.webhooks, micros, self.tracer, self.metrics, self.pipeline, clients=self.clients, site=site
         )
         self.revocations = Revocations()
         self.neighbours = Neighbours(self.store, self.pipeline, self.revocations)
@@ -100,6 +103,7 @@ class Gateway:
         """Start what works on the data, then the doors: nobody is let in before all can be kept."""
         if self.site.digest:
             await self.store.keep_site(self.site.digest, self.site.files)
+        await declare(self.store, self.site, micros())
         await self.pipeline.start()
         if self.link:
             self.link.start(await self.store.secret("redis-names", os.urandom(32)))

@@ -180,6 +180,12 @@ def check(arguments: argparse.Namespace) -> int:
     for feed in site.feeds:
         zone = feed.profile.zone or "no time zone"
         print(f"  feed {feed.name}: {feed.settings.mllp}, {_tls(feed)}, {zone}, tenant {feed.tenant}")
+    for one in site.destinations:
+        sends = ", ".join(one.settings.events) or "what routes bring"
+        print(f"  destination {one.name}: {one.settings.url}, {sends}, tenant {one.tenant}")
+    for route in site.routes:
+        edits = f", {len(route.edits)} edits" if route.edits else ""
+        print(f"  route {route.name}: to {', '.join(route.settings.to)}{edits}, tenant {route.tenant}")
     for name, client in sorted(site.clients.items()):
         print(f"  client {name}: {', '.join(client.scopes)}, tenant {client.tenant}")
     for remark in remarks(arguments.site, site):

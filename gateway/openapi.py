@@ -17,7 +17,7 @@ from canonical.events import EVENTS
 from canonical.ids import PREFIXES
 from canonical.meaning import pattern_of
 from gateway import examples, response_headers
-from gateway.deliveries.delivery import AGENT
+from gateway.deliveries.webhooks import AGENT
 from gateway.problems import MEDIA_TYPE, ProblemDetails
 from gateway.refusals import CODES, STATUSES
 from gateway.routes import jobs

@@ -23,7 +23,9 @@ from gateway.answers import codes_in, refusal
 from gateway.clock import MICROS, Clock
 from gateway.intake import Intent, read
 from gateway.journal import Journal
+from gateway.routing import received
 from gateway.settling import lookups, settled_into
+from gateway.site.outward import Route
 from gateway.site.settings import Feed, Intake
 from gateway.store.protocol import Batch, Conflict, MessageState, Seen, Store, Unavailable, Unit
 from gateway.witness import group_rows
@@ -46,6 +48,7 @@ class Pipeline:
         tracer: Tracer,
         metrics: Metrics,
         dedup_days: int = 7,
+        routes: Sequence[Route] = (),
     ) -> None:
         self.store = store
         self.settings = settings
@@ -53,6 +56,7 @@ class Pipeline:
         self.tracer = tracer
         self.metrics = metrics
         self.journal = Journal(clock)
+        self.routes = routes
         self.window = dedup_days * DAY
         self.switches: dict[str, str] = {}
         self.changes = 0  # of the switches, by this process
@@ -213,6 +217,8 @@ class Pipeline:
                 batch = Batch()
                 answers = [settled_into(batch, intent, working[intent.cause.tenant], seen) for intent in group]
                 batch.audit = group_rows(batch.messages, began)
+                if self.routes:
+                    batch.events += received(self.routes, batch.messages, batch.events)
                 events = await unit.commit(batch)
         self.is_failing = False
         ended = self.clock()

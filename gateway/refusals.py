@@ -24,6 +24,7 @@ CODES: dict[int, dict[str, str]] = {
         "already_exists": "One of the numbers that were sent is in use already.",
         "already_taken": "Somebody else works on the task; it must be given back first.",
         "conflict": "Someone else changed it at the same moment; read it and try again.",
+        "declared_in_files": "The site's files declare it, and there it is changed; here it is held and released.",
         "feed_unknown": "The feed that the message came by is no longer in the site.",
         "invalid_transition": "What has this status cannot become that; `allowed` lists what it can become.",
         "not_decodable": "The message cannot be decoded; it can be read as raw bytes.",

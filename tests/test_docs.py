@@ -25,7 +25,8 @@ from gateway.routes.oauth import Token
 from gateway.routes.reading import from_json, from_query
 from gateway.routes.serving import Route
 from gateway.settling import STATES
-from gateway.site.settings import SENTENCES, FeedSettings, Main, Peer, RetentionSettings, Setting, feed_of
+from gateway.site.setting import Setting
+from gateway.site.settings import SENTENCES, FeedSettings, Main, Peer, RetentionSettings, feed_of
 from gateway.site.tables import TableReader
 from gateway.translate import translate
 from policies.metrics import Metrics

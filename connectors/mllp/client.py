@@ -70,6 +70,8 @@ class _Line(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)  # uvloop's does not derive from asyncio's
+        if line := transport.get_extra_info("socket"):  # a receiver that vanished is noticed on a line that rests
+            line.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
 
     def data_received(self, data: bytes) -> None:
         found = self._deframer.feed(data)

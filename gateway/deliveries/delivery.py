@@ -1,34 +1,26 @@
-"""The story of a delivery: shape it for the receiver, sign it, post it through the policies, record the outcome.
+"""The story of a delivery: shape it for the receiver, send it through the policies, record the outcome.
 
-At least once: the webhook-id stays the same through all attempts, restarts and resends, so a receiver that keeps the
-ids it has seen takes each event once.
+At least once: the id (a webhook-id, a control id) stays the same through all attempts, restarts and resends, so a
+receiver that keeps the ids it has seen takes each event once.
 """
 
 import asyncio
 from collections.abc import Callable
-from functools import lru_cache
 
 import msgspec
 from msgspec import Struct
 
 from canonical.events import Event
 from canonical.outcome import Outcome
-from canonical.records import Record
-from connectors.webhook.client import Answered, Post
+from connectors.webhook.client import Answered
 from gateway.clock import MICROS, Clock
-from gateway.deliveries.circuits import Send
+from gateway.deliveries.carriers import Carriers
 from gateway.deliveries.fanout import delivery_of
-from gateway.store.protocol import Attempt, Delivery, DeliveryState, Store, Subscription
-from policies import signing
+from gateway.store.protocol import Attempt, Delivery, DeliveryState, Subscription
 from policies.metrics import Metrics
-from policies.retry import Decision, Schedule, decide
+from policies.retry import Decision, decide
 from policies.tracing import Trace, Tracer, parse
-from transforms.api.cloudevent import cloud_event, encode
 
-Present = Callable[[Record, str | None], object]
-
-AGENT = "Isthmus-Webhook/1"
-OVERLAP = 24 * 3600 * MICROS
 STATES: dict[str, DeliveryState] = {"done": "delivered", "retry": "pending", "park": "parked", "disable": "parked"}
 NOT_MADE = Outcome(kind="transient", code="internal_error", attempted=False)
 CUT_OFF = Outcome(kind="ambiguous", code="cut_off")
@@ -45,29 +37,25 @@ class Result(Struct, frozen=True, kw_only=True):
 
 
 class Courier:
-    """Delivers. `present` gives a record (and its surviving patient) the form of an API version, for full events."""
+    """Delivers, by the carrier of the subscription's kind."""
 
     def __init__(
         self,
-        store: Store,
-        post: Send,
+        carriers: Carriers,
         clock: Clock,
         dice: Callable[[], float],
-        schedule: Schedule,
         metrics: Metrics | None = None,
         tracer: Tracer | None = None,
-        present: Present | None = None,
     ) -> None:
-        self._store, self._post, self._clock, self._dice, self._schedule = store, post, clock, dice, schedule
-        self._metrics, self._tracer, self._present = metrics, tracer, present
+        self._carriers, self._clock, self._dice = carriers, clock, dice
+        self._metrics, self._tracer = metrics, tracer
 
     async def deliver(self, subscription: Subscription, delivery: Delivery, event: Event) -> Result:
         """Make one attempt."""
         trace = self._begun(delivery, event)
         try:
-            body = encode(cloud_event(event, await self._data(subscription, event)))
             began = self._clock()
-            outcome = await self._post(signed(subscription, delivery, body, began, trace))
+            outcome = await self._carriers[subscription].carry(subscription, delivery, event, began, trace)
         except BaseException as error:
             self._traced(trace, CUT_OFF if isinstance(error, asyncio.CancelledError) else NOT_MADE, delivery)
             raise
@@ -81,7 +69,7 @@ class Courier:
         now = self._clock()
         delivery = delivery_of(subscription, event, now)
         trace = self._begun(delivery, event)
-        outcome = await self._post(signed(subscription, delivery, encode(cloud_event(event)), now, trace))
+        outcome = await self._carriers[subscription].carry(subscription, delivery, event, now, trace)
         self._traced(trace, outcome, delivery)
         return outcome
 
@@ -95,13 +83,6 @@ class Courier:
         now = self._clock()
         return self._record(subscription, delivery, CUT_OFF, now, now)
 
-    async def _data(self, subscription: Subscription, event: Event) -> object:
-        """The subject as it was at the event, where the subscription asks for more than to be told."""
-        if not subscription.full or self._present is None:
-            return None
-        found = await self._store.version(event.tenant, event.subject, event.version)
-        return None if found is None else self._present(found, event.patient)
-
     def _record(
         self, subscription: Subscription, delivery: Delivery, outcome: Outcome, began: int, ended: int
     ) -> Result:
@@ -111,7 +92,7 @@ class Courier:
             outcome,
             made - delivery.spent,
             (ended - delivery.since) / MICROS,
-            self._schedule,
+            self._carriers[subscription].schedule(subscription),
             deduplicates=subscription.deduplicates,
             dice=self._dice(),
         )
@@ -165,29 +146,3 @@ class Courier:
                 self._metrics.attempt_seconds.observe(result.attempt.took / MICROS)
             if outcome.kind == "delivered" and not delivery.spent:
                 self._metrics.delivery_latency.observe((delivery.updated_at - event.at) / MICROS)
-
-
-def signed(subscription: Subscription, delivery: Delivery, body: bytes, now: int, trace: Trace | None) -> Post:
-    """The request of one attempt, signed with every active secret (Standard Webhooks)."""
-    headers = {"content-type": "application/json", "user-agent": AGENT, "accept-encoding": "identity"}
-    traceparent = trace.traceparent if trace else delivery.traceparent
-    if traceparent:
-        headers["traceparent"] = traceparent
-    return Post(
-        subscription.url,
-        headers | signing.sign(signers(active_secrets(subscription, now)), delivery.id, now // MICROS, body),
-        body,
-        subscription.tenant,
-    )
-
-
-def active_secrets(subscription: Subscription, now: int) -> tuple[str, ...]:
-    """The newest secret, and for a day after it was made the one before."""
-    is_rotating = now < subscription.rotated_at + OVERLAP
-    return subscription.secrets if is_rotating else subscription.secrets[:1]
-
-
-@lru_cache(maxsize=4096)
-def signers(secrets: tuple[str, ...]) -> tuple[signing.Signer, ...]:
-    """The signers of a subscription's secrets, newest first."""
-    return tuple(signing.signer(secret) for secret in secrets)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from ipaddress import ip_network
+from ssl import SSLContext
 from urllib.parse import urlsplit
 
 from connectors.webhook.addresses import resolve
@@ -11,7 +12,9 @@ from policies.addresses import NOTHING, AllowList, refusal, url_refusal
 from policies.call import compose, given
 
 
-def client(allowed: AllowList, timeout: float, connections: int, clock: Seconds) -> WebhookClient:
+def client(
+    allowed: AllowList, timeout: float, connections: int, clock: Seconds, trust: SSLContext | None = None
+) -> WebhookClient:
     """A client that reaches public addresses, and what is allowed beside them."""
     return WebhookClient(
         lambda url: url_refusal(url, allowed),
@@ -19,6 +22,7 @@ def client(allowed: AllowList, timeout: float, connections: int, clock: Seconds)
         clock,
         timeout=timeout,
         connections=connections,
+        trust=trust,
     )
 
 

@@ -7,6 +7,7 @@ from msgspec.structs import replace
 
 from canonical.events import Event
 from gateway.clients import LACKS, Clients
+from gateway.deliveries.carriers import Carriers
 from gateway.deliveries.fanout import deliveries_of
 from gateway.store.protocol import Move, Store, Subscription
 
@@ -35,8 +36,8 @@ class Receivers:
     where it is in the feed and goes on from there when it is made active.
     """
 
-    def __init__(self, store: Store, most: int, clients: Clients | None = None) -> None:
-        self._store, self._most, self._turn = store, most, 0
+    def __init__(self, store: Store, carriers: Carriers, clients: Clients | None = None) -> None:
+        self._store, self._carriers, self._turn = store, carriers, 0
         self._clients = clients
         self._by_id: dict[str, Receiver] = {}
 
@@ -58,6 +59,8 @@ class Receivers:
 
     async def _as_allowed(self, subscription: Subscription) -> Subscription:
         """Nothing is sent for a client that is gone or may no longer have it, whoever made the subscription active."""
+        if subscription.is_declared:
+            return subscription
         lack = await self._clients.lack(subscription) if self._clients else None
         if lack and subscription.state == "active":
             return replace(subscription, state="disabled", reason=lack)
@@ -70,7 +73,7 @@ class Receivers:
     async def derive(self, now: int) -> bool:
         """Follow the feed with every subscription; those at the same place share what is read."""
         moves = [
-            self._step(receiver, events, now)
+            await self._step(receiver, events, now)
             for (tenant, position), listeners in self._places().items()
             if (events := await self._store.events(tenant, position, EVENTS_AT_ONCE))
             for receiver in listeners
@@ -95,17 +98,19 @@ class Receivers:
     def _places(self) -> dict[tuple[str, int], list[Receiver]]:
         places: defaultdict[tuple[str, int], list[Receiver]] = defaultdict(list)
         for receiver in self._by_id.values():
-            if receiver.subscription.state != "disabled" and not receiver.overtaken:
+            is_followed = receiver.subscription.state != "disabled" and self._carriers.room(receiver.subscription)
+            if is_followed and not receiver.overtaken:
                 places[receiver.subscription.tenant, receiver.position].append(receiver)
         return places
 
-    def _step(self, receiver: Receiver, events: Sequence[Event], now: int) -> Move:
+    async def _step(self, receiver: Receiver, events: Sequence[Event], now: int) -> Move:
         subscription = receiver.subscription
+        chosen = await self._carriers[subscription].sift(subscription, events)
         return Move(
             subscription=subscription.id,
             cursor=subscription.cursor,
             upto=events[-1].seq,
-            deliveries=deliveries_of(subscription, events, now),
+            deliveries=deliveries_of(subscription, chosen, now),
         )
 
     def _moved(self, moves: Sequence[Move], done: Iterable[bool]) -> None:
@@ -129,8 +134,9 @@ class Receivers:
     def _room(self, receiver: Receiver, now: int) -> int:
         """How many more; a little room waits a moment for more of it, since each claim is a commit."""
         subscription = receiver.subscription
-        free = 0 if subscription.state != "active" or receiver.rests_until > now else self._most - receiver.flying
-        if free * 2 < self._most and now - receiver.asked_at < PATIENCE:
+        most = self._carriers.room(subscription)
+        free = 0 if subscription.state != "active" or receiver.rests_until > now else most - receiver.flying
+        if free * 2 < most and now - receiver.asked_at < PATIENCE:
             return 0
         receiver.asked_at = now
         return free
@@ -138,7 +144,7 @@ class Receivers:
     def are_at_ease(self, tenant: str) -> bool:
         """Whether every receiver of a tenant has had what was due and could take more."""
         mine = (one for one in self._by_id.values() if one.subscription.tenant == tenant)
-        return all(one.flying * 2 <= self._most for one in mine)
+        return all(one.flying * 2 <= self._carriers.room(one.subscription) for one in mine)
 
 
 async def caught_up(store: Store, subscription: Subscription, now: int) -> Subscription:

@@ -18,18 +18,22 @@ from canonical.events import Event
 from canonical.outcome import Outcome
 from gateway.clients import Clients
 from gateway.clock import MICROS, Clock
-from gateway.deliveries.circuits import Circuits, Send
-from gateway.deliveries.delivery import Courier, Present, Result
+from gateway.deliveries.carriers import Carriers
+from gateway.deliveries.circuits import Circuits
+from gateway.deliveries.declared import slowest
+from gateway.deliveries.delivery import Courier, Result
+from gateway.deliveries.hl7v2 import RouteCarrier, SiuCarrier
+from gateway.deliveries.links import Links
 from gateway.deliveries.outbound import allow_list, client, outbound
 from gateway.deliveries.receivers import Receiver, Receivers
 from gateway.deliveries.resend import advance
+from gateway.deliveries.webhooks import Present, WebhookCarrier
 from gateway.parking import LACKING, disable, raise_task, resume
-from gateway.site.settings import Webhooks
+from gateway.site.settings import Site, Webhooks
 from gateway.store.protocol import Delivery, Job, Store, Subscription, Unavailable
 from policies.circuit import CircuitConfig
 from policies.metrics import Metrics
 from policies.redact import log
-from policies.retry import Schedule
 from policies.tracing import Tracer
 from transforms.api import v1
 
@@ -47,29 +51,29 @@ CODES = {"park": "DLV-PARKED", "disable": "DLV-GONE"}
 
 
 class Worker:
-    """One per process. `post` is the outbound call with its policies; `dice` gives [0, 1)."""
+    """One per process. `carriers` send; no attempt takes longer than `slowest` seconds; `dice` gives [0, 1)."""
 
     def __init__(
         self,
         store: Store,
-        post: Send,
+        carriers: Carriers,
         clock: Clock,
         dice: Callable[[], float],
         settings: Webhooks,
+        slowest: float = 0.0,
         *,
         metrics: Metrics | None = None,
         tracer: Tracer | None = None,
-        present: Present | None = None,
         clients: Clients | None = None,
     ) -> None:
         self.store, self.clock, self.settings = store, clock, settings
         self.on_events: list[Callable[[Sequence[Event]], None]] = []
-        schedule = Schedule(waits=settings.retry_seconds)
-        self._courier = Courier(store, post, clock, dice, schedule, metrics, tracer, present)
-        self._receivers = Receivers(store, settings.per_subscription, clients)
-        self._patience = settings.timeout_seconds + 1
-        self._lease = int(settings.timeout_seconds * MICROS) + LEASE_MARGIN
-        self._close: Callable[[], Awaitable[None]] | None = None
+        self._carriers = carriers
+        self._courier = Courier(carriers, clock, dice, metrics, tracer)
+        self._receivers = Receivers(store, carriers, clients)
+        slowest = max(slowest, settings.timeout_seconds)
+        self._patience = slowest + 1
+        self._lease = int(slowest * MICROS) + LEASE_MARGIN
         self.name = secrets.token_hex(8)
         self.circuits: Circuits | None = None
         self._jobs: list[Job] = []
@@ -92,8 +96,9 @@ class Worker:
         pipeline: "Pipeline | None" = None,
         present: Present = v1.present,
         clients: Clients | None = None,
+        site: Site | None = None,
     ) -> Self:
-        """The worker with its real client; whoever hears the pipeline's events hears the worker's too."""
+        """The worker with its real carriers; whoever hears the pipeline's events hears the worker's too."""
 
         def seconds() -> float:
             return clock() / MICROS
@@ -101,18 +106,27 @@ class Worker:
         webhooks = client(allow_list(settings.allow), settings.timeout_seconds, settings.concurrency, seconds)
         circuits = Circuits(CircuitConfig(), seconds, random.random)
         post = outbound(webhooks, circuits)
+        site = site or Site()
+        links = Links(site.destinations, clock)
+        carriers = Carriers(
+            {
+                "webhook": WebhookCarrier(store, post, settings, present, webhooks.close),
+                "hl7v2": SiuCarrier(store, links),
+                "route": RouteCarrier(store, links, site.routes),
+            }
+        )
         worker = cls(
             store,
-            post,
+            carriers,
             clock,
             random.random,
             settings,
+            slowest(site),
             metrics=metrics,
             tracer=tracer,
-            present=present,
             clients=clients,
         )
-        worker.circuits, worker._close = circuits, webhooks.close
+        worker.circuits = circuits
         if pipeline is not None:
             worker.on_events = pipeline.on_events
         return worker
@@ -164,8 +178,7 @@ class Worker:
         self._woken.set()
         if self._running:
             await asyncio.wait({self._running})
-        if self._close:
-            await self._close()
+        await self._carriers.close()
 
     async def _wait(self, seconds: float) -> None:
         with suppress(TimeoutError):
@@ -249,7 +262,7 @@ class Worker:
             result = self._courier.cut_off(receiver.subscription, delivery)
         finally:
             receiver.flying -= 1
-            if receiver.flying * 2 <= self.settings.per_subscription:
+            if receiver.flying * 2 <= self._carriers.room(receiver.subscription):
                 self._woken.set()
         self._heed(receiver, result)
         self._results.append(result)

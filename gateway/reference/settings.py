@@ -8,6 +8,8 @@ import msgspec
 from msgspec.structs import FieldInfo, fields
 
 from gateway.site.forms import worded
+from gateway.site.outward import DestinationSettings, EditSettings, RouteSettings
+from gateway.site.setting import Setting
 from gateway.site.settings import (
     SENTENCES,
     AuthoritySettings,
@@ -21,7 +23,6 @@ from gateway.site.settings import (
     RedisSettings,
     RetentionSettings,
     Server,
-    Setting,
     StoreSettings,
     Tracing,
     Webhooks,
@@ -48,10 +49,12 @@ PAGES: tuple[tuple[str, tuple[tuple[str, type[Setting]], ...]], ...] = (
         (
             ("", Peer),
             ("[feed]", FeedSettings),
+            ("[destination]", DestinationSettings),
             ("[authorities.NAME]", AuthoritySettings),
             ('[mapping."RECORD.FIELD"]', MappingSettings),
         ),
     ),
+    ("routes/NAME.toml", (("", RouteSettings), ("[[edits]]", EditSettings))),
     ("clients/NAME.toml", (("", ClientSettings),)),
 )
 HEAD = """\

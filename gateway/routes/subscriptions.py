@@ -1,4 +1,8 @@
-"""/v1/subscriptions: a partner's webhooks, made and kept by the partner. A secret is shown once, when it is made."""
+"""/v1/subscriptions: a partner's webhooks, made and kept by the partner. A secret is shown once, when it is made.
+
+Beside them stand the destinations and routes that the site's files declare: they are held and released here, and
+changed where they are at home.
+"""
 
 import os
 from typing import Annotated, Literal
@@ -10,6 +14,7 @@ from canonical.events import EVENTS, Event
 from canonical.ids import new_id
 from canonical.meaning import identity, means, pattern_of, when
 from gateway.clients import WRITE, needed_for
+from gateway.deliveries.declared import UNDECLARED
 from gateway.deliveries.fanout import speaks_of
 from gateway.deliveries.outbound import allow_list, receiver_refusal
 from gateway.deliveries.receivers import caught_up
@@ -31,6 +36,7 @@ from gateway.routes.serving import (
     versioned,
 )
 from gateway.store import protocol
+from gateway.store.protocol import SubscriptionKind
 from policies.auth import ADMIN, allows
 from policies.signing import new_secret
 from transforms.api import v1
@@ -50,7 +56,10 @@ Url = Annotated[
 ]
 Types = Annotated[
     tuple[str, ...],
-    Meta(max_length=100, description="`appointment.*` or types in full; `*`, or an empty list, is all."),
+    Meta(
+        max_length=100,
+        description="`appointment.*` or types in full; `*`, or an empty list, is all but `message.received`.",
+    ),
 ]
 Feeds = Annotated[tuple[str, ...], Meta(max_length=1000, description="Only what came by these feeds; empty is all.")]
 Patient = Annotated[str, Meta(pattern=pattern_of("patient"), examples=["pat_01M88RY5ZG9QZ3EJSA53T7BZ3N"])]
@@ -99,25 +108,34 @@ class Subscription(v1.Wire, frozen=True, omit_defaults=False):
 
     id: Annotated[str, identity("Opaque, and good for ever.", "subscription")]
     version_id: Annotated[str, means("The number of the version, from `1`; it is the ETag.", pattern=r"^[1-9]\d*$")]
-    url: Annotated[str, means("Where events are posted.", format="uri")]
-    types: Annotated[tuple[str, ...], means("Types or patterns of types; `*` is all.")]
+    kind: Annotated[
+        SubscriptionKind,
+        means("`webhook`; `hl7v2`: events as SIU messages; `route`: messages as they came."),
+    ]
+    url: Annotated[str, means("Where events are posted, or messages are sent.", format="uri")]
+    types: Annotated[tuple[str, ...], means("Types or patterns of types; `*` is all but `message.received`.")]
     feeds: Annotated[tuple[str, ...], means("Only what came by these; empty is all.")]
     patients: Annotated[tuple[str, ...], means("Only what concerns these; empty is all.")]
     full: Annotated[bool, means("Whether events carry their subject.")]
     state: Annotated[
         Literal["active", "paused", "disabled"],
         means(
-            "`active`; `paused` by a person; `disabled` by a 410 of the receiver, by failing too long, or while its "
-            "client may not receive it."
+            "`active`; `paused` by a person; `disabled` by a 410 of the receiver, by failing too long, while its "
+            "client may not receive it, or while no file declares it."
         ),
     ]
-    client: Annotated[str, means("The client it belongs to.")]
+    client: Annotated[str | None, means("The client it belongs to; null where the site's files declare it.")]
+    destination: Annotated[str | None, means("The peer whose file declares where it goes; null for a webhook.")]
+    route: Annotated[str | None, means("The route whose file declares it; null where there is none.")]
     cursor: Annotated[int, means("The `seq` it has reached.")]
     created_at: Annotated[str, when("When it was made.")]
     updated_at: Annotated[str, when("When it last changed.")]
     reason: Annotated[
         str | None,
-        means("Why it is disabled: `gone`, `failing`, `client_unknown` or `scope_missing`; null where it is not."),
+        means(
+            "Why it is disabled: `gone`, `failing`, `client_unknown`, `scope_missing` or `not_declared`; null where it "
+            "is not."
+        ),
     ] = None
     description: Annotated[str | None, means("What it is for.")] = None
     secret: Annotated[
@@ -135,7 +153,7 @@ class Outcome(Struct, frozen=True, kw_only=True, rename="camel"):
 
 @serves("GET", "/v1/subscriptions", guard=READ, audit="R", gives=Page[Subscription], tag="subscriptions")
 async def list_subscriptions(call: Call) -> Answer:
-    """Your subscriptions; with `admin`, all of the tenant."""
+    """Your subscriptions; with `admin`, all of the tenant, those that files declare among them."""
     every = await call.api.services.store.subscriptions(call.tenant)
     mine = [one for one in every if is_mine(call, one)]
     call.saw(*(one.id for one in mine), count=len(mine))
@@ -208,7 +226,7 @@ async def read_subscription(call: Call) -> Answer:
     guard=WRITE,
     audit="U",
     gives=Subscription,
-    fails=("not_found", "precondition_failed", "invalid_value", "precondition_required"),
+    fails=("not_found", "declared_in_files", "precondition_failed", "invalid_value", "precondition_required"),
     tag="subscriptions",
     headers=("ETag",),
 )
@@ -218,6 +236,7 @@ async def change_subscription(call: Call, body: SubscriptionChange) -> Answer:
     What happened before is sent as it was asked for then, what happens from now on as it is asked for now.
     """
     before = await owned(call, call.id)
+    _require_ours(before)
     require_match(call, before.version)
     given = {name: value for name in body.__struct_fields__ if (value := getattr(body, name)) is not UNSET}
     after = replace(before, **given)
@@ -234,12 +253,17 @@ async def change_subscription(call: Call, body: SubscriptionChange) -> Answer:
     guard=WRITE,
     audit="D",
     status=204,
-    fails=("not_found", "precondition_failed"),
+    fails=("not_found", "declared_in_files", "precondition_failed"),
     tag="subscriptions",
 )
 async def delete_subscription(call: Call) -> Answer:
-    """Delete a subscription. What is still on its way to it is dropped."""
+    """Delete a subscription. What is still on its way to it is dropped.
+
+    One that a file declares goes with the file; once it is disabled as `not_declared` it can be deleted.
+    """
     subscription = await owned(call, call.id)
+    if subscription.reason != UNDECLARED:
+        _require_ours(subscription)
     expected = check_match(call, subscription.version)
     if not await call.api.services.store.delete_subscription(call.tenant, subscription.id, expected):
         raise changed() if expected is not None else not_found()
@@ -253,13 +277,14 @@ async def delete_subscription(call: Call) -> Answer:
     guard=WRITE,
     audit="U",
     gives=Subscription,
-    fails=("not_found", "precondition_failed"),
+    fails=("not_found", "declared_in_files", "precondition_failed"),
     tag="subscriptions",
     headers=("ETag",),
 )
 async def rotate_secret(call: Call, body: Rotation) -> Answer:
     """Make a new secret, shown in the answer and never again."""
     before = await _matched(call)
+    _require_ours(before)
     secret = new_secret(os.urandom(32))
     kept = before.secrets[:1] if body.overlap else ()
     return await _put(call, before, replace(before, secrets=(secret, *kept), rotated_at=call.now), secret)
@@ -304,12 +329,13 @@ async def release_subscription(call: Call) -> Answer:
     guard=WRITE,
     audit="E",
     gives=Outcome,
-    fails=("not_found", "precondition_failed"),
+    fails=("not_found", "declared_in_files", "precondition_failed"),
     tag="subscriptions",
 )
 async def test_subscription(call: Call) -> Answer:
     """Send one signed event of the type `subscription.test` now, and say how it was received."""
     subscription = await _matched(call)
+    _require_ours(subscription)
     now = call.now
     event = Event(
         id=new_id("event", now, subscription.id, "test", os.urandom(8).hex()),
@@ -336,6 +362,13 @@ async def owned(call: Call, identity: str) -> protocol.Subscription:
         raise not_found()
     call.saw(subscription.id)
     return subscription
+
+
+def _require_ours(subscription: protocol.Subscription) -> None:
+    """What a file declares is changed there: else the next start would take the change back."""
+    if subscription.is_declared:
+        file = f"routes/{subscription.route}.toml" if subscription.route else f"peers/{subscription.destination}.toml"
+        raise stop(409, "declared_in_files", f"The site declares it in {file}; change it there.")
 
 
 async def _matched(call: Call) -> protocol.Subscription:
@@ -396,13 +429,16 @@ def shown(subscription: protocol.Subscription, secret: str | None = None) -> Sub
     return Subscription(
         id=subscription.id,
         version_id=str(subscription.version),
+        kind=subscription.kind,
         url=subscription.url,
         types=subscription.types,
         feeds=subscription.feeds,
         patients=subscription.patients,
         full=subscription.full,
         state=subscription.state,
-        client=subscription.client,
+        client=subscription.client or None,
+        destination=subscription.destination,
+        route=subscription.route,
         cursor=subscription.cursor,
         created_at=instant(subscription.created_at),
         updated_at=instant(subscription.updated_at),

@@ -6,14 +6,17 @@ What each setting must be by itself its form says (`forms`).
 from collections.abc import Callable, Collection, Iterable, Sequence
 from math import ceil
 from pathlib import Path
+from typing import NamedTuple
 
 from gateway.addresses import overlap
 from gateway.retention.lives import lives_of, longest, speaks_of
+from gateway.site.outward import EditSettings, RouteSettings
 from gateway.site.papers import Wrong, wrong_with_key, wrong_with_pair
 from gateway.site.references import POSTGRES, REDIS, wrong_with
 from gateway.site.settings import ClientSettings, Feed, FeedSettings, Main, MessageClass, Peer
 from gateway.site.tables import meant
 from policies.retry import DEFAULT
+from transforms.hl7v2.keys import KINDS
 
 DAY = 86_400  # seconds
 Complain = Callable[[Path, str, str], None]
@@ -36,9 +39,7 @@ def main_alone(main: Main, path: Path, complain: Complain) -> None:
     server = main.server
     _papers("server", wrong_with_pair(server.certificate, server.private_key), path, complain)
     _pair(server.certificate, server.private_key, "server", path, complain)
-    if sum(main.webhooks.retry_seconds) > DEFAULT.horizon:
-        hours = f"{DEFAULT.horizon / 3600:g} hours"
-        complain(path, "webhooks.retry-seconds", f"together more than {hours}, after which nothing is tried")
+    _schedule(main.webhooks.retry_seconds, "webhooks.retry-seconds", path, complain)
     if len(set(main.tenants)) < len(main.tenants):
         complain(path, "tenants", "names a tenant twice")
     _retention(main, path, complain)
@@ -94,6 +95,79 @@ def peer_alone(peer: Peer, path: Path, tenants: Collection[str] | None, complain
     _tenant(peer.tenant, tenants, path, complain)
     if peer.feed:
         _feed(peer.feed, path, complain)
+
+
+class Known(NamedTuple):
+    """What the files name: feeds and destinations with their tenants."""
+
+    tenants: Collection[str] | None
+    feeds: Collection[tuple[str, str]]
+    destinations: Collection[tuple[str, str]]
+
+
+def destination(peer: Peer, path: Path, known: Known, complain: Complain) -> None:
+    """A peer's door out."""
+    one = peer.destination
+    if one is None:
+        return
+    if bool(one.mllp) == bool(one.http):
+        complain(path, "destination", "is one of the two: mllp or http")
+    if one.http and (one.tls or one.server_name):
+        complain(path, "destination.http", "tls and server-name are about MLLP; here the URL says both")
+    wrong = wrong_with_pair(one.certificate, one.private_key, one.ca)
+    _papers("destination", (("ca" if name == "client-ca" else name, said) for name, said in wrong), path, complain)
+    _pair(one.certificate, one.private_key, "destination", path, complain)
+    _schedule(one.retry_seconds, "destination.retry-seconds", path, complain)
+    _named("destination.feeds", one.feeds, known.feeds, peer.tenant, path, complain)
+
+
+def route(one: RouteSettings, path: Path, known: Known, complain: Complain) -> None:
+    """A route: all that it names must be there, and each of its edits whole."""
+    _tenant(one.tenant, known.tenants, path, complain)
+    _named("to", one.to, known.destinations, one.tenant, path, complain)
+    _named("feeds", one.feeds, known.feeds, one.tenant, path, complain)
+    for kind in one.keys:
+        if kind not in KINDS:
+            complain(path, f"keys.{kind}", f"messages have no search key of this kind{meant(kind, KINDS)}")
+    for number, edit in enumerate(one.edits, 1):
+        if wrong := wrong_with_edit(edit):
+            complain(path, f"edits[{number}]", wrong)
+
+
+def wrong_with_edit(edit: EditSettings) -> str | None:
+    """Why an edit says too little, or too much."""
+    if sum(place is not None for place in (edit.set, edit.copy, edit.drop)) != 1:
+        return "is one of these: set, copy, drop"
+    if (edit.set is None) != (edit.value is None):
+        return "set and value go together"
+    if (edit.copy is None) != (edit.to is None):
+        return "copy and to go together"
+    targets = [place for place in (edit.set, edit.to) if place]
+    return "a segment is only dropped; name one of its fields" if any("-" not in one for one in targets) else None
+
+
+def _named(
+    place: str,
+    names: Sequence[str],
+    known: Collection[tuple[str, str]],
+    tenant: str,
+    path: Path,
+    complain: Complain,
+) -> None:
+    """Each of these must be a feed, or a destination, of the tenant."""
+    there = [name for name, of in known if of == tenant]
+    what = "destination" if place == "to" else "feed"
+    for number, name in enumerate(names, 1):
+        if name not in there:
+            complain(path, f"{place}[{number}]", f"the tenant has no {what} of this name{meant(name, there)}")
+        elif name in names[: number - 1]:
+            complain(path, f"{place}[{number}]", "stands here twice")
+
+
+def _schedule(waits: Sequence[float], place: str, path: Path, complain: Complain) -> None:
+    if sum(waits) > DEFAULT.horizon:
+        hours = f"{DEFAULT.horizon / 3600:g} hours"
+        complain(path, place, f"together more than {hours}, after which nothing is tried")
 
 
 def _feed(feed: FeedSettings, path: Path, complain: Complain) -> None:

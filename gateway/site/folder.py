@@ -1,6 +1,6 @@
 """Reads a site folder into one frozen object, or says everything that is wrong with it at once (DESIGN 4).
 
-    isthmus.toml  peers/<name>.toml  clients/<name>.toml  codes/<table>.csv
+    isthmus.toml  peers/<name>.toml  routes/<name>.toml  clients/<name>.toml  codes/<table>.csv
 
 A code file holds rows of `local,code,system,display` under that header; its name is the table or the field it is for
 (`HL70278.csv`, `AIP-4.csv`), and `codes/<peer>/` holds those of one peer.
@@ -24,14 +24,25 @@ from msgspec.structs import replace
 from canonical.datatypes import Coding
 from gateway.site import checks
 from gateway.site.changes import changes_of
+from gateway.site.outward import Destination, RouteSettings, route_of
 from gateway.site.references import beside
-from gateway.site.settings import ClientSettings, Codes, Feed, Main, Peer, Setting, Site, feed_of
+from gateway.site.setting import Setting
+from gateway.site.settings import (
+    ClientSettings,
+    Codes,
+    Feed,
+    Main,
+    Peer,
+    Site,
+    destination_of,
+    feed_of,
+)
 from gateway.site.tables import TableReader, line_of, lines, meant
 
 Table = TypeVar("Table", bound=Setting)
 SIX_YEARS = 2192  # days
 COLUMNS = ["local", "code", "system", "display"]
-PARTS = ("peers", "clients", "codes")
+PARTS = ("peers", "routes", "clients", "codes")
 CODE_FILE = re.compile(r"HL7\d{4}|[A-Z][A-Z0-9]{2}-\d{1,3}", re.ASCII)
 FIRST_TIME = 315_532_800  # 1980: archives hold no earlier time, and ours must not depend on the clock
 
@@ -189,12 +200,13 @@ def remarks(folder: Path, site: Site) -> Iterator[str]:
     """What is worth a look in a site that can be served: keys that everyone can read, folders that nobody does."""
     main = site.main
     keys = [main.store.key_file, main.server.private_key, *(feed.settings.private_key for feed in site.feeds)]
+    keys += [one.settings.private_key for one in site.destinations]
     for key in dict.fromkeys(keys):
         if key and key.stat().st_mode & stat.S_IROTH:
             yield f"{key}: everyone on this machine can read this key; chmod o-r takes that away"
     if main.retention.audit is not None and main.retention.audit < SIX_YEARS:
         yield "retention.audit: HIPAA has such records kept for six years (45 CFR 164.316(b)(2)(i)): 2192 days"
-    for part, suffix in (("peers", ".toml"), ("clients", ".toml")):
+    for part, suffix in (("peers", ".toml"), ("routes", ".toml"), ("clients", ".toml")):
         for path in sorted((folder / part).glob("*/")):
             if any(path.rglob(f"*{suffix}")):
                 yield f"{path}: this folder is not read; the files of {part} stand in {part}/ itself"
@@ -209,7 +221,8 @@ def _read(reader: _Reader) -> Site:
     tenants = said.tenants if said else None
     peers = list(reader.each("peers", Peer))
     clients = list(reader.each("clients", ClientSettings))
-    feeds = _feeds(reader, peers)
+    routes = list(reader.each("routes", RouteSettings))
+    feeds, destinations = _feeds(reader, peers), _destinations(reader, peers)
     reader.strays([one.stem for one in (reader.folder / "peers").glob("*.toml")])
     main = said or Main()
     database = beside(reader.folder, main.store.database)
@@ -222,7 +235,24 @@ def _read(reader: _Reader) -> Site:
         checks.peer_alone(peer, at, tenants, reader.complain)
     checks.clients(clients, tenants, reader.complain)
     checks.doors(main, feeds, reader.folder, reader.complain)
-    return Site(main=main, feeds=tuple(feeds), clients={one.client_id: one for _, _, one in clients})
+    known = checks.Known(
+        tenants, [(one.name, one.tenant) for one in feeds], [(one.name, one.tenant) for one in destinations]
+    )
+    for _, at, peer in peers:
+        checks.destination(peer, at, known, reader.complain)
+    for _, at, route in routes:
+        checks.route(route, at, known, reader.complain)
+    return Site(
+        main=main,
+        feeds=tuple(feeds),
+        destinations=tuple(destinations),
+        routes=tuple(route_of(name, one) for name, _, one in routes),
+        clients={one.client_id: one for _, _, one in clients},
+    )
+
+
+def _destinations(reader: _Reader, peers: list[tuple[str, Path, Peer]]) -> list[Destination]:
+    return [destination_of(name, peer, peer.destination, {}) for name, _, peer in peers if peer.destination]
 
 
 def _feeds(reader: _Reader, peers: list[tuple[str, Path, Peer]]) -> list[Feed]:

@@ -18,6 +18,8 @@ from msgspec import Meta, Struct
 from gateway.scopes import SCOPES
 from transforms.hl7v2.changeable import READERS
 from transforms.hl7v2.charset import IN_THE_WILD, TABLE_0211, codec
+from transforms.hl7v2.editing import PLACES, is_editable
+from transforms.hl7v2.siu_out import EVENTS as WRITTEN
 
 YEAR: Final = 31_536_000
 SCRYPT_MEMORY: Final = 32 * 1024 * 1024  # what OpenSSL gives to one scrypt
@@ -51,6 +53,21 @@ def is_address(text: str) -> bool:
     """host:port; without a host it is every address of the machine."""
     host, colon, port = text.rpartition(":")
     return bool(colon) and bool(PORT.fullmatch(port)) and int(port) < 65536 and (not host or is_host(host))
+
+
+def is_endpoint(text: str) -> bool:
+    """host:port of another machine: a host, and a port that is one."""
+    return is_address(text) and not text.startswith(":") and not text.endswith(":0")
+
+
+def is_family(text: str) -> bool:
+    """A message type, alone or with its event."""
+    return re.fullmatch(r"[A-Z][A-Z0-9]{2}(\^[A-Z][A-Z0-9]{2})?", text, re.ASCII) is not None
+
+
+def is_written(text: str) -> bool:
+    """An event that can be written as a message, or a pattern of such."""
+    return text in WRITTEN or text == "appointment.*"
 
 
 def is_reachable(text: str) -> bool:
@@ -126,6 +143,13 @@ Ratio = Annotated[float, Meta(ge=0, le=1)]
 
 Address = Annotated[str, Form("host:port", is_address)]
 Certificate = Annotated[str, Form("a subject, a SHA-256 in lower-case hex, or DNS:, IP:, email:, URI:", is_certificate)]
+Endpoint = Annotated[str, Form("host:port of the receiver", is_endpoint)]
+Family = Annotated[str, Form("a message type, such as ORU, or with its event, such as MDM^T02", is_family)]
+Hd = Annotated[str, Form("a name, or NAMESPACE^ID^TYPE", _matches(r"[^|~\\&^\r\n]*(\^[^|~\\&^\r\n]*){0,2}"))]
+HL7Place = Annotated[str, Form("a place in a message, such as PID-3 or PID-3[2].4", is_editable, lambda: PLACES)]
+WrittenEvent = Annotated[
+    str, Form("an event that becomes a message, or appointment.*", is_written, lambda: [*WRITTEN, "appointment.*"])
+]
 Charset = Annotated[
     str,
     Form("a character set of table 0211", lambda text: bool(codec(text)), lambda: [*TABLE_0211, *IN_THE_WILD]),

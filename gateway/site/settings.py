@@ -38,21 +38,18 @@ from gateway.site.forms import (
     Url,
     Zone,
 )
-from policies.retry import DEFAULT
+from gateway.site.outward import SENTENCES as OUTWARD
+from gateway.site.outward import Destination, DestinationSettings, Route
+from gateway.site.setting import Setting, Wait
 from transforms.hl7v2.changes import Change
 from transforms.hl7v2.profile import ListMode, OffsetPolicy, Profile, Registered
 
 Codes = dict[str, dict[str, Coding]]
 Changes = Mapping[str, Sequence[Change]]
-Wait = Annotated[float, Meta(ge=0, le=DEFAULT.horizon)]
 
 
 Role = Literal["api", "feeds", "worker"]
 ROLES: tuple[Role, ...] = ("api", "feeds", "worker")
-
-
-class Setting(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="kebab"):
-    """Base of every table of a settings file: kebab-case keys, unknown ones refused."""
 
 
 class Server(Setting, frozen=True):
@@ -180,6 +177,7 @@ class Peer(Setting, frozen=True):
     tenant: Tenant = "main"
     zone: Zone | None = None
     feed: FeedSettings | None = None
+    destination: DestinationSettings | None = None
     authorities: dict[str, AuthoritySettings] = {}
     location_zones: dict[str, Zone] = {}
     mapping: dict[str, MappingSettings] = {}
@@ -250,6 +248,8 @@ class Site(Struct, frozen=True, kw_only=True):
 
     main: Main = Main()
     feeds: tuple[Feed, ...] = ()
+    destinations: tuple[Destination, ...] = ()
+    routes: tuple[Route, ...] = ()
     clients: dict[str, ClientSettings] = {}
     digest: str = ""
     files: bytes = b""
@@ -257,6 +257,11 @@ class Site(Struct, frozen=True, kw_only=True):
     def feed(self, name: str, tenant: str) -> Feed | None:
         """The feed of this name, if it is this tenant's."""
         return next((one for one in self.feeds if (one.name, one.tenant) == (name, tenant)), None)
+
+
+def destination_of(name: str, peer: Peer, settings: DestinationSettings, codes: Codes) -> Destination:
+    """A peer's destination with its profile."""
+    return Destination(name=name, tenant=peer.tenant, settings=settings, profile=feed_of(name, peer, codes).profile)
 
 
 def feed_of(name: str, peer: Peer, codes: Codes, changes: Changes | None = None) -> Feed:
@@ -393,4 +398,5 @@ SENTENCES: dict[type[Setting], dict[str, str]] = {
         "burst": "How many requests it may make at once, where it is not the server's.",
         "continues_trace": "Its `traceparent` is continued; others begin a trace of ours, linked to theirs.",
     },
+    **OUTWARD,
 }

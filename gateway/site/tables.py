@@ -14,7 +14,7 @@ import msgspec
 from msgspec.structs import FieldInfo, fields
 
 from gateway.site.forms import Form, worded
-from gateway.site.settings import Setting
+from gateway.site.setting import Setting
 
 Table = TypeVar("Table", bound=Setting)
 Complain = Callable[[str, str], None]  # the place, what to do

@@ -21,6 +21,7 @@ from gateway.store.holding import Hold
 from policies.audit import Anchor
 
 MessageState = Literal["applied", "duplicate", "unmapped", "parked", "refused"]
+SubscriptionKind = Literal["webhook", "hl7v2", "route"]
 DeliveryState = Literal["pending", "claimed", "delivered", "parked", "cancelled"]
 Key = tuple[str, str]  # (kind, value): ("identifier", "urn:x|123"), ("control_id", "MSG1"), ("name", "doe")
 
@@ -224,11 +225,15 @@ class Version(Struct, frozen=True, kw_only=True):
 
 
 class Subscription(Struct, frozen=True, kw_only=True, rename="camel"):
-    """A receiver of events: a partner's webhook. `secrets` sign together, newest first, for a while after `rotated_at`.
+    """A receiver of what is in the event log, of one `kind`: a partner's webhook, an HL7 link, a raw route.
 
-    `state`: active, paused (held by a person), disabled (by the receiver's 410, by failing too long, or while its
-    client may not have what it asks for).
-    `types` are patterns (`appointment.*`); `feeds` and `patients` narrow further. `cursor` (its place in the feed of
+    The site's files declare some: these name their `destination` and `route`, and belong to no client (an empty one).
+    The others are made through the API. `secrets` sign together, newest first, for a while after `rotated_at`.
+
+    `state`: active, paused (held by a person), disabled (by the receiver's 410, by failing too long, while its client
+    may not have what it asks for, or while no file declares it any more).
+    `types` are patterns (`appointment.*`); `feeds`, `other_feeds` (any but these) and `patients` narrow further. What
+    has one `lane` goes out in one order: all to the receiver, or all of one patient. `cursor` (its place in the feed of
     events) and `failing_since` (the first failure after the last success) are kept by `derive` and `conclude`:
     `put_subscription` takes a cursor for a new subscription only, and clears `failing_since` when one is made active.
     """
@@ -237,9 +242,14 @@ class Subscription(Struct, frozen=True, kw_only=True, rename="camel"):
     tenant: str
     client: str
     url: str
+    kind: SubscriptionKind = "webhook"
+    destination: str | None = None
+    route: str | None = None
     types: tuple[str, ...] = ("*",)
     feeds: tuple[str, ...] = ()
+    other_feeds: tuple[str, ...] = ()
     patients: tuple[str, ...] = ()
+    lane: Literal["patient", "receiver"] = "patient"
     full: bool = False
     secrets: tuple[str, ...] = ()
     rotated_at: int = 0
@@ -254,6 +264,11 @@ class Subscription(Struct, frozen=True, kw_only=True, rename="camel"):
     description: str | None = None
     paused_at: int | None = None
     paused_by: str | None = None
+
+    @property
+    def is_declared(self) -> bool:
+        """Whether the site's files are its home, not the API."""
+        return self.destination is not None
 
 
 class Delivery(Struct, frozen=True, kw_only=True, rename="camel"):

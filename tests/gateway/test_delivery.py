@@ -12,11 +12,13 @@ from canonical.events import Event
 from canonical.outcome import Outcome
 from canonical.records import Appointment, Record
 from connectors.webhook.client import Answered, Post
+from gateway.deliveries.carriers import Carriers
 from gateway.deliveries.delivery import Courier
 from gateway.deliveries.fanout import deliveries_of
+from gateway.deliveries.webhooks import WebhookCarrier
+from gateway.site.settings import Webhooks
 from gateway.store.protocol import Batch, Subscription, Written
 from gateway.store.sqlite import SqliteStore
-from policies.retry import Schedule
 from policies.tracing import Span, Tracer
 from tests.gateway.conftest import SECRETS, TRACEPARENT, micros
 
@@ -71,7 +73,8 @@ async def delivered(
     (delivery,) = deliveries_of(subscription, [EVENT], now)
     delivery = msgspec.structs.replace(delivery, attempts=attempts, spent=spent)
     wire = Wire(outcome)
-    courier = Courier(store, wire, lambda: now, lambda: 0.0, Schedule(waits=(0, 5, 60)), present=present)
+    carrier = WebhookCarrier(store, wire, Webhooks(retry_seconds=(0, 5, 60)), present)
+    courier = Courier(Carriers({"webhook": carrier}), lambda: now, lambda: 0.0)
     return await courier.deliver(subscription, delivery, EVENT), wire.sent[0]
 
 
@@ -100,7 +103,8 @@ async def test_an_attempt_that_breaks_off_has_a_span(
     async def broken(post: Post) -> Outcome:
         raise thrown
 
-    courier = Courier(store, broken, micros, lambda: 0.0, Schedule(waits=(0,)), tracer=tracer)
+    carrier = WebhookCarrier(store, broken, Webhooks(retry_seconds=(0,)))
+    courier = Courier(Carriers({"webhook": carrier}), micros, lambda: 0.0, tracer=tracer)
     (delivery,) = deliveries_of(SUBSCRIPTION, [EVENT], micros())
     with pytest.raises(type(thrown)):
         await courier.deliver(SUBSCRIPTION, delivery, EVENT)

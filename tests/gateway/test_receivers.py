@@ -1,13 +1,23 @@
 """Receivers follow the feed beside those of other processes, and no event is passed over."""
 
 from canonical.ids import new_id
+from canonical.outcome import Outcome
+from connectors.webhook.client import Post
+from gateway.deliveries.carriers import Carriers
 from gateway.deliveries.receivers import Receivers
+from gateway.deliveries.webhooks import WebhookCarrier
+from gateway.site.settings import Webhooks
 from gateway.store.protocol import Batch, DeliveryQuery, Subscription
 from gateway.store.sqlite import SqliteStore
 from tests.store_contract import made
 from tests.store_contract.conftest import keep
 
 SUB = Subscription(id=new_id("subscription", made.T0, 1), tenant="main", client="p", url="https://partner.example/")
+
+
+async def unreachable(_: Post) -> Outcome:
+    """Nobody is there."""
+    return Outcome(kind="transient", code="connect_failed")
 
 
 async def happen(store: SqliteStore, *numbers: int) -> None:
@@ -18,7 +28,8 @@ async def happen(store: SqliteStore, *numbers: int) -> None:
 async def test_who_comes_second_passes_nothing_over(store: SqliteStore) -> None:
     """One whose step was refused, because another had made one meanwhile, goes on from where that one ended."""
     await store.put_subscription(SUB, None)
-    one, other = Receivers(store, 4), Receivers(store, 4)
+    carriers = Carriers({"webhook": WebhookCarrier(store, unreachable, Webhooks())})
+    one, other = Receivers(store, carriers), Receivers(store, carriers)
     for receivers in (one, other):
         await receivers.refresh()
     await happen(store, 1, 2)

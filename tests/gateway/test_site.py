@@ -269,6 +269,7 @@ NUMBERS: dict[str, dict[str, tuple[float, ...]]] = {
         "idle-seconds": (0, -1),
         "silent-after-seconds": (0, -1),
     },
+    "destination": {"timeout-seconds": (0, 3601), "max-bytes": (0, -1)},
 }
 NEVER = ("true", '"3"', "nan", "inf", "-inf", "[1]", "1979-05-27")
 
@@ -289,10 +290,11 @@ def test_numbers_keep_to_their_limits(tmp_path: Path) -> None:
     }
     assert numeric == {(table, name) for table, names in NUMBERS.items() for name in names}
     for table, names in NUMBERS.items():
-        file, before = ("peers__a", "") if table == "feed" else ("isthmus", "")
+        file = "peers__a" if table in ("feed", "destination") else "isthmus"
+        more = 'mllp = "lab:2575"\n' if table == "destination" else ""
         for name, wrong in names.items():
             for value in (*wrong, *NEVER):
-                text = f"{before}[{table}]\n{name} = {value}\n"
+                text = f"[{table}]\n{name} = {value}\n{more}"
                 found = problems(write(tmp_path, **{file: text}))
                 assert len(found) == 1, (text, found)
                 assert f":2: {table}.{name}: must be a" in found[0], (text, found)

@@ -16,6 +16,7 @@ from .codes import GENDERS, V2_TABLE, coding_system
 from .dialect import NULL, Dialect
 from .escapes import audible, unescape
 from .reading import BadField, Reading
+from .shapes import SHAPES, Coded, Repeated
 
 T = TypeVar("T")
 Complaint = tuple[str, str, Severity]
@@ -106,6 +107,7 @@ def repeated(convert: Callable[[str, Reading], T | None]) -> Callable[[str, Read
 
     each.__name__ = convert.__name__
     each.__doc__ = convert.__doc__
+    SHAPES[each] = Repeated(convert)
     return each
 
 
@@ -121,6 +123,7 @@ def coded(table: str) -> Callable[[str, Reading], Concept | None]:
 
     concept.__name__ = f"concept_of_{table}" if table else "concept"
     concept.__doc__ = f"A code of table {table}." if table else "A code of whichever table the sender names."
+    SHAPES[concept] = Coded(table)
     return concept
 
 

@@ -14,6 +14,7 @@ from .authority import SSN, Home, system
 from .converters import complain_of_escapes, repeated
 from .memory import remembered
 from .reading import Reading
+from .shapes import SHAPES, Entity
 
 
 class Issued(NamedTuple):
@@ -106,4 +107,5 @@ def entity_as(role: str, type: str | None = None) -> Callable[[str, Reading], Id
 
     entity.__name__ = f"entity_as_{role.replace('-', '_')}"
     entity.__doc__ = f"EI: the number of a {role.replace('-', ' ')}, with its authority."
+    SHAPES[entity] = Entity(role)
     return entity
