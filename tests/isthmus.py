@@ -140,6 +140,10 @@ class Isthmus:
         }
         self._write(f"clients/{name}.toml", toml(said, {}))
 
+    def file(self, name: str, top: Settings, tables: Mapping[str, Settings] | None = None) -> None:
+        """Any settings file of the site."""
+        self._write(name, toml(top, tables or {}))
+
     def _write(self, name: str, text: str) -> None:
         path = self.folder / "site" / name
         path.parent.mkdir(parents=True, exist_ok=True)

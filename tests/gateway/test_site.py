@@ -45,6 +45,9 @@ def problems(folder: Path) -> list[str]:
     return [str(problem) for problem in caught.value.problems]
 
 
+LAB = '[destination]\nmllp = "lab.example.org:2575"\n'
+
+
 def packed(site: Site) -> dict[str, bytes]:
     """The files that are kept under the site's digest."""
     with tarfile.open(fileobj=io.BytesIO(site.files)) as archive:
@@ -64,6 +67,108 @@ def test_whole_site(tmp_path: Path) -> None:
 def test_peer_without_feed(tmp_path: Path) -> None:
     """A peer without a feed is no door."""
     assert () == load(write(tmp_path, peers__east='zone = "America/New_York"\n')).feeds
+
+
+def test_ways_out(tmp_path: Path) -> None:
+    """A peer's destination and the routes that lead there are read, each edit whole."""
+    route = """
+to = ["lab"]
+types = ["ORU", "MDM^T02"]
+[keys]
+order = ["7"]
+[[edits]]
+set = "MSH-5"
+value = "LAB"
+[[edits]]
+copy = "PID-3.1"
+to = "PID-2"
+[[edits]]
+drop = "NTE"
+"""
+    site = load(
+        write(tmp_path, peers__east=PEER, peers__lab=LAB + 'events = ["appointment.*"]\n', routes__results=route)
+    )
+
+    (destination,), (made,) = site.destinations, site.routes
+    assert ("lab", "mllp://lab.example.org:2575", True) == (
+        destination.name,
+        destination.settings.url,
+        destination.settings.is_forgiving,
+    )
+    assert ("results", ("lab",), {"order": ("7",)}) == (made.name, made.settings.to, made.settings.keys)
+    assert [("set", "MSH-5", "LAB", ""), ("copy", "PID-2", "", "PID-3.1"), ("drop", "NTE", "", "")] == [
+        (one.verb, one.at, one.value, one.source) for one in made.edits
+    ]
+
+
+@pytest.mark.parametrize(
+    ("peer", "expected"),
+    [
+        ("[destination]\n", "peers/lab.toml:1: destination: is one of the two: mllp or http"),
+        (LAB + 'http = "https://lab.example.org"\n', "peers/lab.toml:1: destination: is one of the two: mllp or http"),
+        ('[destination]\nmllp = "lab"\n', "peers/lab.toml:2: destination.mllp: must be host:port of the receiver"),
+        ('[destination]\nmllp = "lab:0"\n', "peers/lab.toml:2: destination.mllp: must be host:port of the receiver"),
+        (
+            LAB + 'events = ["appointment.movd"]\n',
+            "peers/lab.toml:3: destination.events[1]: must be an event that becomes",
+        ),
+        (
+            LAB + 'events = ["patient.created"]\n',
+            "peers/lab.toml:3: destination.events[1]: must be an event that becomes",
+        ),
+        (
+            LAB + 'feeds = ["eats"]\n',
+            "peers/lab.toml:3: destination.feeds[1]: the tenant has no feed of this name; is east",
+        ),
+        (LAB + 'ca = "no.pem"\n', "peers/lab.toml:3: destination.ca: there is no such file"),
+        (LAB + 'certificate = "no.pem"\n', "peers/lab.toml:1: destination: certificate and private-key go together"),
+        (
+            LAB + 'order = "patients"\n',
+            "peers/lab.toml:3: destination.order: must be `receiver` or `patient`; is patient",
+        ),
+        (LAB + 'facility = "A|B"\n', "peers/lab.toml:3: destination.facility: must be a name, or NAMESPACE^ID^TYPE"),
+        (LAB + "retry-seconds = [400000, 90000]\n", "peers/lab.toml:3: destination.retry-seconds: together"),
+    ],
+)
+def test_what_is_wrong_with_a_destination(tmp_path: Path, peer: str, expected: str) -> None:
+    """Each mistake is named by file and line."""
+    found = problems(write(tmp_path, peers__east=PEER, peers__lab=peer))
+
+    assert any(one.startswith(expected) for one in found), found
+
+
+@pytest.mark.parametrize(
+    ("route", "expected"),
+    [
+        ('to = ["lba"]\n', "routes/r.toml:1: to[1]: the tenant has no destination of this name; is lab meant?"),
+        ('to = ["east"]\n', "routes/r.toml:1: to[1]: the tenant has no destination of this name"),
+        ('to = ["lab", "lab"]\n', "routes/r.toml:1: to[2]: stands here twice"),
+        ("to = []\n", "routes/r.toml:1: to: must be a list"),
+        ('to = ["lab"]\ntypes = ["ORU_R01"]\n', "routes/r.toml:2: types[1]: must be a message type"),
+        (
+            'to = ["lab"]\nkeys = {ordr = ["7"]}\n',
+            "routes/r.toml:2: keys.ordr: messages have no search key of this kind; is o",
+        ),
+        (
+            'to = ["lab"]\n[[edits]]\nset = "PID3"\nvalue = "1"\n',
+            "routes/r.toml:3: edits[1].set: must be a place in a mess",
+        ),
+        ('to = ["lab"]\n[[edits]]\ndrop = "MSH-10"\n', "routes/r.toml:3: edits[1].drop: must be a place in a message"),
+        ('to = ["lab"]\n[[edits]]\nset = "PID-3"\n', "routes/r.toml:2: edits[1]: set and value go together"),
+        (
+            'to = ["lab"]\n[[edits]]\ndrop = "PID-3"\n[[edits]]\n',
+            "routes/r.toml:4: edits[2]: is one of these: set, copy, drop",
+        ),
+        ('to = ["lab"]\n[[edits]]\nset = "PID"\nvalue = ""\n', "routes/r.toml:2: edits[1]: a segment is only dropped"),
+        ('to = ["lab"]\n[[edits]]\ncopy = "PID-3"\n', "routes/r.toml:2: edits[1]: copy and to go together"),
+        ('to = ["lab"]\ntenant = "other"\n', "routes/r.toml:2: tenant: is not one of isthmus.toml's tenants"),
+    ],
+)
+def test_what_is_wrong_with_a_route(tmp_path: Path, route: str, expected: str) -> None:
+    """Each mistake is named by file and line, with a guess at what was meant."""
+    found = problems(write(tmp_path, peers__east=PEER, peers__lab=LAB, routes__r=route))
+
+    assert any(one.startswith(expected) for one in found), found
 
 
 def test_all_problems_at_once(tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
 """Routes: messages are sent on as they came, byte for byte, mapped or not, in the order of their feed."""
 
+from typing import Any
+
 import pytest
 
 from gateway.deliveries.declared import UNDECLARED
@@ -12,7 +14,7 @@ from tests.gateway.links.said import er7, fields, oru, siu
 ODD = b"MSH$%?#@$LAB$EAST$HUB$HUB$20261121090000$$ORU%R01$ODD1$P$2.3\nPID$1$$P1\r\nZZZ$kept$$$\n\nOBX$1$ST$$$a#F#b\r"
 
 
-async def started(house: House, ehr: Ehr, **given: object) -> House:
+async def started(house: House, ehr: Ehr, **given: Any) -> House:
     """A house with one route to the EHR."""
     house.destination(mllp=f"127.0.0.1:{ehr.port}")
     house.route(to=("lab",), **given)
@@ -62,7 +64,7 @@ async def test_which_messages(house: House, ehr: Ehr) -> None:
         ({}, ["R1", "R2", "S3", "S4"]),
     ],
 )
-async def test_filters(house: House, ehr: Ehr, wanted: dict[str, object], came: list[str]) -> None:
+async def test_filters(house: House, ehr: Ehr, wanted: dict[str, Any], came: list[str]) -> None:
     """What a route asks for must all hold; what no route wants leaves no trace in the log."""
     await started(house, ehr, **wanted)
     await house.hear(oru(1), oru(2, "8"), siu(3), siu(4, "S13", 15, "F3"))

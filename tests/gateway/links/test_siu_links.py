@@ -1,5 +1,7 @@
 """An HL7 link: events about appointments arrive as SIU messages, acknowledged, in order, each once."""
 
+from typing import Any
+
 import pytest
 from msgspec.structs import replace
 
@@ -9,7 +11,7 @@ from tests.gateway.links.conftest import Ehr, House
 from tests.gateway.links.said import fields, siu
 
 
-async def started(house: House, ehr: Ehr, **given: object) -> House:
+async def started(house: House, ehr: Ehr, **given: Any) -> House:
     """A house with one link to the EHR."""
     house.destination(mllp=f"127.0.0.1:{ehr.port}", events=("appointment.*",), **given)
     await house.start()
@@ -17,7 +19,7 @@ async def started(house: House, ehr: Ehr, **given: object) -> House:
 
 
 async def test_a_booking_arrives(house: House, ehr: Ehr) -> None:
-    """What one feed says of an appointment, the receiver hears as an SIU of ours, and it is kept how it was answered."""
+    """What one feed says of an appointment the receiver hears as an SIU of ours; how it answered is kept."""
     await started(house, ehr, receiving_application="LAB")
     await house.hear(siu(1), siu(2, "S13", 15, "F1"), siu(3, "S14", 15, "F1"), siu(4, "S15", 15, "F1"))
     await house.idle()
@@ -81,7 +83,7 @@ async def test_what_is_refused(house: House, ehr: Ehr, rule: dict[str, object], 
 
 @pytest.mark.parametrize("how", ["foreign", "silent", "half", "hang_up", "huge"])
 async def test_what_may_have_arrived(house: House, ehr: Ehr, how: str) -> None:
-    """An answer that is none, or none of ours, leaves open what became of it: it goes out again under its control id."""
+    """An answer that is none, or none of ours, leaves open what became of it: it goes out again under one id."""
     ehr.behaves(**{"as": how, "times": 1})
     await started(house, ehr, timeout_seconds=0.5)
     await house.hear(siu(1))
