@@ -25,6 +25,7 @@ from gateway.routes.oauth import Token
 from gateway.routes.reading import from_json, from_query
 from gateway.routes.serving import Route
 from gateway.settling import STATES
+from gateway.site.outward import RouteSettings
 from gateway.site.setting import Setting
 from gateway.site.settings import SENTENCES, FeedSettings, Main, Peer, RetentionSettings, feed_of
 from gateway.site.tables import TableReader
@@ -104,12 +105,13 @@ def tables(table: type[Setting] = Setting) -> Iterator[type[Setting]]:
 
 def test_every_setting_has_a_sentence() -> None:
     """No setting without a sentence, no sentence without a setting, no table outside the reference."""
-    ours = {table for table in tables() if table.__module__ == "gateway.site.settings"}
+    ours = {table for table in tables() if table.__module__.startswith("gateway.site.")}
     listed = {table for _, parts in PAGES for _, table in parts}
     inner = {
         Main: {"server", "store", "intake", "redis", "tracing", "webhooks", "retention"},
         RetentionSettings: {"classes"},
-        Peer: {"feed", "authorities", "mapping"},
+        Peer: {"feed", "destination", "authorities", "mapping"},
+        RouteSettings: {"edits"},
     }
 
     assert ours == listed == set(SENTENCES)
@@ -201,7 +203,8 @@ def test_json_can_be_read(place: str, code: str) -> None:
 def test_settings_that_are_shown_are_settings(place: str, code: str) -> None:
     """Every settings file in the docs would be accepted."""
     found = tomllib.loads(code)
-    kind: type[Setting] = Main if set(Main.__struct_encode_fields__) & set(found) else Peer
+    kinds: tuple[type[Setting], ...] = (Main, RouteSettings, Peer)
+    kind = next((one for one in kinds if {*found} & {*one.__struct_encode_fields__} - {"tenant"}), Peer)
     wrong: list[str] = []
 
     TableReader(Path(), lambda *said: wrong.append(": ".join(said))).table(found, kind)

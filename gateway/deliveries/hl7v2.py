@@ -1,5 +1,6 @@
 """HL7 links: what an event says about an appointment, written as an SIU message; and messages sent on as they came."""
 
+import asyncio
 from collections.abc import Iterable, Sequence
 
 from canonical.events import Event
@@ -106,6 +107,7 @@ class RouteCarrier(LinkCarrier):
         return [one for one in events if wants(subscription, one) and await self._is_wanted(route, one)]
 
     async def _is_wanted(self, route: Route, event: Event) -> bool:
+        await asyncio.sleep(0)  # reading many messages must hold up no sender
         kept = await self._store.message(event.tenant, event.subject)
         return kept is not None and wanted(route, kept)
 

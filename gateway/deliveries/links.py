@@ -24,6 +24,7 @@ from gateway.deliveries.outbound import allow_list, client, outbound
 from gateway.site.outward import Destination, DestinationSettings
 from gateway.store.protocol import Delivery, Subscription
 from policies.circuit import CircuitConfig
+from policies.redact import log
 from policies.retry import Schedule
 from policies.tracing import Trace
 from transforms.hl7v2.ack import wants
@@ -48,15 +49,27 @@ class Wire(Protocol):
 
 
 class MllpWire:
-    """An MLLP link."""
+    """An MLLP link. The log says once when nobody is there any more, and once when somebody is again."""
 
-    def __init__(self, settings: DestinationSettings) -> None:
+    def __init__(self, name: str, settings: DestinationSettings) -> None:
+        self._name, self._is_there = name, True
         host, port = split(settings.mllp or "")
         secured = _trust(settings) if settings.is_secured else None
         self._link = Link(host, port, _about, secured, settings.timeout_seconds, settings.server_name)
 
     async def send(self, message: bytes, delivery: Delivery, trace: Trace | None) -> Outcome:
         """Send it, and wait for its acknowledgement, unless it says itself that none is wanted."""
+        outcome = await self._exchanged(message)
+        if outcome.attempted != self._is_there:
+            self._is_there = outcome.attempted
+            log(
+                "destination.reached" if self._is_there else "destination.unreachable",
+                level="info" if self._is_there else "warning",
+                destination=self._name,
+            )
+        return outcome
+
+    async def _exchanged(self, message: bytes) -> Outcome:
         head = header(message)
         if head is None or not (wants(head, "AA") or wants(head, "CA")):
             return await self._link.tell(message)
@@ -141,7 +154,7 @@ class Links:
 
 def _line(one: Destination, clock: Seconds) -> Line:
     settings = one.settings
-    wire = MllpWire(settings) if settings.mllp else HttpWire(settings, clock, one.tenant)
+    wire = MllpWire(one.name, settings) if settings.mllp else HttpWire(settings, clock, one.tenant)
     return Line(one, wire, Schedule(waits=settings.retry_seconds))
 
 

@@ -7,7 +7,16 @@ from typing import NamedTuple
 from msgspec.structs import fields
 
 from canonical.records import RECORDS, Record
-from transforms.hl7v2 import appointment, bookable, encounter, patient, whereabouts
+from transforms.hl7v2 import (
+    appointment,
+    appointment_out,
+    bookable,
+    encounter,
+    patient,
+    patient_out,
+    siu_out,
+    whereabouts,
+)
 from transforms.hl7v2.actions import Action
 from transforms.hl7v2.mapping import EVENTS
 from transforms.hl7v2.names import field_name, segment_name
@@ -67,7 +76,7 @@ TABLES: dict[str, tuple[Table, ...]] = {
 def render() -> str:
     """The page."""
     parts = [_record(kind, tables) for kind, tables in TABLES.items()]
-    return "\n".join([HEAD, *(line for part in parts for line in part), *_events()])
+    return "\n".join([HEAD, *(line for part in parts for line in part), *_events(), *_back()])
 
 
 def _record(kind: str, tables: Sequence[Table]) -> Iterator[str]:
@@ -124,3 +133,24 @@ def _events() -> Iterator[str]:
 
 def _status(action: Action) -> str:
     return f"`{action.status}`" if action.status else "—"
+
+
+def _back() -> Iterator[str]:
+    yield "## Written for a destination\n"
+    yield "The same rows of `SCH` and `PID` write the messages that go to a destination; what they do not say is here."
+    yield "Whose numbers go out, and the rest of it, is in [the guide](../guides/destinations.md).\n"
+    yield "| event | message |"
+    yield "|---|---|"
+    yield from (f"| `{event}` | SIU^{code} |" for event, code in siu_out.EVENTS.items())
+    yield "\n| field | written |"
+    yield "|---|---|"
+    for kind, where in (("appointment", appointment_out.ELSEWHERE), ("appointment", appointment_out.UNWRITTEN)):
+        yield from (f"| `{wire_name(RECORDS[kind], field)}` | {text} |" for field, text in where.items())
+    for table, rules in ((appointment.SCH, appointment_out.RULES), (patient.PID, patient_out.RULES)):
+        for rule in table.rules:
+            if turned := rules.get(rule.decide):
+                yield f"| `{wire_name(table.record, rule.field)}` | {sentence(turned)} |"
+    yield from (
+        f"| `{wire_name(RECORDS['patient'], field)}` | {text} |" for field, text in patient_out.UNWRITTEN.items()
+    )
+    yield ""

@@ -86,7 +86,12 @@ class Delivery(v1.Wire, frozen=True, kw_only=True):
     `cancelled` if it is not to be sent any more.
     """
 
-    id: Annotated[str, identity("The webhook-id: the same through all tries.", "delivery")]
+    id: Annotated[
+        str,
+        identity(
+            "The same through all tries: the webhook-id; an SIU's control id is its last 20 characters.", "delivery"
+        ),
+    ]
     subscription: Annotated[str, identity("The subscription it is for.", "subscription")]
     event: Annotated[str, identity("The event it is about.", "event")]
     type: Annotated[str, codes("The type of that event.", *EVENTS)]

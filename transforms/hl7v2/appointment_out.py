@@ -162,6 +162,8 @@ def sch(code: str, one: Appointment, writing: Writing) -> str:
         11: _legacy(one, writing),
         25: concept(status_of(one), writing),
     }
+    if code == "S13" and not one.replaces:  # there a parent would be the appointment that this one takes the place of
+        fields |= {23: "", 24: ""}
     if one.minutes_duration is not None and one.duration_source == "declared":
         fields |= {9: str(one.minutes_duration), 10: MINUTES}
     return segment("SCH", fields)
