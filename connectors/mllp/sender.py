@@ -11,13 +11,12 @@ from collections.abc import Callable
 from typing import Final
 
 from canonical.outcome import Outcome
-from connectors.mllp.client import Closed, Declined, MllpError, Sender, TimedOut, Unanswered, Unreachable
+from connectors.mllp.client import NO_TLS, Closed, Declined, MllpError, Sender, TimedOut, Unanswered, Unreachable
 from connectors.mllp.framing import Framing
 
 ACK_BYTES: Final = 1_048_576
 SHORTEST_WAIT, LONGEST_WAIT = 1.0, 60.0  # seconds between two tries to connect
 WORDS: Final[dict[type[MllpError], str]] = {
-    Unreachable: "connect_failed",
     Declined: "commit_nak",
     TimedOut: "ack_timeout",
     Closed: "connection_closed",
@@ -48,6 +47,7 @@ class Link:
         self._before = ""  # the message before, whose application acknowledgement may come after its accept's
         self._refused = 0  # tries to connect that failed in a row
         self._rests_until = 0.0
+        self._why = ""
 
     async def send(self, message: bytes, control_id: str) -> bytes | Outcome:
         """Send a message; its acknowledgement, or how it ended without one."""
@@ -61,7 +61,7 @@ class Link:
             return False
 
         if (rest := self._rests()) > 0:
-            return _not_there(rest)
+            return self._not_there(rest)
         try:
             answer = await self._sender.send(message, is_its)
         except MllpError as error:
@@ -72,7 +72,7 @@ class Link:
     async def tell(self, message: bytes) -> Outcome:
         """Send a message whose sender wanted no answer, so that none will come."""
         if (rest := self._rests()) > 0:
-            return _not_there(rest)
+            return self._not_there(rest)
         try:
             await self._sender.tell(message)
         except MllpError as error:
@@ -93,11 +93,16 @@ class Link:
             rest = min(LONGEST_WAIT, SHORTEST_WAIT * 2 ** min(self._refused, 10))
             self._refused += 1
             self._rests_until = asyncio.get_running_loop().time() + rest
-            return _not_there(rest)
+            self._why = "tls_failed" if is_of_tls(error) else "connect_failed"
+            return self._not_there(rest)
         self._refused = 0
         return Outcome(kind=error.outcome, code=WORDS.get(type(error), "ack_foreign"))
 
+    def _not_there(self, rest: float) -> Outcome:
+        """Nothing left the house, so that no try is used up."""
+        return Outcome(kind="transient", code=self._why, retry_after=rest, attempted=False)
 
-def _not_there(rest: float) -> Outcome:
-    """Nothing left the house, so that no try is used up."""
-    return Outcome(kind="transient", code="connect_failed", retry_after=rest, attempted=False)
+
+def is_of_tls(error: Unreachable) -> bool:
+    """Whether somebody was there, and the two could not agree on TLS."""
+    return isinstance(error.__cause__, ssl.SSLError) or NO_TLS in str(error)

@@ -1,6 +1,7 @@
 """A link as its owner sees it: one acknowledgement for one message, and a class for whatever else happens."""
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
@@ -9,6 +10,8 @@ import pytest
 from canonical.outcome import Outcome
 from connectors.mllp import sender
 from connectors.mllp.sender import Link
+from connectors.mllp.tls import tls_client
+from tests.connectors.mllp.conftest import Listen, Papers
 
 Answer = Callable[[bytes, asyncio.StreamWriter], Awaitable[None]]
 
@@ -135,3 +138,19 @@ async def test_a_message_that_wants_no_answer() -> None:
         await link.close()
 
     assert Outcome(kind="delivered", code="sent_without_ack") == outcome
+
+
+async def test_mutual_tls(listen: Listen, papers: Papers) -> None:
+    """Over TLS it is the same; who shows another certificate, or trusts another CA, hears that it is about TLS."""
+    listener = await listen(ssl=papers.listening(mutual=True))
+
+    def link(context: ssl.SSLContext) -> Link:
+        return Link("127.0.0.1", listener.port, lambda _: "1", context, 5.0)
+
+    links = [link(papers.trusting(papers.client)), link(papers.trusting(papers.stranger)), link(tls_client())]
+    ends = [await one.send(b"MSH|1", "1") for one in links]
+    for one in links:
+        await one.close()
+
+    assert b"ACK MSH|1" == ends[0]
+    assert ["tls_failed"] * 2 == [one.code for one in ends[1:] if isinstance(one, Outcome)]

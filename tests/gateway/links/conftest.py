@@ -21,10 +21,11 @@ from gateway.site.settings import Feed, FeedSettings, Intake, Peer, Site, Webhoo
 from gateway.store.protocol import Delivery, DeliveryQuery, Kept, MessageQuery, Store, Subscription
 from policies.metrics import Metrics
 from policies.tracing import Tracer
+from tests.connectors.mllp.conftest import papers
 from tests.gateway.conftest import micros
 from tests.store_contract.conftest import backend, store
 
-__all__ = ["backend", "store"]
+__all__ = ["backend", "papers", "store"]
 
 EHR = Path(__file__).parents[2] / "simulators" / "ehr.py"
 WAITS = 30.0

@@ -6,6 +6,8 @@ import pytest
 from msgspec.structs import replace
 
 from gateway.deliveries.resend import resend_one
+from gateway.doors import Door
+from tests.connectors.mllp.conftest import Papers
 from tests.gateway.conftest import micros
 from tests.gateway.links.conftest import Ehr, House
 from tests.gateway.links.said import fields, siu
@@ -194,3 +196,30 @@ async def test_the_event_s_own_version(house: House, ehr: Ehr) -> None:
     await house.idle()
 
     assert ["20261202090000-0500", "20261202091500-0500"] == [fields(raw, "TQ1")[7] for raw in ehr.received()]
+
+
+async def test_mutual_tls(house: House, papers: Papers) -> None:
+    """A destination shows its certificate, trusts the receiver's CA, and is told by a feed of ours that it was kept."""
+    east = replace(house.feed.settings, certificate=papers.server, private_key=papers.server, client_ca=papers.ca)
+    house.destination(
+        mllp="127.0.0.1:0",
+        events=("appointment.*",),
+        ca=papers.ca,
+        certificate=papers.client,
+        private_key=papers.client,
+    )
+    await house.start()
+    door = Door([replace(house.named("west"), settings=replace(east, mllp="127.0.0.1:0"))], house.pipeline)
+    await door.open()
+    (lab,) = house.site.destinations
+    there = replace(lab.settings, mllp=f"127.0.0.1:{door.listener.port}", feeds=("east",))
+    house.site = replace(house.site, destinations=(replace(lab, settings=there),))
+    await house.restart()
+    door.pipeline = house.pipeline
+    await house.hear(siu(1))
+    await house.idle()
+    feeds = {one.feed: one.state for one in await house.messages()}
+    await door.listener.drain(1)
+
+    assert {"east": "applied", "west": "applied"} == feeds
+    assert ["delivered"] == [one.state for one in await house.deliveries()]
