@@ -208,9 +208,12 @@ class Gateway:
         feeds = site.feeds if "feeds" in self.roles else ()
         await self.watch.become(site.feeds)
         await self.doors.become(feeds, self.site.main.server.drain_seconds)
+        await declare(self.store, site, micros())
+        self.pipeline.routes = site.routes
         for name in self.standing.ignored(site):
             log("site.needs_restart", level="warning", kind=name)
         self.standing.becomes(site)
+        await self.worker.become(self.site)
 
     async def stop(self) -> None:
         """Leave within the drain time: all doors at once, then what is in flight, then the store."""

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from canonical.events import Event
 from canonical.outcome import Outcome
+from gateway.site.settings import Site
 from gateway.store.protocol import Delivery, Subscription, SubscriptionKind
 from policies.retry import Schedule
 from policies.tracing import Trace
@@ -30,6 +31,9 @@ class Carrier(Protocol):
     ) -> Outcome:
         """Make one attempt."""
 
+    async def become(self, site: Site) -> None:
+        """Go by other files from now on."""
+
     async def close(self) -> None:
         """Let go of what is open; nothing is under way any more."""
 
@@ -47,6 +51,11 @@ class Carriers:
         """As the carrier of its kind says; none for a kind that this process does not carry."""
         carrier = self._of_kind.get(subscription.kind)
         return carrier.room(subscription) if carrier else 0
+
+    async def become(self, site: Site) -> None:
+        """Have all of them go by other files from now on."""
+        for carrier in self._of_kind.values():
+            await carrier.become(site)
 
     async def close(self) -> None:
         """Close all of them."""

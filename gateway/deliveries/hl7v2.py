@@ -10,6 +10,7 @@ from gateway.deliveries.fanout import wants
 from gateway.deliveries.links import UNKNOWN, Line, Links
 from gateway.routing import wanted
 from gateway.site.outward import DestinationSettings, Route
+from gateway.site.settings import Site
 from gateway.store.protocol import Delivery, Store, Subscription
 from policies.retry import DEFAULT, Schedule
 from policies.tracing import Trace
@@ -34,6 +35,10 @@ class LinkCarrier:
         """As the destination says."""
         line = self._links.of(subscription)
         return line.schedule if line else DEFAULT
+
+    async def become(self, site: Site) -> None:
+        """Go by other files from now on."""
+        await self._links.become(site.destinations)
 
     async def close(self) -> None:
         """Let go of the links."""
@@ -91,7 +96,12 @@ class RouteCarrier(LinkCarrier):
 
     def __init__(self, store: Store, links: Links, routes: Iterable[Route]) -> None:
         super().__init__(store, links)
-        self._routes = {(one.tenant, one.name): one for one in routes}
+        self._routes = _by_name(routes)
+
+    async def become(self, site: Site) -> None:
+        """Go by other files from now on."""
+        self._routes = _by_name(site.routes)
+        await super().become(site)
 
     def room(self, subscription: Subscription) -> int:
         """One, where the route is known too."""
@@ -123,6 +133,10 @@ class RouteCarrier(LinkCarrier):
 
     def _route(self, subscription: Subscription) -> Route | None:
         return self._routes.get((subscription.tenant, subscription.route or ""))
+
+
+def _by_name(routes: Iterable[Route]) -> dict[tuple[str, str], Route]:
+    return {(one.tenant, one.name): one for one in routes}
 
 
 def sender_of(settings: DestinationSettings) -> Sender:

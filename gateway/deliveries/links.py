@@ -136,14 +136,22 @@ class Links:
     """All destinations of a site, by tenant and name."""
 
     def __init__(self, destinations: Iterable[Destination], clock: Callable[[], int]) -> None:
-        def seconds() -> float:
-            return clock() / MICROS
-
-        self._lines = {(one.tenant, one.name): _line(one, seconds) for one in destinations}
+        self._clock: Seconds = lambda: clock() / MICROS
+        self._lines = {(one.tenant, one.name): _line(one, self._clock) for one in destinations}
 
     def of(self, subscription: Subscription) -> Line | None:
         """Where a subscription's deliveries go; None where no file of ours declares it."""
         return self._lines.get((subscription.tenant, subscription.destination or ""))
+
+    async def become(self, destinations: Iterable[Destination]) -> None:
+        """Go by other files: a link that they say nothing new of stays open, what is under way elsewhere ends there."""
+        before, self._lines = self._lines, {}
+        for one in destinations:
+            key = one.tenant, one.name
+            stays = key in before and before[key].destination == one
+            self._lines[key] = before.pop(key) if stays else _line(one, self._clock)
+        for line in before.values():
+            await line.wire.close()
 
     async def close(self) -> None:
         """Let go of all."""

@@ -9,7 +9,7 @@ from canonical.records import Record
 from connectors.webhook.client import Post
 from gateway.clock import MICROS
 from gateway.deliveries.circuits import Send
-from gateway.site.settings import Webhooks
+from gateway.site.settings import Site, Webhooks
 from gateway.store.protocol import Delivery, Store, Subscription
 from policies import signing
 from policies.retry import Schedule
@@ -54,6 +54,9 @@ class WebhookCarrier:
         """Shape, sign and post."""
         body = encode(cloud_event(event, await self._data(subscription, event)))
         return await self._post(signed(subscription, delivery, body, now, trace))
+
+    async def become(self, _: Site) -> None:
+        """Nothing of them stands in a peer's file."""
 
     async def close(self) -> None:
         """Let go of the connections."""

@@ -71,9 +71,7 @@ class Worker:
         self._carriers = carriers
         self._courier = Courier(carriers, clock, dice, metrics, tracer)
         self._receivers = Receivers(store, carriers, clients)
-        slowest = max(slowest, settings.timeout_seconds)
-        self._patience = slowest + 1
-        self._lease = int(slowest * MICROS) + LEASE_MARGIN
+        self._allow(slowest)
         self.name = secrets.token_hex(8)
         self.circuits: Circuits | None = None
         self._jobs: list[Job] = []
@@ -131,7 +129,20 @@ class Worker:
             worker.on_events = pipeline.on_events
         return worker
 
+    def _allow(self, slowest: float) -> None:
+        """What is claimed is ours for as long as the slowest attempt takes, and a stop waits no longer."""
+        slowest = max(slowest, self.settings.timeout_seconds)
+        self._patience = slowest + 1
+        self._lease = int(slowest * MICROS) + LEASE_MARGIN
+
     # -- told from outside
+
+    async def become(self, site: Site) -> None:
+        """Go by other files from now on; their subscriptions are declared."""
+        self._allow(slowest(site))
+        self.refresh()
+        await self._carriers.become(site)
+        self.refresh()
 
     def wake(self) -> None:
         """There are new events, or something has become due."""
