@@ -80,6 +80,17 @@ async def test_subscription_is_kept(store: Store) -> None:
     assert [] == await store.subscriptions("other")
 
 
+async def test_subscription_that_files_declare(store: Store) -> None:
+    """It belongs to no client, and where it goes comes back as it was put."""
+    made = subscription(
+        client="", kind="route", destination="lab", route="results", other_feeds=("lab",), lane="receiver", secrets=()
+    )
+    assert await store.put_subscription(made, None)
+
+    assert [made] == await store.subscriptions("main")
+    assert made.is_declared
+
+
 async def test_subscription_changes_by_version(store: Store) -> None:
     """A change that does not know the newest version is refused, and none moves the cursor."""
     await store.put_subscription(subscription(cursor=7), None)

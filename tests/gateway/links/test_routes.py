@@ -3,11 +3,14 @@
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from gateway.deliveries.declared import UNDECLARED
 from gateway.replaying import replay
 from gateway.site.outward import EditSettings
 from gateway.site.settings import Site
+from gateway.store.protocol import Contents
+from tests.gateway.conftest import micros
 from tests.gateway.links.conftest import Ehr, House
 from tests.gateway.links.said import er7, fields, oru, siu
 
@@ -237,3 +240,19 @@ async def test_a_new_destination_begins_now(house: House, ehr: Ehr) -> None:
     other.stop()
 
     assert [oru(2)] == received
+
+
+async def test_a_message_whose_time_is_over(house: House, ehr: Ehr) -> None:
+    """What was taken away before it could be sent is parked, and nothing is sent in its place."""
+    await started(house, ehr)
+    (one,) = await house.subscriptions()
+    await house.store.put_subscription(replace(one, state="paused", version=2), 1)
+    house.worker.refresh()
+    await house.hear(oru(1))
+    assert 1 == (await house.store.purge(Contents(), 0, micros() + 1, micros(), 10))[1]
+    await house.store.put_subscription(replace(one, version=3), 2)
+    house.worker.refresh()
+    await house.idle()
+
+    assert [("parked", "subject_gone")] == [(each.state, each.outcome) for each in await house.deliveries()]
+    assert [] == ehr.attempts()
