@@ -129,9 +129,7 @@ class RouteCarrier(LinkCarrier):
         if line is None or route is None:
             return UNKNOWN
         kept = await self._store.message(event.tenant, event.subject)
-        if kept is None or kept.purged_at:
-            return GONE
-        return await line.send(edited(kept.raw, route.edits), delivery, trace)
+        return await line.send(edited(kept.raw, route.edits), delivery, trace) if kept else GONE
 
     def _route(self, subscription: Subscription) -> Route | None:
         return self._routes.get((subscription.tenant, subscription.route or ""))

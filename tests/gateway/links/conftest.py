@@ -145,7 +145,9 @@ class House:
 
         async def is_idle() -> bool:
             head = await self.store.head()
-            at_end = all(one.position >= head for one in self.worker._receivers._by_id.values())
+            known = self.worker._receivers._by_id
+            active = [one.id for one in await self.store.subscriptions() if one.state == "active"]
+            at_end = all(one in known and known[one].position >= head for one in active)
             backlog = await self.store.backlog()
             return at_end and backlog.pending + backlog.claimed == 0
 

@@ -9,7 +9,6 @@ from gateway.deliveries.declared import UNDECLARED
 from gateway.replaying import replay
 from gateway.site.outward import EditSettings
 from gateway.site.settings import Site
-from gateway.store.protocol import Contents
 from tests.gateway.conftest import micros
 from tests.gateway.links.conftest import Ehr, House
 from tests.gateway.links.said import er7, fields, oru, siu
@@ -249,7 +248,7 @@ async def test_a_message_whose_time_is_over(house: House, ehr: Ehr) -> None:
     await house.store.put_subscription(replace(one, state="paused", version=2), 1)
     house.worker.refresh()
     await house.hear(oru(1))
-    assert 1 == (await house.store.purge(Contents(), 0, micros() + 1, micros(), 10))[1]
+    await house.store.purge_messages("main", await house.store.old_messages("main", (0, 0), micros() + 1, 10))
     await house.store.put_subscription(replace(one, version=3), 2)
     house.worker.refresh()
     await house.idle()
