@@ -60,6 +60,7 @@ MESSAGE_CODES: Final = {
     "INT-MAP": "The message could not be mapped, which is a fault of ours.",
     "ROUTE": "The feed is not open to this sender.",
     "X12-SEP": "A value holds a delimiter of X12, for which there is no escape; nothing was sent.",
+    "X12-PARTNER": "What is agreed with the payer does not allow it; nothing was sent.",
     "DQ-MEMBER-CORRECTED": "A payer has a member otherwise than it was asked; the patient was left as it is.",
     "unknown-key-identifier": "An answer, or a decision in it, belongs to nothing that was asked; it was left out.",
     "PAT-MULTI": "The numbers of one patient belong to different patients.",

@@ -146,7 +146,7 @@ def _restrictions(asked: Inquiry, payer: Payer, at: datetime) -> Iterator[Proble
         yield _missing("2100B/NM1", "nobody is named who asks", "provider")
     if len(asked.check.service_types) > payer.most_service_types:
         detail = f"this payer takes {payer.most_service_types} service types at once"
-        yield Problem(code="value-too-long", path="2110C/EQ-01", detail=detail, severity="error", field="service_types")
+        yield Problem(code="X12-PARTNER", path="2110C/EQ-01", detail=detail, severity="error", field="service_types")
     yield from _too_far(asked.check.start, payer, at)
 
 
@@ -158,7 +158,7 @@ def _too_far(day: str | None, payer: Payer, at: datetime) -> Iterator[Problem]:
     last = today + timedelta(days=payer.days_ahead) if payer.days_ahead is not None else None
     if (first and day[:10] < first.isoformat()) or (last and day[:10] > last.isoformat()):
         detail = "this payer does not answer for a day that is so far away"
-        yield Problem(code="DQ-PRECISION", path="2100C/DTP-03", detail=detail, severity="error", field="start")
+        yield Problem(code="X12-PARTNER", path="2100C/DTP-03", detail=detail, severity="error", field="start")
 
 
 def _missing(path: str, detail: str, field: str) -> Problem:

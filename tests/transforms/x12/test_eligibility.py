@@ -151,9 +151,9 @@ def test_a_delimiter_in_a_name() -> None:
         ),
         (asking(identifiers=()), PAYER, ("required-field-missing", "2000C/TRN-02")),
         (replace(INQUIRY, provider=None), PAYER, ("required-field-missing", "2100B/NM1")),
-        (INQUIRY, replace(PAYER, most_service_types=1), ("value-too-long", "2110C/EQ-01")),
-        (INQUIRY, replace(PAYER, days_ahead=7), ("DQ-PRECISION", "2100C/DTP-03")),
-        (asking(start="2020-01-01"), replace(PAYER, days_back=365), ("DQ-PRECISION", "2100C/DTP-03")),
+        (INQUIRY, replace(PAYER, most_service_types=1), ("X12-PARTNER", "2110C/EQ-01")),
+        (INQUIRY, replace(PAYER, days_ahead=7), ("X12-PARTNER", "2100C/DTP-03")),
+        (asking(start="2020-01-01"), replace(PAYER, days_back=365), ("X12-PARTNER", "2100C/DTP-03")),
         (
             replace(INQUIRY, patient=replace(PATIENT, names=(Name(family="S" * 61),))),
             PAYER,
