@@ -16,18 +16,17 @@ import httpx
 from httpx_aiohttp import AiohttpTransport
 from msgspec import Struct
 from msgspec.structs import replace
-from yarl import URL
 
 from canonical.outcome import Kind, Outcome, of_status, seconds_to_wait
 from connectors.payer import multipart
 from connectors.payer.core import SUCCESS, Envelope, Version, fields, outcome_of_error
-from connectors.webhook.addresses import Judge, JudgedResolver
+from connectors.webhook.addresses import Judge
 from connectors.webhook.failures import NOT_CONNECTED, outcome_of
+from connectors.webhook.pool import aim, connect
 
 ANSWER_SECONDS = 60.0
 RESEND_SECONDS = 90.0
 ANSWER_BYTES = 8_000_000
-IDLE_SECONDS = 4.0
 REMEMBERED = 100_000
 NEVER_SENT = frozenset(code for _, code in NOT_CONNECTED) | {"url_malformed"}
 
@@ -84,16 +83,15 @@ class PayerClient:
     ) -> None:
         self._refuse_url, self._judge, self._clock, self._ticks = refuse_url, judge, clock, ticks
         self._timeout, self._resend_after = timeout, resend_after
-        self._connections, self._trust = connections, trust
-        self._transport = AiohttpTransport(client=self._connect)
+        self._transport = AiohttpTransport(client=lambda: connect(judge, connections, trust))
         waits = {"connect": connect_timeout, "pool": connect_timeout, "read": timeout, "write": timeout}
         self._extensions = {"timeout": waits}
         self._sent: OrderedDict[str, float] = OrderedDict()  # by payload id: when it first went out
 
     async def __call__(self, question: Question) -> Outcome:
         """Ask once."""
-        if (code := self._refuse(question.url)) is not None:
-            return Outcome(kind="permanent", code=code)
+        if isinstance(refused := aim(question.url, self._refuse_url, self._judge), Outcome):
+            return refused
         wait = self._resend_after - (self._ticks() - self._sent.get(question.payload_id, float("-inf")))
         if wait > 0:
             return Outcome(kind="transient", code="resend_too_early", retry_after=wait, attempted=False)
@@ -110,17 +108,6 @@ class PayerClient:
 
     async def close(self) -> None:
         await self._transport.aclose()
-
-    def _refuse(self, url: str) -> str | None:
-        """Why a URL is not asked; a host that is an address passes no resolver: it is judged here."""
-        if (code := self._refuse_url(url)) is not None:
-            return code
-        try:
-            host = URL(str(httpx.URL(url))).host or ""
-        except (httpx.InvalidURL, ValueError):
-            return "url_malformed"
-        is_address = ":" in host or host.replace(".", "").isdigit()
-        return self._judge(host, [host]) if is_address else None
 
     def _remember(self, payload_id: str) -> float:
         now = self._ticks()
@@ -194,17 +181,6 @@ class PayerClient:
 
     def _now(self) -> str:
         return f"{datetime.fromtimestamp(self._clock(), UTC):%Y-%m-%dT%H:%M:%SZ}"
-
-    def _connect(self) -> aiohttp.ClientSession:
-        """The pool, made on the event loop that it is used on."""
-        connector = aiohttp.TCPConnector(
-            resolver=JudgedResolver(self._judge),
-            use_dns_cache=False,
-            limit=self._connections,
-            keepalive_timeout=IDLE_SECONDS,
-            ssl=self._trust or ssl.create_default_context(),
-        )
-        return aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
 
 
 async def _whole(response: httpx.Response) -> bytes | None:

@@ -12,7 +12,6 @@ from canonical.outcome import Kind
 
 Version = Literal["2.2.0", "4.0.0"]
 SUCCESS: Final = "Success"
-ERROR_TYPE: Final = "CoreEnvelopeError"
 _REFUSED = re.compile(
     "(PayloadType|ProcessingMode|PayloadID|PayloadLength|TimeStamp|UserName|Password|SenderID|ReceiverID"
     "|CORERuleVersion|CheckSum|Payload)(Illegal|Required|NotUnderstood|NotSupported)"

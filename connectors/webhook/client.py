@@ -14,15 +14,14 @@ import aiohttp
 import httpx
 from httpx_aiohttp import AiohttpTransport
 from msgspec import Struct
-from yarl import URL
 
 from canonical.outcome import Outcome, of_status, seconds_to_wait
-from connectors.webhook.addresses import Judge, JudgedResolver
+from connectors.webhook.addresses import Judge
 from connectors.webhook.failures import outcome_of
+from connectors.webhook.pool import aim, connect
 
 ANSWER_CHARACTERS = 2048
 ANSWER_BYTES = 4 * ANSWER_CHARACTERS
-IDLE_SECONDS = 4.0  # common servers close an idle connection after 5: a POST into a closing one is ambiguous
 
 
 class Post(Struct, frozen=True):
@@ -58,10 +57,9 @@ class WebhookClient:
         connections: int = 256,
         trust: ssl.SSLContext | None = None,
     ) -> None:
-        self._refuse_url, self._judge, self._clock, self._timeout = refuse_url, judge, clock, timeout
-        self._connections, self._trust = connections, trust
-        self._transport = AiohttpTransport(client=self._connect)
-        self._aim = lru_cache(maxsize=4096)(self._judged)
+        self._clock, self._timeout = clock, timeout
+        self._transport = AiohttpTransport(client=lambda: connect(judge, connections, trust))
+        self._aim = lru_cache(maxsize=4096)(lambda url: aim(url, refuse_url, judge))
         waits = {"connect": connect_timeout, "pool": connect_timeout, "read": timeout, "write": timeout}
         self._extensions = {"timeout": waits}
 
@@ -81,31 +79,6 @@ class WebhookClient:
 
     async def close(self) -> None:
         await self._transport.aclose()
-
-    def _judged(self, url: str) -> httpx.URL | Outcome:
-        """The URL as it will be sent, or why it is not; a host that is an address passes no resolver: it is judged."""
-        code = self._refuse_url(url)
-        if code is not None:
-            return Outcome(kind="permanent", code=code)
-        try:
-            parsed = httpx.URL(url)
-            host = URL(str(parsed)).host or ""
-        except (httpx.InvalidURL, ValueError):
-            return Outcome(kind="permanent", code="url_malformed")
-        is_address = ":" in host or host.replace(".", "").isdigit()
-        code = self._judge(host, [host]) if is_address else None
-        return parsed if code is None else Outcome(kind="permanent", code=code)
-
-    def _connect(self) -> aiohttp.ClientSession:
-        """The pool, made on the event loop that it is used on."""
-        connector = aiohttp.TCPConnector(
-            resolver=JudgedResolver(self._judge),
-            use_dns_cache=False,
-            limit=self._connections,
-            keepalive_timeout=IDLE_SECONDS,
-            ssl=self._trust or ssl.create_default_context(),
-        )
-        return aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
 
     async def _answered(self, response: httpx.Response, deadline: asyncio.Timeout) -> Outcome:
         """The status decides; an answer whose body stalls or breaks was still an answer."""

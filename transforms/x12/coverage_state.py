@@ -21,7 +21,6 @@ INACTIVE: Final = frozenset("6")
 PENDING: Final = frozenset("78")
 STATUS: Final = ACTIVE | INACTIVE | PENDING | {INVESTIGATED}
 NOT_COVERED: Final = "I"
-ASK_ELSEWHERE: Final = frozenset("UVWR")
 NOT_FOUND: Final = frozenset(("58", "64", "65", "67", "68", "71", "72", "73", "75", "76", "77", "78"))
 BEGINS: Final = ("346", "356")
 ENDS: Final = ("347", "357")

@@ -79,17 +79,11 @@ def _received(body: Receipt, before: Record | None, moment: Moment) -> Patch:
     arrived: dict[str, Decimal] = {}
     for one in body.lines:
         arrived[one.key] = arrived.get(one.key, known.get(f"{one.key}/received", Decimal())) + number(one.quantity)
-    edits = [
-        Progress(
-            line=key, what="received", quantity=replace(lines[key].quantity, value=str(total)), date=moment.at[:10]
-        )
-        for key, total in arrived.items()
-        if key in lines
-    ]
+    progress = [_arrival(lines[key], total, moment.at[:10]) for key, total in arrived.items() if key in lines]
     return Patch(
         type="requisition",
         fields=noted(before, body.note, moment),
-        edits=tuple([Edit(field="progress", key=one.key, value=one) for one in edits]),
+        edits=tuple(Edit(field="progress", key=one.key, value=one) for one in progress),
     )
 
 
