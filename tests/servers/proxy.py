@@ -19,6 +19,7 @@ class Proxy:
         self.cut_at: bytes | None = None
         self.delivers = True
         self.cuts = 0
+        self.has_cut = asyncio.Event()
         self.delay = 0.0  # seconds by which an answer is late
         self.swallows = False  # nothing gets through, and nobody is told
         self._is_refusing = False
@@ -91,6 +92,7 @@ class Proxy:
                 return False
             self.cut_at = None
             self.cuts += 1
+            self.has_cut.set()
             back.transport.abort()
             if self.delivers:
                 target.write(data)

@@ -106,8 +106,7 @@ class PostgresUnit:
         await store._change_tasks(connection, batch.changed_tasks)
         known = await store._open_tasks(connection, batch.tasks)
         assert self._transaction
-        await self._transaction.tell()
-        await store._keep_audit(connection, batch.audit, linked)
+        self._transaction.witness = await store._keep_audit(connection, batch.audit, linked)
         told = [one for one in batch.events if one.subject not in known]
         return await store._keep_events(connection, told), learned
 

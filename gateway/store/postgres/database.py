@@ -11,7 +11,7 @@ import os
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
-from typing import Any
+from typing import Any, NamedTuple
 from weakref import WeakSet
 
 import asyncpg
@@ -249,17 +249,25 @@ class Database:
         finally:
             await transaction.leave()
 
-    async def _outcome(self, number: str) -> str | None:
-        """How a transaction ended whose connection broke while it committed; None where nobody can tell."""
+    async def _was_kept(self, witness: "Witness") -> bool:
+        """Whether a transaction was kept whose connection broke while it committed; no, where nobody can tell."""
         with suppress(TimeoutError):
             async with asyncio.timeout(CONNECT_SECONDS):
                 while True:
                     with suppress(Unavailable):
-                        row = await self._one(SQL["outcome"], number)
-                        if row and row[0] != "in progress":
-                            return str(row[0])
+                        found = await self._one(SQL["outcome"], *witness)
+                        if found and (found["is_kept"] or not found["is_under_way"]):
+                            return bool(found["is_kept"])
                     await asyncio.sleep(0.1)
-        return None
+        return False
+
+
+class Witness(NamedTuple):
+    """A link of the audit that a transaction wrote and nobody else could: where it is, the transaction was kept."""
+
+    transaction: str  # the xid, as text
+    chain: str
+    link: int
 
 
 class Transaction:
@@ -267,7 +275,7 @@ class Transaction:
 
     def __init__(self, database: Database) -> None:
         self.database = database
-        self.number: str | None = None  # its xid, once a statement has told it
+        self.witness: Witness | None = None  # what tells how it ended, once it is written
         self._connection: Connection = None
 
     async def begin(self, also: str = "") -> Connection:
@@ -285,10 +293,6 @@ class Transaction:
             if not is_broken(broken):
                 break
         raise broken from None
-
-    async def tell(self) -> None:
-        """Learn the number of this transaction, by which it can be asked how it ended."""
-        self.number = await self._connection.fetchval(SQL["number"])
 
     async def commit(self) -> None:
         """Commit. Who is cancelled waits all the same: the connection is not free before the commit has ended."""
@@ -311,7 +315,7 @@ class Transaction:
             if ending.result() != "COMMIT":
                 raise Conflict("a statement had failed")
         except (*BROKEN, *BARRED, asyncpg.InterfaceError) as failure:
-            if self.number is None or await self.database._outcome(self.number) != "committed":
+            if self.witness is None or not await self.database._was_kept(self.witness):
                 raise told(failure) from None
 
     async def undo(self, failure: BaseException | None = None) -> None:

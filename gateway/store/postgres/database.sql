@@ -43,13 +43,12 @@ UPDATE meta SET value = $2 WHERE name = $1 AND value = $3
 -- The last number that was given out in a series.
 SELECT value FROM heads WHERE name = $1
 
--- name: number
--- The number of this transaction.
-SELECT pg_current_xact_id()::text
-
 -- name: outcome
--- How a transaction ended.
-SELECT pg_xact_status($1::text::xid8)
+-- Whether the link is kept that a transaction wrote, and whether the transaction is still under way: both as of one
+-- snapshot. Its number alone says nothing: a server that crashed gives out again the numbers that had not reached its
+-- disk, and the next transaction of that number may have been committed.
+SELECT EXISTS (SELECT 1 FROM audit_links WHERE chain = $2 AND n = $3) AS is_kept,
+    $1::text::xid8 IN (SELECT pg_snapshot_xip(pg_current_snapshot())) AS is_under_way
 
 -- name: use
 -- A process works on this store, for as long as this connection lasts; nobody ever waits for this.

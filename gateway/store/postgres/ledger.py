@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from itertools import groupby
 
-from gateway.store.postgres.database import Connection, Database, Fault, Row, told
+from gateway.store.postgres.database import Connection, Database, Fault, Row, Witness, told
 from gateway.store.postgres.keeping import columns
 from gateway.store.postgres.named import named
 from gateway.store.postgres.partitions import this_month
@@ -55,11 +55,14 @@ class Ledger(Database):
                 raise
             self._links, self._last = self._links + 1, linked
 
-    async def _keep_audit(self, connection: Connection, rows: Sequence[AuditRow], linked: bytes) -> None:
-        if rows:
-            audited = columns([self._audited(place, one) for place, one in enumerate(rows, 1)])
-            head = (this_month(), self._chain, self._links + 1, self._last, linked)
-            await connection.execute(SQL["add"], *head, *audited)
+    async def _keep_audit(self, connection: Connection, rows: Sequence[AuditRow], linked: bytes) -> Witness | None:
+        """Write a link and its rows: what tells afterwards whether the transaction was kept. Without rows none does."""
+        if not rows:
+            return None
+        audited = columns([self._audited(place, one) for place, one in enumerate(rows, 1)])
+        place = (self._chain, self._links + 1)
+        number = await connection.fetchval(SQL["add"], this_month(), *place, self._last, linked, *audited)
+        return Witness(number, *place)
 
     def _audited(self, place: int, one: AuditRow) -> tuple[object, ...]:
         body = self.vault.seal(one.body, f"audit/{self._chain}/{self._links + 1}/{place}")

@@ -1,7 +1,8 @@
 -- The chains of the audit, and the site files that messages were mapped with.
 
 -- name: add
--- A link and the rows that it covers. Their numbers are given out as (nearly) the last thing before the commit.
+-- A link and the rows that it covers; the number of the transaction. The rows' numbers are given out as (nearly) the
+-- last thing before the commit.
 WITH head AS (
     UPDATE heads SET value = value + cardinality($6::bigint[]) WHERE name = 'audit'
     RETURNING value - cardinality($6::bigint[]) AS before
@@ -14,6 +15,7 @@ SELECT $1, head.before + one.place, $2, $3, one.place, one.at, one.tenant, one.a
     one.body
 FROM head, unnest($6::bigint[], $7::text[], $8::text[], $9::text[], $10::text[], $11::bytea[], $12::bytea[])
     WITH ORDINALITY AS one (at, tenant, actor, action, what, digest, body, place)
+RETURNING pg_current_xact_id()::text
 
 -- name: rows
 -- A tenant's rows after a number.

@@ -478,6 +478,37 @@ async def test_a_commit_whose_answer_is_lost(cuttable: tuple[Store, Proxy], hear
     assert len(kept) == len(await store.audit_links()) == await store.head()
 
 
+async def test_a_crash_gives_out_numbers_again(
+    postgres_server: Postgres, cuttable: tuple[PostgresStore, Proxy], another: Opened
+) -> None:
+    """A transaction that died with the server is not taken for the next one of its number, which was kept."""
+    store, between = cuttable
+    other = await another()
+    connection = await asyncpg.connect(postgres_server.address + "/postgres")
+    await connection.execute(
+        "ALTER SYSTEM SET wal_writer_delay = '10s'"
+    )  # so that nothing reaches the disk but commits
+    await connection.execute("SELECT pg_reload_conf()")
+    try:
+        between.cut_at, between.delivers = b"COMMIT", False
+        losing = asyncio.create_task(keep(store, Batch(messages=[made.message(1)], audit=[made.audit_row(1)])))
+        await between.has_cut.wait()
+        between.hang()
+        await asyncio.to_thread(postgres_server.crash)
+        for number in range(2, 6):
+            await keep(other, Batch(messages=[made.message(number)], audit=[made.audit_row(number)]))
+        between.heal()
+        with pytest.raises(Unavailable):
+            await losing
+    finally:
+        connection = await asyncpg.connect(postgres_server.address + "/postgres")
+        await connection.execute("ALTER SYSTEM RESET wal_writer_delay")
+        await connection.execute("SELECT pg_reload_conf()")
+        await connection.close()
+
+    assert [made.message(number).id for number in range(5, 1, -1)] == await made.found(store)
+
+
 async def test_who_is_cancelled_while_a_commit_fails_is_cancelled(cuttable: tuple[PostgresStore, Proxy]) -> None:
     """Else whoever works for ever would go on, and who waits for its end would wait as long."""
     store, between = cuttable
