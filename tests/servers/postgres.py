@@ -164,11 +164,16 @@ def started(**settings: str) -> Iterator[Postgres]:
 
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[Postgres]:
-    """The server of this session of tests; its child processes find it in the environment."""
+    """The server of this session of tests."""
+    yield from of_its_own()
+
+
+def of_its_own() -> Iterator[Postgres]:
+    """A server, in the place of any other while the generator is open; child processes find it in the environment."""
     for server in started():
-        os.environ[ADDRESS] = server.address
-        yield server
-        del os.environ[ADDRESS]
+        with pytest.MonkeyPatch.context() as environment:
+            environment.setenv(ADDRESS, server.address)
+            yield server
 
 
 @cache
