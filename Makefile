@@ -20,7 +20,7 @@ run: $(READY) ## serve the site in SITE (default: deploy/site)
 	$(BIN)/isthmus serve $(or $(SITE),deploy/site)
 
 test: check ## everything
-	$(BIN)/pytest -n 2 --dist loadfile
+	$(BIN)/pytest -n 3 --dist loadfile
 
 check: $(READY) ## format, lint, types, import directions, docs up to date
 	$(BIN)/ruff format --check .

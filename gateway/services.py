@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from gateway.watch import Watch
 
 
-class Services(Struct, frozen=True, kw_only=True, gc=False):
+class Services(Struct, frozen=True, kw_only=True):
     """The running parts that routes and commands may use."""
 
     standing: Standing

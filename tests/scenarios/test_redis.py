@@ -125,9 +125,10 @@ def test_service_goes_on_without(gateways: tuple[Isthmus, Isthmus], redis_server
         wait(lambda: not is_up(one) and not is_up(two))
         redis_server.wake() if harm == "hang" else redis_server.start()
         wait(lambda: is_up(one) and is_up(two))
-        said = [json.loads(text).get("event") for text in one.log.read_text().splitlines()]
-        assert said.count("redis.away") == 1
-        assert said.count("redis.back") == 1
+        said = [json.loads(text).get("event", "") for text in one.log.read_text().splitlines()]
+        changes = [event for event in said if event.startswith("redis.")]
+        assert changes  # a machine under load may lose it once more; nobody is told twice of the same
+        assert ["redis.away", "redis.back"] * (len(changes) // 2) == changes
 
 
 def test_a_redis_that_was_never_there(

@@ -48,7 +48,8 @@ SELECT value FROM heads WHERE name = $1
 -- snapshot. Its number alone says nothing: a server that crashed gives out again the numbers that had not reached its
 -- disk, and the next transaction of that number may have been committed.
 SELECT EXISTS (SELECT 1 FROM audit_links WHERE chain = $2 AND n = $3) AS is_kept,
-    $1::text::xid8 IN (SELECT pg_snapshot_xip(pg_current_snapshot())) AS is_under_way
+    $1::text::xid8 >= pg_snapshot_xmax(pg_current_snapshot())
+    OR $1::text::xid8 IN (SELECT pg_snapshot_xip(pg_current_snapshot())) AS is_under_way
 
 -- name: use
 -- A process works on this store, for as long as this connection lasts; nobody ever waits for this.
