@@ -3,8 +3,10 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 
+import pytest
 import pytest_asyncio
 
+from gateway.shared import link as linked
 from gateway.shared.limits import Shared
 from gateway.shared.link import Link
 from policies.metrics import Metrics
@@ -49,6 +51,12 @@ class Process:
     def says_up(self) -> bool:
         """What its metric says."""
         return b'isthmus_redis_up{prefix="test"} 1.0' in self.metrics.render()
+
+
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """More than a request has, for a machine that is busy."""
+    monkeypatch.setattr(linked, "REQUEST_SECONDS", 2.0)
 
 
 @pytest_asyncio.fixture

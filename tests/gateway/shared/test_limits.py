@@ -14,12 +14,6 @@ from tests.servers.proxy import proxy
 from tests.servers.redis import RedisServer
 
 
-@pytest.fixture(autouse=True)
-def patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    """More than a request has, for a machine that is busy."""
-    monkeypatch.setattr(linked, "REQUEST_SECONDS", 2.0)
-
-
 async def test_the_sum_is_kept_by_two_that_are_asked_in_turn(join: Join) -> None:
     """Together no call more than the burst, and all of it but what may be left in a block."""
     one, two = await join(), await join()
